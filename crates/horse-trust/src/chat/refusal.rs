@@ -1,0 +1,42 @@
+//! Why the chat says no, in the contract's words.
+
+/// A refusal. Its text is part of the contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Unknown, or the user takes no part: a stranger cannot tell which.
+    #[error("Conversation not found")]
+    ConversationNotFound,
+    /// Absent, empty or white space alone.
+    #[error("Message text is required")]
+    TextRequired,
+    /// More than 2000 UTF-16 units.
+    #[error("Message is too long (maximum 2000 characters)")]
+    TextTooLong,
+    /// A payload of another shape, or U+0000 in the text.
+    #[error("Invalid message")]
+    InvalidMessage,
+    /// The store failed; nothing was stored or emitted.
+    #[error("Error sending message")]
+    SendFailed,
+    /// The store failed while it was read.
+    #[error("Server error")]
+    StoreFailed,
+    /// More than the configured rate.
+    #[error("Too many messages")]
+    TooManyMessages {
+        /// Seconds until the next message is taken.
+        retry_after: u64,
+    },
+    /// Not an id.
+    #[error("Invalid recipient ID")]
+    InvalidRecipient,
+    /// The recipient is the user.
+    #[error("Cannot message yourself")]
+    MessageToSelf,
+    /// No account with this id.
+    #[error("User not found")]
+    UserNotFound,
+    /// Not an id.
+    #[error("Invalid horse ID")]
+    InvalidHorse,
+}

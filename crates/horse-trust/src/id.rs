@@ -1,0 +1,144 @@
+//! Identifiers: opaque strings of 1 to 64 characters out of `A-Z a-z 0-9 _ -`.
+
+use std::fmt;
+use std::sync::Mutex;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use compact_str::CompactString;
+use serde::{Deserialize, Serialize};
+
+/// The identifier of a user, a conversation or a message.
+///
+/// Up to 24 characters are held inline, so an ObjectId never allocates.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct Id(CompactString);
+
+/// The text is not 1 to 64 characters out of `A-Z a-z 0-9 _ -`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an id has 1 to 64 characters out of A-Z a-z 0-9 _ -")]
+pub struct InvalidId;
+
+impl Id {
+    /// The greatest length, in characters.
+    pub const MAX_LENGTH: usize = 64;
+
+    /// Takes `text` as an id.
+    pub fn parse(text: &str) -> Result<Self, InvalidId> {
+        let valid = (1..=Self::MAX_LENGTH).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
+        if valid { Ok(Self(CompactString::new(text))) } else { Err(InvalidId) }
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Id {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Id {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = CompactString::deserialize(deserializer)?;
+        Self::parse(&text).map_err(serde::de::Error::custom)
+    }
+}
+
+/// Makes ids in MongoDB's ObjectId layout: 4 bytes of seconds, 5 random bytes of this process, a
+/// 3-byte counter, as 24 hexadecimal digits.
+///
+/// Ids of one generator sort in the order in which they were made, also when the clock is set back:
+/// the seconds never decrease, and when the counter runs over within a second, the next second is taken.
+#[derive(Debug)]
+pub struct IdGenerator {
+    process: [u8; 5],
+    last: Mutex<(u32, u32)>,
+}
+
+impl IdGenerator {
+    /// A generator with random process bytes.
+    #[expect(clippy::new_without_default, reason = "two generators are never equal")]
+    pub fn new() -> Self {
+        let random = random_bytes();
+        Self { process: random, last: Mutex::new((0, 0)) }
+    }
+
+    /// The next id.
+    pub fn next(&self) -> Id {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs());
+        let now = u32::try_from(now).unwrap_or(u32::MAX);
+        let (seconds, counter) = {
+            let mut last = self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            if now > last.0 {
+                *last = (now, 0);
+            } else if last.1 == 0x00ff_ffff {
+                *last = (last.0.saturating_add(1), 0);
+            } else {
+                last.1 += 1;
+            }
+            *last
+        };
+        let mut bytes = [0; 12];
+        bytes[..4].copy_from_slice(&seconds.to_be_bytes());
+        bytes[4..9].copy_from_slice(&self.process);
+        bytes[9..].copy_from_slice(&counter.to_be_bytes()[1..]);
+        let mut text = CompactString::with_capacity(24);
+        for byte in bytes {
+            for digit in [byte >> 4, byte & 15] {
+                text.push(char::from(b"0123456789abcdef"[usize::from(digit)]));
+            }
+        }
+        Id(text)
+    }
+}
+
+/// Random bytes from the standard library's per-process hash seed, which the operating system fills.
+fn random_bytes() -> [u8; 5] {
+    use std::hash::{BuildHasher, RandomState};
+    let seed = RandomState::new().hash_one(SystemTime::now());
+    let mut bytes = [0; 5];
+    bytes.copy_from_slice(&seed.to_le_bytes()[..5]);
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_short_and_plain() {
+        assert!(Id::parse("507f1f77bcf86cd799439011").is_ok());
+        assert!(Id::parse("a_-Z9").is_ok());
+        assert!(Id::parse(&"x".repeat(64)).is_ok());
+        for bad in ["", " ", "a b", "é", "a/b", "a\0", &"x".repeat(65)] {
+            assert_eq!(Id::parse(bad), Err(InvalidId), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn generated_ids_sort_by_creation() {
+        let generator = IdGenerator::new();
+        let ids: Vec<Id> = (0..10_000).map(|_| generator.next()).collect();
+        assert!(ids.iter().all(|id| id.as_str().len() == 24));
+        assert!(ids.windows(2).all(|pair| pair[0] < pair[1]));
+    }
+
+    #[test]
+    fn a_counter_that_runs_over_takes_the_next_second() {
+        let generator = IdGenerator::new();
+        *generator.last.lock().unwrap() = (u32::MAX - 1, 0x00ff_ffff);
+        let id = generator.next();
+        assert!(id.as_str().starts_with("ffffffff") && id.as_str().ends_with("000000"), "{id}");
+    }
+}

@@ -1,0 +1,19 @@
+//! The real-time server of Horse Trust: conversations of two between buyers and sellers of horses.
+//!
+//! Where to look:
+//! - [`chat`]: the rules; who may write where, and who is told of it in which order
+//! - [`realtime`]: the events of the Socket.IO contract, one function each
+//! - [`http`]: the routes, one file a resource
+//! - [`store`]: what is remembered, one folder an engine
+//! - [`bus`]: what carries an emit to the sockets of a room
+//! - [`import`]: files of `mongoexport` in
+//! - [`app`]: where store and bus are chosen and wired; [`config`]: the settings
+//!
+//! Imports run downwards only: `realtime` and `http` -> `chat` -> `store` and `bus`; the protocol engine
+//! (the `socketio` crate) is below all.
+
+pub mod bus;
+pub mod chat;
+pub mod id;
+pub mod store;
+pub mod timestamp;
