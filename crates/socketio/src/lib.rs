@@ -1,14 +1,48 @@
-//! A Socket.IO 5 / Engine.IO 4 server on tokio and hyper.
+//! A Socket.IO 5 / Engine.IO 4 server on tokio and hyper: ordered, bounded against every client, and small
+//! per connection.
+//!
+//! One task a connection. Events of a socket are handed over one at a time, in the order in which they came.
+//! A broadcast is encoded once, as a finished WebSocket frame that all receivers share. What waits for a
+//! client is bounded in bytes; a client that can't keep up is closed, never skipped.
+//!
+//! Where to look, from the wire inwards:
+//! - `listener`: the accept loop; `service`: the tower service that answers requests
+//! - `handshake`: a request's query; `upgrade`: from polling to WebSocket
+//! - `websocket`: frames in and out; `polling`: GET and POST bodies
+//! - `session`: one Engine.IO session as all see it; `connection`: the task that runs it
+//! - `packet`: packets as clients send them; `frame`: packets as the server sends them
+//! - `client`: the Socket.IO side of a session; `socket`, `namespace`, `rooms`: what an application uses
+//! - `recovery`: connection state recovery
+//! - `server`: sessions, namespaces, counts; `config`: the bounds; `close`: why sessions end
 
-/// Tells one connected socket from all others of this process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct SocketId(u64);
+mod client;
+mod close;
+mod config;
+mod connection;
+mod frame;
+mod handshake;
+mod listener;
+mod namespace;
+mod packet;
+mod polling;
+mod recovery;
+mod rooms;
+mod server;
+mod service;
+mod session;
+mod socket;
+mod token;
+mod upgrade;
+mod websocket;
 
-/// A namespace: its sockets and their rooms.
-#[derive(Debug, Clone)]
-pub struct Namespace {}
-
-impl Namespace {
-    /// Emits `event` with one argument, given as JSON, to every socket in `room` except `except`.
-    pub fn emit(&self, _room: &str, _except: Option<SocketId>, _event: &str, _argument: &str) {}
-}
+pub use close::{CloseCounts, CloseReason};
+pub use config::{Config, RecoveryConfig};
+pub use connection::{EngineSocket, Message, MessageHandler};
+pub use listener::{ClientAddress, ListenerConfig, client_address, raise_descriptor_limit, serve};
+pub use namespace::{
+    Accept, ConnectRequest, Connecting, Event, EventFuture, Namespace, NamespaceHandler, Refuse,
+    SocketHandler,
+};
+pub use server::{Builder, Server};
+pub use service::ServiceResponse;
+pub use socket::{Acknowledged, Reply, Responder, Socket, SocketError, SocketId};

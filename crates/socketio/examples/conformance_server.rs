@@ -1,0 +1,83 @@
+//! The server that the official protocol test suites expect: an Engine.IO echo server under `/engine.io/`
+//! and a Socket.IO server under `/socket.io/`, on `PORT` (3000).
+
+use std::error::Error;
+use std::time::Duration;
+
+use axum::Router;
+use socketio::{
+    Accept, Config, ConnectRequest, Connecting, EngineSocket, Event, EventFuture, ListenerConfig, Message,
+    MessageHandler, NamespaceHandler, Server, Socket, SocketHandler,
+};
+use tower_http::cors::CorsLayer;
+
+/// Sends each message back.
+struct Echo(EngineSocket);
+
+impl MessageHandler for Echo {
+    fn message(&mut self, message: Message<'_>) -> Result<(), socketio::CloseReason> {
+        self.0.send(message);
+        Ok(())
+    }
+}
+
+/// Lets everybody in.
+struct Open;
+
+impl NamespaceHandler for Open {
+    fn connect(&self, request: ConnectRequest<'_>) -> Connecting {
+        let auth = request.auth.map_or_else(|| "{}".to_owned(), |auth| auth.get().to_owned());
+        Connecting::Done(Ok(Accept { handler: Box::new(Guest { auth }), recovery: None }))
+    }
+}
+
+struct Guest {
+    auth: String,
+}
+
+impl SocketHandler for Guest {
+    fn connected(&mut self, socket: &Socket, _recovered: bool) {
+        socket.emit("auth", &self.auth);
+    }
+
+    fn event(&mut self, socket: &Socket, event: Event<'_>) -> Option<EventFuture> {
+        let arguments = event.joined_arguments();
+        match event.name {
+            "message" => socket.emit_binary("message-back", &arguments, event.attachments),
+            "message-with-ack" => event.responder.send_binary(&arguments, event.attachments),
+            _ => {}
+        }
+        None
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    tracing_subscriber::fmt().with_env_filter(tracing_subscriber::EnvFilter::from_default_env()).init();
+    let config = Config {
+        ping_interval: Duration::from_millis(300),
+        ping_timeout: Duration::from_millis(200),
+        max_payload: 1_000_000,
+        connect_timeout: Duration::from_secs(1),
+        ..Config::default()
+    };
+    let engine = Server::engine(config.clone(), |socket| Box::new(Echo(socket)));
+    let socket_io = Server::builder(config).namespace("/", Open).namespace("/custom", Open).build();
+    let router = Router::new()
+        .route_service("/engine.io/", engine)
+        .route_service("/socket.io/", socket_io)
+        .layer(CorsLayer::permissive());
+    let port = match std::env::var("PORT") {
+        Ok(port) => port.parse::<u16>().map_err(|error| format!("PORT: {port:?}: {error}"))?,
+        Err(_) => 3000,
+    };
+    let listener = tokio::net::TcpListener::bind(("localhost", port)).await?;
+    let shutdown = async {
+        if let Err(error) = tokio::signal::ctrl_c().await {
+            tracing::error!(%error, "Ctrl-C is not heard");
+            std::future::pending::<()>().await;
+        }
+    };
+    socketio::serve(listener, router, ListenerConfig::default(), shutdown).await?;
+    Ok(())
+}

@@ -1,0 +1,296 @@
+//! The Socket.IO side of one session: packets in, namespaces joined, events handed over in their order.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use smallvec::SmallVec;
+
+use crate::close::CloseReason;
+use crate::connection::{Message, MessageHandler};
+use crate::frame;
+use crate::namespace::{
+    Accept, ConnectRequest, Connecting, Event, EventFuture, Namespace, Refuse, SocketHandler,
+};
+use crate::packet::{Arguments, Content, Limits, Packet, placeholders_are_valid};
+use crate::session::Session;
+use crate::socket::{Reply, Responder, Socket};
+use crate::token::random_token;
+
+/// A client: the sockets that it has in namespaces, over one session.
+pub(crate) struct Client {
+    session: Arc<Session>,
+    sockets: SmallVec<[Joined; 1]>,
+    pending: Option<Pending>,
+    /// A packet whose attachments have not all come.
+    incomplete: Option<Box<Incomplete>>,
+    /// Whether the client was ever let into a namespace.
+    is_established: bool,
+}
+
+struct Joined {
+    socket: Socket,
+    handler: Box<dyn SocketHandler>,
+}
+
+/// What the client's next packet has to wait for.
+enum Pending {
+    Connect(Box<PendingConnect>),
+    Event(EventFuture),
+}
+
+struct PendingConnect {
+    namespace: Namespace,
+    recovery: Option<RecoveryRequest>,
+    answer: std::pin::Pin<Box<dyn Future<Output = Result<Accept, Refuse>> + Send>>,
+}
+
+struct Incomplete {
+    text: Box<str>,
+    attachments: Vec<Bytes>,
+    due: usize,
+    bytes: usize,
+}
+
+/// What a client that comes back sends in its auth.
+#[derive(Deserialize)]
+struct RecoveryRequest {
+    pid: String,
+    #[serde(default)]
+    offset: Option<String>,
+}
+
+impl Client {
+    pub(crate) fn new(session: Arc<Session>) -> Self {
+        Self { session, sockets: SmallVec::new(), pending: None, incomplete: None, is_established: false }
+    }
+
+    fn limits(&self) -> Limits {
+        let config = &self.session.server.config;
+        Limits {
+            attachments: config.max_attachments,
+            nesting: config.max_nesting,
+            event_name: config.max_event_name,
+        }
+    }
+
+    fn text(&mut self, text: &str) -> Result<(), CloseReason> {
+        if self.incomplete.is_some() {
+            return Err(self.invalid("text while an attachment is due"));
+        }
+        let packet = Packet::parse(text, self.limits()).map_err(|error| self.invalid(error.0))?;
+        match packet.content {
+            Content::Event { attachments: due @ 1.., .. }
+            | Content::Acknowledgement { attachments: due @ 1.., .. } => {
+                self.incomplete =
+                    Some(Box::new(Incomplete { text: text.into(), attachments: Vec::new(), due, bytes: 0 }));
+                Ok(())
+            }
+            _ => self.packet(packet, &[]),
+        }
+    }
+
+    fn binary(&mut self, bytes: &[u8]) -> Result<(), CloseReason> {
+        let Some(incomplete) = &mut self.incomplete else {
+            return Err(self.invalid("an attachment that nothing announced"));
+        };
+        incomplete.bytes += bytes.len();
+        if incomplete.bytes > self.session.server.config.max_payload {
+            return Err(CloseReason::PayloadTooLarge);
+        }
+        incomplete.attachments.push(Bytes::copy_from_slice(bytes));
+        if incomplete.attachments.len() < incomplete.due {
+            return Ok(());
+        }
+        let Incomplete { text, attachments, .. } = *self.incomplete.take().expect("it was just there");
+        let packet = Packet::parse(&text, self.limits()).map_err(|error| self.invalid(error.0))?;
+        self.packet(packet, &attachments)
+    }
+
+    /// Takes a packet that is whole.
+    fn packet(&mut self, packet: Packet<'_>, attachments: &[Bytes]) -> Result<(), CloseReason> {
+        let index =
+            self.sockets.iter().position(|joined| joined.socket.namespace().name() == packet.namespace);
+        match (packet.content, index) {
+            (Content::Connect(auth), None) => {
+                self.connect(packet.namespace, auth);
+                Ok(())
+            }
+            (Content::Event { id, name, arguments, .. }, Some(index)) => {
+                if !attachments.is_empty() && !placeholders_are_valid(&arguments, attachments.len()) {
+                    return Err(self.invalid("a placeholder of no attachment"));
+                }
+                let Joined { socket, handler } = &mut self.sockets[index];
+                let responder = Responder::new(socket.namespace().clone(), id, &self.session);
+                let event = Event { name: &name, arguments: &arguments, attachments, responder };
+                self.pending = handler.event(socket, event).map(Pending::Event);
+                Ok(())
+            }
+            (Content::Acknowledgement { id, arguments, .. }, Some(index)) => {
+                self.sockets[index].socket.acknowledged(id, reply(&arguments, attachments));
+                Ok(())
+            }
+            (Content::Disconnect, Some(index)) => {
+                let joined = self.sockets.remove(index);
+                self.leave(joined, CloseReason::ClientDisconnect);
+                Ok(())
+            }
+            (Content::Connect(_), Some(_)) => Err(self.invalid("a second CONNECT to a namespace")),
+            (Content::ConnectError, _) => Err(self.invalid("a CONNECT_ERROR packet")),
+            (_, None) => Err(self.invalid("a packet for a namespace that the client is not in")),
+        }
+    }
+
+    fn connect(&mut self, name: &str, auth: Option<&RawValue>) {
+        let server = Arc::clone(&self.session.server);
+        let Some((namespace, handler)) =
+            server.namespace(name).and_then(|namespace| Some((namespace, namespace.handler()?)))
+        else {
+            return self.session.push(&[frame::packet("44", name, r#"{"message":"Invalid namespace"}"#)]);
+        };
+        let recovery = namespace
+            .recovery()
+            .and(auth)
+            // Other fields are the application's; an auth without a pid asks for no recovery.
+            .and_then(|auth| serde_json::from_str::<RecoveryRequest>(auth.get()).ok());
+        match handler.connect(ConnectRequest { auth, address: self.session.address }) {
+            Connecting::Done(answer) => self.connected(namespace, recovery, answer),
+            Connecting::Later(answer) => {
+                let pending = PendingConnect { namespace: namespace.clone(), recovery, answer };
+                self.pending = Some(Pending::Connect(Box::new(pending)));
+            }
+        }
+    }
+
+    /// The handler has answered: lets the client in, with its old socket if that can be recovered.
+    fn connected(
+        &mut self,
+        namespace: &Namespace,
+        recovery: Option<RecoveryRequest>,
+        answer: Result<Accept, Refuse>,
+    ) {
+        let Accept { mut handler, recovery: owner } = match answer {
+            Ok(accept) => accept,
+            Err(Refuse { message, data }) => {
+                let message = serde_json::to_string(&message).expect("a string always serializes");
+                let data = data.map(|data| format!(r#","data":{data}"#)).unwrap_or_default();
+                let error = format!(r#"{{"message":{message}{data}}}"#);
+                return self.session.push(&[frame::packet("44", namespace.name(), &error)]);
+            }
+        };
+        // Nothing may go out before the handler has joined its rooms: a client that knows it is connected
+        // may rely on them.
+        self.session.cork();
+        let old = recovery.and_then(|request| self.take_up(namespace, &request, owner.as_deref()));
+        let recovered = old.is_some();
+        let socket = old.unwrap_or_else(|| self.new_socket(namespace, owner));
+        handler.connected(&socket, recovered);
+        self.sockets.push(Joined { socket, handler });
+        self.is_established = true;
+        self.session.uncork();
+    }
+
+    fn take_up(
+        &self,
+        namespace: &Namespace,
+        request: &RecoveryRequest,
+        owner: Option<&str>,
+    ) -> Option<Socket> {
+        let socket = namespace.recovery()?.find(&request.pid)?;
+        let reply = connect_reply(namespace, socket.id(), Some(&request.pid));
+        socket.resume(owner?, request.offset.as_deref(), &self.session, reply).then_some(socket)
+    }
+
+    fn new_socket(&self, namespace: &Namespace, owner: Option<String>) -> Socket {
+        let sid = random_token();
+        let key = namespace.next_socket_id();
+        let session = Arc::clone(&self.session);
+        match (namespace.recovery(), owner) {
+            (Some(recovery), Some(owner)) => {
+                let pid = random_token();
+                self.session.push(&[connect_reply(namespace, &sid, Some(&pid))]);
+                let log = recovery.new_log(pid.clone(), owner.into());
+                let socket = Socket::new(key, sid, namespace.clone(), session, Some(Box::new(log)));
+                recovery.remember(&pid, &socket);
+                socket
+            }
+            _ => {
+                self.session.push(&[connect_reply(namespace, &sid, None)]);
+                Socket::new(key, sid, namespace.clone(), session, None)
+            }
+        }
+    }
+
+    fn leave(&self, mut joined: Joined, reason: CloseReason) {
+        joined.socket.detach(&self.session, reason);
+        joined.handler.disconnected(&joined.socket, reason);
+    }
+
+    fn invalid(&self, what: &'static str) -> CloseReason {
+        tracing::debug!(what, sid = %self.session.sid, "an invalid packet");
+        CloseReason::ParseError
+    }
+}
+
+impl MessageHandler for Client {
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CloseReason>> {
+        match &mut self.pending {
+            None => {}
+            Some(Pending::Event(future)) => {
+                std::task::ready!(future.as_mut().poll(cx));
+                self.pending = None;
+            }
+            Some(Pending::Connect(pending)) => {
+                let answer = std::task::ready!(pending.answer.as_mut().poll(cx));
+                if let Some(Pending::Connect(pending)) = self.pending.take() {
+                    self.connected(&pending.namespace, pending.recovery, answer);
+                }
+            }
+        }
+        // The last event in work that ends wakes the task.
+        if self.session.in_flight() >= self.session.server.config.max_in_flight {
+            return Poll::Pending;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn takes_more(&self) -> bool {
+        self.pending.is_none() && self.session.in_flight() < self.session.server.config.max_in_flight
+    }
+
+    fn message(&mut self, message: Message<'_>) -> Result<(), CloseReason> {
+        match message {
+            Message::Text(text) => self.text(text),
+            Message::Binary(bytes) => self.binary(bytes),
+        }
+    }
+
+    fn is_established(&self) -> bool {
+        self.is_established
+    }
+
+    fn closed(&mut self, reason: CloseReason) {
+        // An event that waits is given up: its socket is gone.
+        self.pending = None;
+        for joined in std::mem::take(&mut self.sockets) {
+            self.leave(joined, reason);
+        }
+    }
+}
+
+fn connect_reply(namespace: &Namespace, sid: &str, pid: Option<&str>) -> frame::Frame {
+    let data = match pid {
+        Some(pid) => format!(r#"{{"sid":"{sid}","pid":"{pid}"}}"#),
+        None => format!(r#"{{"sid":"{sid}"}}"#),
+    };
+    frame::packet("40", namespace.name(), &data)
+}
+
+fn reply(arguments: &Arguments<'_>, attachments: &[Bytes]) -> Reply {
+    Reply {
+        arguments: arguments.iter().map(|argument| argument.get().into()).collect(),
+        attachments: attachments.to_vec(),
+    }
+}

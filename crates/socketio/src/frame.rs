@@ -1,0 +1,178 @@
+//! A finished frame: one packet as it goes over a WebSocket, made once and shared by all who get it.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+/// The text opcode with FIN set (RFC 6455, section 5.2).
+const TEXT: u8 = 0x81;
+/// The binary opcode with FIN set.
+const BINARY: u8 = 0x82;
+
+/// One Engine.IO packet, with the header of an unmasked WebSocket frame before it.
+///
+/// A polling response takes the payload alone. Cloning shares the bytes.
+#[derive(Debug, Clone)]
+pub(crate) struct Frame {
+    bytes: Arc<[u8]>,
+    /// Where the payload begins: 2, 4 or 10.
+    header: u8,
+}
+
+impl Frame {
+    /// A text packet, type digit included.
+    pub(crate) fn text(payload: &str) -> Self {
+        Self::finished(TEXT, payload.as_bytes())
+    }
+
+    /// A binary message.
+    pub(crate) fn binary(payload: &[u8]) -> Self {
+        Self::finished(BINARY, payload)
+    }
+
+    fn finished(opcode: u8, payload: &[u8]) -> Self {
+        let mut header = [0; 10];
+        let length = write_header(&mut header, opcode, payload.len());
+        let mut bytes = Vec::with_capacity(length + payload.len());
+        bytes.extend_from_slice(&header[..length]);
+        bytes.extend_from_slice(payload);
+        Self { bytes: bytes.into(), header: u8::try_from(length).expect("a header has at most 10 bytes") }
+    }
+
+    /// The whole frame.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// What it carries.
+    pub(crate) fn payload(&self) -> &[u8] {
+        &self.bytes[usize::from(self.header)..]
+    }
+
+    /// Whether it is a binary message.
+    pub(crate) fn is_binary(&self) -> bool {
+        self.bytes[0] == BINARY
+    }
+
+    /// What it counts for in an outbox: its bytes, and a share for what holds them.
+    pub(crate) fn cost(&self) -> usize {
+        self.bytes.len() + 48
+    }
+
+    /// Its length in bytes.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
+/// Writes the header of an unmasked frame and returns its length.
+fn write_header(header: &mut [u8; 10], opcode: u8, payload: usize) -> usize {
+    header[0] = opcode;
+    if let Ok(short @ 0..=125) = u8::try_from(payload) {
+        header[1] = short;
+        2
+    } else if let Ok(medium) = u16::try_from(payload) {
+        header[1] = 126;
+        header[2..4].copy_from_slice(&medium.to_be_bytes());
+        4
+    } else {
+        header[1] = 127;
+        header[2..10].copy_from_slice(&(payload as u64).to_be_bytes());
+        10
+    }
+}
+
+/// A control frame (RFC 6455, section 5.5); `payload` has at most 125 bytes.
+pub(crate) fn control(opcode: u8, payload: &[u8]) -> Frame {
+    debug_assert!(payload.len() <= 125, "a control frame carries at most 125 bytes");
+    Frame::finished(0x80 | opcode, payload)
+}
+
+/// An event of a namespace as frames: the text packet and its attachments.
+///
+/// `arguments` is the inside of a JSON array, without brackets; it may be empty.
+pub(crate) fn event(
+    namespace: &str,
+    id: Option<u64>,
+    name: &str,
+    arguments: &str,
+    offset: Option<&str>,
+    attachments: usize,
+) -> Frame {
+    let mut text = String::with_capacity(namespace.len() + name.len() + arguments.len() + 48);
+    text.push_str(if attachments == 0 { "42" } else { "45" });
+    packet_head(&mut text, namespace, id, attachments);
+    text.push('[');
+    text.push_str(&serde_json::to_string(name).expect("a string always serializes"));
+    if !arguments.is_empty() {
+        text.push(',');
+        text.push_str(arguments);
+    }
+    if let Some(offset) = offset {
+        write!(text, ",\"{offset}\"").expect("writing to a string never fails");
+    }
+    text.push(']');
+    Frame::text(&text)
+}
+
+/// An acknowledgement as a frame; `arguments` as in [`event`].
+pub(crate) fn acknowledgement(namespace: &str, id: u64, arguments: &str, attachments: usize) -> Frame {
+    let mut text = String::with_capacity(namespace.len() + arguments.len() + 32);
+    text.push_str(if attachments == 0 { "43" } else { "46" });
+    packet_head(&mut text, namespace, Some(id), attachments);
+    text.push('[');
+    text.push_str(arguments);
+    text.push(']');
+    Frame::text(&text)
+}
+
+/// A packet of `kind` (`40`, `41`, `44`) with JSON `data`, which may be empty.
+pub(crate) fn packet(kind: &str, namespace: &str, data: &str) -> Frame {
+    let mut text = String::with_capacity(namespace.len() + data.len() + 4);
+    text.push_str(kind);
+    packet_head(&mut text, namespace, None, 0);
+    text.push_str(data);
+    Frame::text(&text)
+}
+
+/// What stands between a packet's type and its data: `<attachments>-<namespace>,<id>`.
+fn packet_head(text: &mut String, namespace: &str, id: Option<u64>, attachments: usize) {
+    if attachments > 0 {
+        write!(text, "{attachments}-").expect("writing to a string never fails");
+    }
+    if namespace != "/" {
+        text.push_str(namespace);
+        text.push(',');
+    }
+    if let Some(id) = id {
+        write!(text, "{id}").expect("writing to a string never fails");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(frame: &Frame) -> &str {
+        std::str::from_utf8(frame.payload()).unwrap()
+    }
+
+    #[test]
+    fn headers_have_the_shortest_form() {
+        for (length, header) in [(0, 2), (125, 2), (126, 4), (65_535, 4), (65_536, 10)] {
+            let frame = Frame::text(&"x".repeat(length));
+            assert_eq!(frame.len(), header + length);
+            assert_eq!(frame.payload().len(), length);
+        }
+    }
+
+    #[test]
+    fn packets_are_written_as_the_protocol_says() {
+        assert_eq!(text(&event("/", None, "hi", "", None, 0)), r#"42["hi"]"#);
+        assert_eq!(text(&event("/", Some(7), "a\"b", "1,2", None, 0)), r#"427["a\"b",1,2]"#);
+        assert_eq!(text(&event("/x", None, "hi", "1", Some("0a"), 0)), r#"42/x,["hi",1,"0a"]"#);
+        assert_eq!(text(&event("/x", None, "hi", "{}", None, 2)), r#"452-/x,["hi",{}]"#);
+        assert_eq!(text(&acknowledgement("/", 12, "true", 0)), "4312[true]");
+        assert_eq!(text(&packet("40", "/x", "{}")), "40/x,{}");
+        assert_eq!(text(&packet("41", "/", "")), "41");
+    }
+}

@@ -1,0 +1,65 @@
+//! Who is in which room.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+use parking_lot::Mutex;
+
+use crate::socket::{Socket, SocketId};
+
+/// How many parts the table has, each with a lock of its own.
+const SHARDS: usize = 32;
+
+type Members = HashMap<SocketId, Socket>;
+
+/// The rooms of a namespace. Two broadcasts to one room reach all members in the same order.
+pub(crate) struct Rooms {
+    hasher: RandomState,
+    shards: [Mutex<HashMap<Arc<str>, Members>>; SHARDS],
+}
+
+impl Rooms {
+    pub(crate) fn new() -> Self {
+        Self { hasher: RandomState::new(), shards: std::array::from_fn(|_| Mutex::default()) }
+    }
+
+    /// Adds a socket; answers the room's own copy of its name.
+    pub(crate) fn join(&self, room: &str, socket: &Socket) -> Arc<str> {
+        let mut shard = self.shard(room).lock();
+        let name = match shard.get_key_value(room) {
+            Some((name, _)) => Arc::clone(name),
+            None => Arc::from(room),
+        };
+        let members = shard.entry(Arc::clone(&name)).or_default();
+        members.insert(socket.key(), socket.clone());
+        name
+    }
+
+    /// Removes a socket; a room without members is forgotten.
+    pub(crate) fn leave(&self, room: &str, socket: SocketId) {
+        let mut shard = self.shard(room).lock();
+        if let Some(members) = shard.get_mut(room) {
+            members.remove(&socket);
+            if members.is_empty() {
+                shard.remove(room);
+                // The table follows a crowd that has left, but not every single one.
+                if shard.capacity() > 64 && shard.len() * 8 < shard.capacity() {
+                    shard.shrink_to_fit();
+                }
+            }
+        }
+    }
+
+    /// Calls `visit` with each member, while the room can't change.
+    pub(crate) fn visit(&self, room: &str, mut visit: impl FnMut(&Socket)) {
+        if let Some(members) = self.shard(room).lock().get(room) {
+            members.values().for_each(&mut visit);
+        }
+    }
+
+    fn shard(&self, room: &str) -> &Mutex<HashMap<Arc<str>, Members>> {
+        let hash = self.hasher.hash_one(room);
+        &self.shards[usize::try_from(hash % SHARDS as u64).expect("a small number")]
+    }
+}

@@ -1,0 +1,212 @@
+//! The server: its sessions, its namespaces, its counts.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use crate::client::Client;
+use crate::close::{CloseCounts, CloseReason};
+use crate::config::Config;
+use crate::connection::{Connection, EngineSocket, MessageHandler};
+use crate::frame::Frame;
+use crate::handshake;
+use crate::namespace::{Namespace, NamespaceHandler};
+use crate::session::Session;
+use crate::token::random_token;
+use crate::websocket::WebSocket;
+
+/// How many parts the table of sessions has, each with a lock of its own.
+const SHARDS: usize = 16;
+
+/// A Socket.IO server. Clones share everything; it is a tower service to be mounted at `/socket.io/`.
+#[derive(Clone)]
+pub struct Server {
+    pub(crate) shared: Arc<Shared>,
+}
+
+/// What speaks over the sessions.
+enum Protocol {
+    SocketIo(HashMap<Box<str>, Namespace>),
+    /// A protocol of one's own on bare Engine.IO.
+    Engine(Box<dyn Fn(EngineSocket) -> Box<dyn MessageHandler> + Send + Sync>),
+}
+
+/// What all sessions share.
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    protocol: Protocol,
+    sessions: [Mutex<HashMap<Box<str>, Arc<Session>>>; SHARDS],
+    hasher: RandomState,
+    open: AtomicUsize,
+    opened: AtomicU64,
+    closed: CloseCounts,
+    draining: AtomicBool,
+    /// Told when the last session has ended.
+    empty: Notify,
+    /// The ping packet, made once.
+    pub(crate) ping: Frame,
+}
+
+/// Puts a [`Server`] together.
+pub struct Builder {
+    config: Config,
+    namespaces: HashMap<Box<str>, Namespace>,
+}
+
+impl Builder {
+    /// Serves the namespace `name` (`/`, or a name that begins with a slash).
+    #[must_use]
+    pub fn namespace(mut self, name: &str, handler: impl NamespaceHandler) -> Self {
+        let namespace = Namespace::new(name, &self.config);
+        namespace.serve(Box::new(handler));
+        self.namespaces.insert(name.into(), namespace);
+        self
+    }
+
+    /// Serves a namespace that was made before, so that its handler may hold it.
+    #[must_use]
+    pub fn with(mut self, namespace: &Namespace) -> Self {
+        self.namespaces.insert(namespace.name().into(), namespace.clone());
+        self
+    }
+
+    /// The server.
+    pub fn build(self) -> Server {
+        Server::new(self.config, Protocol::SocketIo(self.namespaces))
+    }
+}
+
+impl Server {
+    /// Begins a Socket.IO server.
+    pub fn builder(config: Config) -> Builder {
+        Builder { config, namespaces: HashMap::new() }
+    }
+
+    /// A bare Engine.IO server: `accept` makes what takes the messages of a new session.
+    pub fn engine(
+        config: Config,
+        accept: impl Fn(EngineSocket) -> Box<dyn MessageHandler> + Send + Sync + 'static,
+    ) -> Self {
+        Self::new(config, Protocol::Engine(Box::new(accept)))
+    }
+
+    fn new(config: Config, protocol: Protocol) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                config,
+                protocol,
+                sessions: std::array::from_fn(|_| Mutex::default()),
+                hasher: RandomState::new(),
+                open: AtomicUsize::new(0),
+                opened: AtomicU64::new(0),
+                closed: CloseCounts::default(),
+                draining: AtomicBool::new(false),
+                empty: Notify::new(),
+                ping: Frame::text("2"),
+            }),
+        }
+    }
+
+    /// How many sessions are open.
+    pub fn open_sessions(&self) -> usize {
+        self.shared.open.load(Ordering::Relaxed)
+    }
+
+    /// How many sessions were opened since the start.
+    pub fn opened_sessions(&self) -> u64 {
+        self.shared.opened.load(Ordering::Relaxed)
+    }
+
+    /// How many sessions ended, by reason.
+    pub fn closed_sessions(&self) -> &CloseCounts {
+        &self.shared.closed
+    }
+
+    /// Opens no further session: handshakes are answered with 503.
+    pub fn stop_accepting(&self) {
+        self.shared.draining.store(true, Ordering::Release);
+    }
+
+    /// Closes all sessions in a way that clients connect again, each after its events in work were
+    /// acknowledged and sent; waits for their end, at most `time`.
+    pub async fn close_sessions(&self, time: Duration) {
+        self.stop_accepting();
+        for shard in &self.shared.sessions {
+            let sessions: Vec<_> = shard.lock().values().cloned().collect();
+            for session in sessions {
+                session.close(CloseReason::Shutdown);
+            }
+        }
+        let all_ended = async {
+            loop {
+                let notified = self.shared.empty.notified();
+                if self.open_sessions() == 0 {
+                    break;
+                }
+                notified.await;
+            }
+        };
+        if tokio::time::timeout(time, all_ended).await.is_err() {
+            tracing::warn!(
+                open = self.open_sessions(),
+                "sessions were still open when the time to close was over"
+            );
+        }
+    }
+}
+
+impl Shared {
+    /// Opens a session and starts its task; over polling if there is no `websocket`. Its handshake packet is
+    /// the first in its outbox.
+    pub(crate) fn open(self: &Arc<Self>, address: IpAddr, websocket: Option<WebSocket>) -> Arc<Session> {
+        let sid = random_token();
+        let is_polling = websocket.is_none();
+        let session = Session::new(sid.clone(), address, Arc::clone(self), is_polling);
+        self.shard(&sid).lock().insert(sid, Arc::clone(&session));
+        self.open.fetch_add(1, Ordering::Relaxed);
+        self.opened.fetch_add(1, Ordering::Relaxed);
+        session.push(&[handshake::open_packet(&session.sid, is_polling, &self.config)]);
+        let handler: Box<dyn MessageHandler> = match &self.protocol {
+            Protocol::SocketIo(_) => Box::new(Client::new(Arc::clone(&session))),
+            Protocol::Engine(accept) => accept(EngineSocket(Arc::clone(&session))),
+        };
+        tokio::spawn(Connection::new(Arc::clone(&session), handler, websocket.map(Box::new)).run());
+        session
+    }
+
+    pub(crate) fn session(&self, sid: &str) -> Option<Arc<Session>> {
+        self.shard(sid).lock().get(sid).cloned()
+    }
+
+    pub(crate) fn forget(&self, session: &Session, reason: CloseReason) {
+        if self.shard(&session.sid).lock().remove(&session.sid).is_some() {
+            self.closed.count(reason);
+            tracing::debug!(sid = %session.sid, %reason, "session closed");
+            if self.open.fetch_sub(1, Ordering::AcqRel) == 1 {
+                self.empty.notify_waiters();
+            }
+        }
+    }
+
+    pub(crate) fn namespace(&self, name: &str) -> Option<&Namespace> {
+        match &self.protocol {
+            Protocol::SocketIo(namespaces) => namespaces.get(name),
+            Protocol::Engine(_) => None,
+        }
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
+    }
+
+    fn shard(&self, sid: &str) -> &Mutex<HashMap<Box<str>, Arc<Session>>> {
+        let hash = self.hasher.hash_one(sid);
+        &self.sessions[usize::try_from(hash % SHARDS as u64).expect("a small number")]
+    }
+}

@@ -1,0 +1,236 @@
+//! The tower service: HTTP requests in, sessions opened, polled, posted to or upgraded.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::{IpAddr, Ipv4Addr};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::{Buf, Bytes};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Body;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+use crate::close::CloseReason;
+use crate::handshake::{self, HandshakeError, TransportName};
+use crate::listener::{AcceptedStream, ClientAddress};
+use crate::polling::{Poller, Poster, Probe};
+use crate::server::{Server, Shared};
+use crate::session::Session;
+use crate::upgrade;
+use crate::websocket::{WebSocket, accept_key, decoder};
+
+/// What the service answers.
+pub type ServiceResponse = Response<Full<Bytes>>;
+
+type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+impl<B> tower_service::Service<Request<B>> for Server
+where
+    B: Body + Send + 'static,
+    B::Data: Buf + Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    type Response = ServiceResponse;
+    type Error = Infallible;
+    type Future = BoxFuture<Result<ServiceResponse, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let shared = Arc::clone(&self.shared);
+        Box::pin(async move { Ok(answer(&shared, request).await) })
+    }
+}
+
+async fn answer<B>(shared: &Arc<Shared>, request: Request<B>) -> ServiceResponse
+where
+    B: Body + Send + 'static,
+    B::Data: Buf + Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let is_upgrade = handshake::is_websocket_upgrade(request.headers());
+    let asked = handshake::parse(request.method(), request.uri().query().unwrap_or(""), is_upgrade);
+    let (transport, sid) = match asked {
+        Ok(handshake::Request::Open(_)) if shared.is_draining() => {
+            return plain(StatusCode::SERVICE_UNAVAILABLE, "the server is shutting down");
+        }
+        Ok(handshake::Request::Open(TransportName::Polling)) => {
+            let session = shared.open(client_address(&request), None);
+            return poll(session).await;
+        }
+        Ok(handshake::Request::Open(TransportName::WebSocket)) => {
+            let address = client_address(&request);
+            let shared = Arc::clone(shared);
+            return upgrade_websocket(&shared.clone(), request, move |websocket| {
+                shared.open(address, Some(websocket));
+            });
+        }
+        Ok(handshake::Request::Existing(transport, sid)) => (transport, sid),
+        Err(error) => return coded(error),
+    };
+    let Some(session) = shared.session(&sid) else { return coded(HandshakeError::UnknownSid) };
+    drop(sid);
+    if is_upgrade {
+        if transport != TransportName::WebSocket || request.method() != Method::GET {
+            return coded(HandshakeError::BadRequest);
+        }
+        let Ok(probe) = Probe::begin(session) else {
+            // As the official server does: the WebSocket opens, and is closed.
+            return upgrade_websocket(shared, request, |websocket| {
+                tokio::spawn(websocket.close(1002, Duration::from_secs(1)));
+            });
+        };
+        let time = shared.config.upgrade_timeout;
+        return upgrade_websocket(shared, request, move |websocket| {
+            tokio::spawn(upgrade::probe(websocket, probe, time));
+        });
+    }
+    if session.is_overdue() {
+        session.close(CloseReason::PingTimeout);
+        return coded(HandshakeError::UnknownSid);
+    }
+    if transport != TransportName::Polling || session.lock().polling.is_none() {
+        return coded(HandshakeError::BadRequest);
+    }
+    match *request.method() {
+        Method::GET => poll(session).await,
+        Method::POST => post(shared, session, request).await,
+        _ => coded(HandshakeError::BadRequest),
+    }
+}
+
+async fn poll(session: Arc<Session>) -> ServiceResponse {
+    match Poller::new(session) {
+        Ok(poller) => ok("text/plain; charset=UTF-8", poller.await),
+        Err(_) => coded(HandshakeError::BadRequest),
+    }
+}
+
+async fn post<B>(shared: &Arc<Shared>, session: Arc<Session>, request: Request<B>) -> ServiceResponse
+where
+    B: Body + Send + 'static,
+    B::Data: Buf + Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    if request.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/octet-stream") {
+        session.close(CloseReason::TransportError);
+        return coded(HandshakeError::BadRequest);
+    }
+    let Ok(mut poster) = Poster::new(Arc::clone(&session)) else { return coded(HandshakeError::BadRequest) };
+    let limit = shared.config.max_payload;
+    let announced = request.body().size_hint().lower();
+    if announced > limit as u64 {
+        poster.release();
+        return plain(StatusCode::PAYLOAD_TOO_LARGE, "");
+    }
+    let body = Limited::new(request.into_body(), limit).collect();
+    let body = match tokio::time::timeout(shared.config.body_timeout, body).await {
+        Ok(Ok(body)) => body.to_bytes(),
+        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
+            poster.release();
+            return plain(StatusCode::PAYLOAD_TOO_LARGE, "");
+        }
+        Ok(Err(error)) => {
+            tracing::debug!(%error, sid = %session.sid, "a polling body broke off");
+            return coded(HandshakeError::BadRequest);
+        }
+        Err(_) => {
+            tracing::debug!(sid = %session.sid, "a polling body did not come in time");
+            return plain(StatusCode::REQUEST_TIMEOUT, "");
+        }
+    };
+    let packets = body.iter().filter(|byte| **byte == crate::packet::SEPARATOR).count() + 1;
+    if packets > shared.config.max_packets_per_body {
+        session.close(CloseReason::ParseError);
+        return coded(HandshakeError::BadRequest);
+    }
+    match poster.deliver(body).await {
+        // The client's own close packet is an orderly end.
+        Ok(()) | Err(CloseReason::TransportClose) => ok("text/html", "ok"),
+        Err(_) => coded(HandshakeError::BadRequest),
+    }
+}
+
+/// Answers 101 and gives the WebSocket to `open` once the connection is ours.
+fn upgrade_websocket<B>(
+    shared: &Arc<Shared>,
+    mut request: Request<B>,
+    open: impl FnOnce(WebSocket) + Send + 'static,
+) -> ServiceResponse {
+    let headers = request.headers();
+    let key = headers.get(header::SEC_WEBSOCKET_KEY).and_then(|key| accept_key(key.as_bytes()));
+    let is_version_13 =
+        headers.get(header::SEC_WEBSOCKET_VERSION).is_some_and(|version| version.as_bytes() == b"13");
+    let Some(accept) = key.filter(|_| is_version_13) else {
+        let mut response = coded(HandshakeError::BadRequest);
+        response.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+        return response;
+    };
+    let upgraded = hyper::upgrade::on(&mut request);
+    let limits =
+        decoder::Limits { message: shared.config.max_payload, fragments: shared.config.max_fragments };
+    tokio::spawn(async move {
+        let upgraded = match upgraded.await {
+            Ok(upgraded) => upgraded,
+            Err(error) => return tracing::debug!(%error, "a connection broke during its upgrade"),
+        };
+        // Our own listener's stream, or that of another hyper server on tokio.
+        let websocket = match upgraded.downcast::<TokioIo<AcceptedStream>>() {
+            Ok(parts) => {
+                let (stream, permit) = parts.io.into_inner().into_parts();
+                WebSocket::new(stream, &parts.read_buf, limits, permit)
+            }
+            Err(upgraded) => match upgraded.downcast::<TokioIo<TcpStream>>() {
+                Ok(parts) => WebSocket::new(parts.io.into_inner(), &parts.read_buf, limits, None),
+                Err(_) => return tracing::error!("WebSockets need a plain TCP connection beneath hyper"),
+            },
+        };
+        open(websocket);
+    });
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
+    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(
+        header::SEC_WEBSOCKET_ACCEPT,
+        HeaderValue::from_str(&accept).expect("base64 is a valid header value"),
+    );
+    response
+}
+
+fn client_address<B>(request: &Request<B>) -> IpAddr {
+    request
+        .extensions()
+        .get::<ClientAddress>()
+        .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ClientAddress(address)| *address)
+}
+
+/// A coded error, as the official server answers it.
+fn coded(error: HandshakeError) -> ServiceResponse {
+    let mut response =
+        Response::new(Full::from(format!(r#"{{"code":{},"message":"{error}"}}"#, error.code())));
+    *response.status_mut() = StatusCode::BAD_REQUEST;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+fn ok(kind: &'static str, body: impl Into<Bytes>) -> ServiceResponse {
+    let mut response = Response::new(Full::new(body.into()));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+fn plain(status: StatusCode, text: &'static str) -> ServiceResponse {
+    let mut response = Response::new(Full::from(text));
+    *response.status_mut() = status;
+    response
+}

@@ -1,0 +1,77 @@
+//! From HTTP long-polling to WebSocket (Engine.IO protocol, "Upgrade").
+
+use std::future::poll_fn;
+use std::time::Duration;
+
+use crate::frame::Frame;
+use crate::packet::EnginePacket;
+use crate::polling::Probe;
+use crate::websocket::decoder::Incoming;
+use crate::websocket::{ReadError, Reply, Taken, WebSocket};
+
+/// What a WebSocket that probes has said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Nothing,
+    Probed,
+    Upgraded,
+}
+
+/// Waits for the client's probe and upgrade packets, at most `time`, and hands the WebSocket over.
+pub(crate) async fn probe(mut websocket: WebSocket, probe: Probe, time: Duration) {
+    let handshake = async {
+        expect(&mut websocket, Step::Probed).await?;
+        websocket.queue_frame(Frame::text("3probe"));
+        while !websocket.is_flushed() {
+            poll_fn(|cx| websocket.poll_flush(cx)).await.map_err(ReadError::Gone)?;
+        }
+        probe.probed();
+        expect(&mut websocket, Step::Upgraded).await
+    };
+    match tokio::time::timeout(time, handshake).await {
+        Ok(Ok(())) if !probe.is_closing() => probe.complete(websocket),
+        Ok(Err(ReadError::Gone(error))) => tracing::debug!(%error, "a WebSocket went before the upgrade"),
+        outcome => {
+            tracing::debug!(?outcome, "an upgrade was not completed");
+            drop(probe);
+            websocket.close(1002, Duration::from_secs(1)).await;
+        }
+    }
+}
+
+/// Reads until the packet that belongs to `step` has come; anything else is an error.
+async fn expect(websocket: &mut WebSocket, step: Step) -> Result<(), ReadError<()>> {
+    let mut seen = Step::Nothing;
+    while seen == Step::Nothing {
+        let mut replies = Vec::new();
+        poll_fn(|cx| {
+            websocket.poll_read(
+                cx,
+                |replies, incoming| {
+                    match incoming {
+                        Incoming::Text(text) => {
+                            seen = match EnginePacket::parse(text) {
+                                Ok(EnginePacket::Ping("probe")) => Step::Probed,
+                                Ok(EnginePacket::Upgrade) => Step::Upgraded,
+                                _ => return Err(()),
+                            };
+                            if seen != step {
+                                return Err(());
+                            }
+                        }
+                        Incoming::Ping(payload) => *replies = vec![Reply::pong(payload)],
+                        Incoming::Pong => {}
+                        Incoming::Binary(_) | Incoming::Close(_) => return Err(()),
+                    }
+                    Ok(if seen == step { Taken::Enough } else { Taken::More })
+                },
+                &mut replies,
+            )
+        })
+        .await?;
+        for Reply(frame) in replies {
+            websocket.queue_frame(frame);
+        }
+    }
+    Ok(())
+}

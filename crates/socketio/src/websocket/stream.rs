@@ -1,0 +1,229 @@
+//! A WebSocket over TCP: reads through one buffer a thread, writes all that waits in one system call.
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+
+use super::decoder::{self, Decoder, Incoming, Limits, Violation};
+use crate::frame::{self, Frame};
+use crate::listener::Permit;
+
+/// How many bytes one read takes at most. One buffer a thread, none a connection.
+const READ_SIZE: usize = 16 * 1024;
+/// How many frames one write takes at most.
+const FRAMES_A_WRITE: usize = 64;
+
+thread_local! {
+    /// Taken out while it is used, so that a nested use would get a buffer of its own.
+    static READ_BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// The connection of one peer after the upgrade.
+#[derive(Debug)]
+pub(crate) struct WebSocket {
+    stream: TcpStream,
+    decoder: Decoder,
+    limits: Limits,
+    /// What was read but could not be taken yet.
+    unread: Vec<u8>,
+    /// What is being written; empty between writes.
+    writing: VecDeque<Frame>,
+    /// How many bytes of the first frame of `writing` are gone.
+    written: usize,
+    /// Since when the peer has taken nothing of `writing`.
+    stalled_since: Option<Instant>,
+    /// The place in the listener's count of connections.
+    _permit: Option<Permit>,
+}
+
+/// Whether the consumer of messages takes another.
+pub(crate) enum Taken {
+    More,
+    Enough,
+}
+
+/// Why reading ended.
+#[derive(Debug)]
+pub(crate) enum ReadError<E> {
+    /// The peer closed the TCP connection, or it broke.
+    Gone(io::Error),
+    /// The peer broke the protocol.
+    Violation(Violation),
+    /// The consumer refused a message.
+    Refused(E),
+}
+
+impl WebSocket {
+    /// Takes over a connection; `read_ahead` is what hyper had read behind the request.
+    pub(crate) fn new(stream: TcpStream, read_ahead: &[u8], limits: Limits, permit: Option<Permit>) -> Self {
+        Self {
+            stream,
+            decoder: Decoder::default(),
+            limits,
+            unread: read_ahead.to_vec(),
+            writing: VecDeque::new(),
+            written: 0,
+            stalled_since: None,
+            _permit: permit,
+        }
+    }
+
+    /// Reads once and gives each message to `consume`, until that has enough. Answers `Ready` if more may be
+    /// there to read.
+    pub(crate) fn poll_read<E>(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut consume: impl FnMut(&mut Vec<Reply>, Incoming<'_>) -> Result<Taken, E>,
+        replies: &mut Vec<Reply>,
+    ) -> Poll<Result<(), ReadError<E>>> {
+        let mut buffer = std::mem::take(&mut self.unread);
+        let borrowed = buffer.is_empty();
+        let mut filled = buffer.len();
+        if borrowed {
+            buffer = READ_BUFFER.take();
+            buffer.resize(READ_SIZE, 0);
+            let mut read = ReadBuf::new(&mut buffer);
+            let result = Pin::new(&mut self.stream).poll_read(cx, &mut read);
+            filled = read.filled().len();
+            match result {
+                Poll::Ready(Ok(())) if filled > 0 => {}
+                Poll::Pending => {
+                    READ_BUFFER.set(buffer);
+                    return Poll::Pending;
+                }
+                Poll::Ready(result) => {
+                    READ_BUFFER.set(buffer);
+                    let error = result.err().unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into());
+                    return Poll::Ready(Err(ReadError::Gone(error)));
+                }
+            }
+        }
+        let mut position = 0;
+        let result = loop {
+            match self.decoder.next(&mut buffer[..filled], &mut position, self.limits) {
+                Ok(Some(message)) => match consume(replies, message) {
+                    Ok(Taken::More) => {}
+                    Ok(Taken::Enough) => break Ok(()),
+                    Err(error) => break Err(ReadError::Refused(error)),
+                },
+                Ok(None) => break Ok(()),
+                Err(violation) => break Err(ReadError::Violation(violation)),
+            }
+        };
+        self.unread = buffer[position..filled].to_vec();
+        if borrowed {
+            READ_BUFFER.set(buffer);
+        }
+        Poll::Ready(result)
+    }
+
+    /// Whether nothing is being written.
+    pub(crate) fn is_flushed(&self) -> bool {
+        self.writing.is_empty()
+    }
+
+    /// Puts `frames` behind what is being written.
+    pub(crate) fn queue(&mut self, mut frames: VecDeque<Frame>) {
+        if self.writing.is_empty() {
+            self.writing = frames;
+        } else {
+            self.writing.append(&mut frames);
+        }
+    }
+
+    /// Puts one frame behind what is being written.
+    pub(crate) fn queue_frame(&mut self, frame: Frame) {
+        self.writing.push_back(frame);
+    }
+
+    /// Writes all that was queued; answers how many bytes of whole frames went out in this call.
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let mut sent = 0;
+        while !self.writing.is_empty() {
+            let mut slices = [IoSlice::new(&[]); FRAMES_A_WRITE];
+            let mut count = 0;
+            for (slice, frame) in slices.iter_mut().zip(&self.writing) {
+                let skip = if count == 0 { self.written } else { 0 };
+                *slice = IoSlice::new(&frame.bytes()[skip..]);
+                count += 1;
+            }
+            match Pin::new(&mut self.stream).poll_write_vectored(cx, &slices[..count]) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Ok(bytes)) => {
+                    self.stalled_since = None;
+                    sent += self.advance(bytes);
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => {
+                    self.stalled_since.get_or_insert_with(Instant::now);
+                    return if sent > 0 { Poll::Ready(Ok(sent)) } else { Poll::Pending };
+                }
+            }
+        }
+        // An idle connection keeps no queue.
+        self.writing = VecDeque::new();
+        Poll::Ready(Ok(sent))
+    }
+
+    /// Since when the peer has taken no byte of what waits for it.
+    pub(crate) fn stalled_since(&self) -> Option<Instant> {
+        self.stalled_since
+    }
+
+    /// Says goodbye within `time` and closes; what is queued goes first.
+    pub(crate) async fn close(mut self, code: u16, time: Duration) {
+        self.queue_frame(frame::control(decoder::CLOSE, &code.to_be_bytes()));
+        let farewell = async {
+            while !self.is_flushed() {
+                std::future::poll_fn(|cx| self.poll_flush(cx)).await?;
+            }
+            tokio::io::AsyncWriteExt::shutdown(&mut self.stream).await
+        };
+        match tokio::time::timeout(time, farewell).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!(%error, "the peer went before the close frame"),
+            Err(_) => tracing::debug!("the peer did not take the close frame in time"),
+        }
+    }
+
+    /// Cuts the connection: what the kernel holds for the peer is thrown away.
+    pub(crate) fn cut(self) {
+        if let Err(error) = socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)) {
+            tracing::debug!(%error, "the connection could not be cut, and is closed");
+        }
+    }
+
+    /// Removes `bytes` from the front of `writing`; answers the bytes of the frames that are gone whole.
+    fn advance(&mut self, bytes: usize) -> usize {
+        let mut written = self.written + bytes;
+        let mut sent = 0;
+        while let Some(first) = self.writing.front() {
+            if written < first.len() {
+                break;
+            }
+            written -= first.len();
+            sent += first.cost();
+            self.writing.pop_front();
+        }
+        self.written = written;
+        sent
+    }
+}
+
+/// What the transport itself answers.
+#[derive(Debug)]
+pub(crate) struct Reply(pub(crate) Frame);
+
+impl Reply {
+    /// The answer to a WebSocket ping.
+    pub(crate) fn pong(payload: &[u8]) -> Self {
+        Self(frame::control(decoder::PONG, payload))
+    }
+}
