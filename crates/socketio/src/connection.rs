@@ -188,8 +188,6 @@ impl Connection {
             }
             if is_last {
                 body_done(&self.session);
-                // The upgrade may have waited for this body.
-                return Ok(());
             }
         }
     }
@@ -317,8 +315,8 @@ impl Connection {
         match self.transport {
             Transport::Polling(_) => {
                 if reason.flushes() {
-                    let drained = std::future::poll_fn(|cx| self.session.poll_drained(cx));
-                    if tokio::time::timeout(FLUSH, drained).await.is_err() {
+                    let told = std::future::poll_fn(|cx| self.session.poll_told(cx));
+                    if tokio::time::timeout(FLUSH, told).await.is_err() {
                         tracing::debug!(sid = %self.session.sid, "the client did not fetch what waited for it");
                     }
                 }

@@ -126,6 +126,7 @@ impl Future for Poller {
         if let Some(reason) = farewell {
             let packet: &[u8] = if reason == CloseReason::TransportClose { b"6" } else { b"1" };
             append(&mut payload, packet);
+            state.told();
         } else if payload.is_empty() {
             match &mut state.polling {
                 Some(polling) if !polling.upgrading => {

@@ -57,6 +57,8 @@ enum Phase {
     Open,
     /// The client may be told that it ends.
     Farewell,
+    /// A polling client was told.
+    Told,
     /// Nothing is sent any more.
     Ended,
 }
@@ -171,9 +173,6 @@ impl Session {
         }
         let frames = std::mem::take(&mut state.outbox);
         state.bytes = 0;
-        if state.closing.is_some() {
-            state.wake();
-        }
         frames
     }
 
@@ -195,11 +194,11 @@ impl Session {
         }
     }
 
-    /// Ready once nothing waits to be sent.
-    pub(crate) fn poll_drained(&self, cx: &Context<'_>) -> Poll<()> {
+    /// Ready once a polling client was told that the session ends, and so has all that waited for it.
+    pub(crate) fn poll_told(&self, cx: &Context<'_>) -> Poll<()> {
         let mut state = self.state.lock();
         state.notified = false;
-        if state.outbox.is_empty() {
+        if state.phase == Phase::Told {
             return Poll::Ready(());
         }
         state.waker = Some(cx.waker().clone());
@@ -236,6 +235,14 @@ impl State {
     /// Why the session ends, once the client may be told.
     pub(crate) fn farewell(&self) -> Option<CloseReason> {
         self.closing.filter(|_| self.phase != Phase::Open)
+    }
+
+    /// The client is being told that the session ends.
+    pub(crate) fn told(&mut self) {
+        if self.phase == Phase::Farewell {
+            self.phase = Phase::Told;
+            self.wake();
+        }
     }
 
     /// Wakes the session's task, once until it looks.

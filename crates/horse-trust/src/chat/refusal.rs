@@ -27,6 +27,12 @@ pub enum Refusal {
         /// Seconds until the next message is taken.
         retry_after: u64,
     },
+    /// No event of the contract.
+    #[error("Unknown event")]
+    UnknownEvent,
+    /// The socket is in as many conversations as it may be.
+    #[error("Too many conversations joined")]
+    TooManyConversations,
     /// Not an id.
     #[error("Invalid recipient ID")]
     InvalidRecipient,

@@ -1,0 +1,86 @@
+//! JSON as JavaScript reads it.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Visitor};
+
+/// A text whose lone surrogates (`"\ud800"` alone is JSON, but no text) have become U+FFFD.
+///
+/// `JSON.parse` takes them, so a client may send them; a Rust string can't hold them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LossyString(pub String);
+
+impl LossyString {
+    /// Parses a JSON text; `None` if `json` is something else.
+    pub fn parse(json: &str) -> Option<String> {
+        serde_json::from_str::<Self>(json).ok().map(|text| text.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for LossyString {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // Asked for bytes, serde_json gives a text in WTF-8: UTF-8 that may hold lone surrogates.
+        deserializer.deserialize_bytes(Bytes)
+    }
+}
+
+struct Bytes;
+
+impl Visitor<'_> for Bytes {
+    type Value = LossyString;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a string")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<LossyString, E> {
+        Ok(LossyString(text.to_owned()))
+    }
+
+    fn visit_bytes<E: serde::de::Error>(self, bytes: &[u8]) -> Result<LossyString, E> {
+        let text = match std::str::from_utf8(bytes) {
+            Ok(text) => text.to_owned(),
+            Err(_) => String::from_utf8(replace_surrogates(bytes.to_vec())).map_err(E::custom)?,
+        };
+        Ok(LossyString(text))
+    }
+}
+
+/// In WTF-8 a lone surrogate is `ED A0..BF xx`; U+FFFD is `EF BF BD`, of the same length.
+fn replace_surrogates(mut bytes: Vec<u8>) -> Vec<u8> {
+    let mut index = 0;
+    while index + 2 < bytes.len() {
+        if bytes[index] == 0xed && bytes[index + 1] >= 0xa0 {
+            bytes[index..index + 3].copy_from_slice("\u{fffd}".as_bytes());
+        }
+        index += 1;
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lone_surrogates_become_replacement_characters() {
+        for (json, text) in [
+            (r#""plain""#, "plain"),
+            (r#""\ud83d\udc34""#, "🐴"),
+            (r#""a\ud83db""#, "a\u{fffd}b"),
+            (r#""\udc34\ud83d""#, "\u{fffd}\u{fffd}"),
+            (r#""\ud83d\ud83d\udc34""#, "\u{fffd}🐴"),
+            (r#""é\ud800""#, "é\u{fffd}"),
+            (r#""\ud7ff\ue000""#, "\u{d7ff}\u{e000}"),
+        ] {
+            assert_eq!(LossyString::parse(json).as_deref(), Some(text), "{json}");
+        }
+    }
+
+    #[test]
+    fn only_texts_are_texts() {
+        for json in ["1", "null", "[]", "[1,2]", "{}", "true", "\"", ""] {
+            assert_eq!(LossyString::parse(json), None, "{json}");
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Peers that break the rules: each is closed, and the others notice nothing.
+
+use std::time::Duration;
+
+use socketio::{CloseReason, Config};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+use crate::client::{eventually, frame, patient_config, start};
+
+#[tokio::test]
+async fn frames_against_the_protocol_close_the_connection() {
+    let server = start(patient_config()).await;
+    let mut friend = server.connect().await;
+    let unmasked = b"\x81\x02hi".to_vec();
+    for (what, bytes, code) in [
+        ("an unmasked frame", unmasked, 1002),
+        ("a reserved bit", frame(0xc1, b"4x"), 1002),
+        ("a reserved opcode", frame(0x83, b"4x"), 1002),
+        ("a reserved control opcode", frame(0x8b, b""), 1002),
+        ("a continuation of nothing", frame(0x80, b"4x"), 1002),
+        ("a fragmented ping", frame(0x09, b""), 1002),
+        ("text that is no UTF-8", frame(0x81, b"42[\"\xff\"]"), 1007),
+        ("a length of 2^62", [&[0x82, 0xff][..], &(1_u64 << 62).to_be_bytes()].concat(), 1009),
+        ("a length over the bound", [&[0x81, 0xff][..], &100_001_u64.to_be_bytes()].concat(), 1009),
+        (
+            "fragments over the bound",
+            [frame(0x01, &[b'4'; 60_000]), frame(0x80, &[b'4'; 60_000])].concat(),
+            1009,
+        ),
+        ("tiny fragments", [frame(0x01, b"4"), frame(0x00, b"x").repeat(2000)].concat(), 1009),
+        ("an attachment that nothing announced", frame(0x82, b"x"), 1002),
+        (
+            "text while an attachment is due",
+            [frame(0x81, br#"451-["message",1]"#), frame(0x81, b"42[\"a\"]")].concat(),
+            1002,
+        ),
+        ("eleven attachments", frame(0x81, br#"4511-["message",1]"#), 1002),
+        (
+            "JSON that is nested too deep",
+            frame(0x81, format!("42[\"a\",{}1{}]", "[".repeat(40_000), "]".repeat(40_000)).as_bytes()),
+            1002,
+        ),
+        ("an id that is too great", frame(0x81, br#"4299999999999999999999["a"]"#), 1002),
+        ("a long event name", frame(0x81, format!("42[\"{}\"]", "x".repeat(200)).as_bytes()), 1002),
+    ] {
+        let mut peer = server.connect().await;
+        peer.raw(&bytes).await;
+        let closed = peer.closed().await;
+        // The rest of what was sent may have reset the connection before the close frame was read.
+        assert!(closed.is_none_or(|closed| closed == code), "{what}: {closed:?}");
+        friend.is_served().await;
+    }
+    eventually("all but the friend are gone", || server.socket_io.open_sessions() == 1).await;
+}
+
+#[tokio::test]
+async fn a_reader_that_stops_is_cut_when_its_outbox_is_full() {
+    let config = Config { outbox_limit: 256 * 1024, ..patient_config() };
+    let server = start(config).await;
+    let (mut talker, sleeper) = (server.connect().await, server.connect().await);
+    let text = "x".repeat(50_000);
+    // The kernel's buffers take some megabytes before the outbox fills.
+    for _ in 0..400 {
+        talker.send(&format!(r#"42["shout","{text}"]"#)).await;
+        talker.is_served().await;
+        if server.socket_io.open_sessions() == 1 {
+            break;
+        }
+    }
+    eventually("the sleeper is gone", || server.socket_io.open_sessions() == 1).await;
+    assert_eq!(server.socket_io.closed_sessions().get(CloseReason::OutboxOverflow), 1);
+    drop(sleeper);
+}
+
+#[tokio::test]
+async fn a_reader_that_stops_is_cut_when_time_is_over() {
+    let config = Config {
+        outbox_limit: 64 * 1024 * 1024,
+        write_timeout: Duration::from_millis(300),
+        ..patient_config()
+    };
+    let server = start(config).await;
+    let (mut talker, sleeper) = (server.connect().await, server.connect().await);
+    let text = "x".repeat(90_000);
+    for _ in 0..200 {
+        talker.send(&format!(r#"42["shout","{text}"]"#)).await;
+        talker.is_served().await;
+    }
+    eventually("the sleeper is gone", || server.socket_io.open_sessions() == 1).await;
+    assert_eq!(server.socket_io.closed_sessions().get(CloseReason::WriteTimeout), 1);
+    drop(sleeper);
+}
+
+#[tokio::test]
+async fn an_overlap_of_posts_closes_the_session() {
+    let server = start(patient_config()).await;
+    let path = server.open_polling("/engine.io/").await;
+    let mut slow = TcpStream::connect(server.address).await.unwrap();
+    slow.write_all(format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n4").as_bytes())
+        .await
+        .unwrap();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(server.post(&path, "4x").await.status, 400);
+    assert_eq!(server.get(&path).await.status, 400);
+}

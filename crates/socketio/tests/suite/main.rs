@@ -1,0 +1,9 @@
+//! The engine from outside, over real sockets: what the official protocol suites ask, what hostile peers
+//! try, and connection state recovery.
+
+mod client;
+mod engine_io;
+mod hostile;
+mod limits;
+mod recovery;
+mod socket_io;
