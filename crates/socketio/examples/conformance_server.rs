@@ -1,7 +1,11 @@
 //! The server that the official protocol test suites expect: an Engine.IO echo server under `/engine.io/`
 //! and a Socket.IO server under `/socket.io/`, on `PORT` (3000).
+//!
+//! `PING_INTERVAL` and `PING_TIMEOUT` (milliseconds, 300 and 200) may be set to measure idle connections.
 
 use std::error::Error;
+use std::fmt::Display;
+use std::str::FromStr;
 use std::time::Duration;
 
 use axum::Router;
@@ -51,12 +55,20 @@ impl SocketHandler for Guest {
     }
 }
 
+/// A number out of the environment.
+fn setting<T: FromStr<Err: Display>>(name: &str, default: T) -> Result<T, String> {
+    match std::env::var(name) {
+        Ok(text) => text.parse().map_err(|error| format!("{name}: {text:?}: {error}")),
+        Err(_) => Ok(default),
+    }
+}
+
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     tracing_subscriber::fmt().with_env_filter(tracing_subscriber::EnvFilter::from_default_env()).init();
     let config = Config {
-        ping_interval: Duration::from_millis(300),
-        ping_timeout: Duration::from_millis(200),
+        ping_interval: Duration::from_millis(setting("PING_INTERVAL", 300)?),
+        ping_timeout: Duration::from_millis(setting("PING_TIMEOUT", 200)?),
         max_payload: 1_000_000,
         connect_timeout: Duration::from_secs(1),
         ..Config::default()
@@ -67,10 +79,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .route_service("/engine.io/", engine)
         .route_service("/socket.io/", socket_io)
         .layer(CorsLayer::permissive());
-    let port = match std::env::var("PORT") {
-        Ok(port) => port.parse::<u16>().map_err(|error| format!("PORT: {port:?}: {error}"))?,
-        Err(_) => 3000,
-    };
+    let port = setting::<u16>("PORT", 3000)?;
     let listener = tokio::net::TcpListener::bind(("localhost", port)).await?;
     let shutdown = async {
         if let Err(error) = tokio::signal::ctrl_c().await {

@@ -20,6 +20,9 @@ mod close;
 mod config;
 mod connection;
 mod frame;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod handshake;
 mod listener;
 mod namespace;
