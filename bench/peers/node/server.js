@@ -1,0 +1,140 @@
+// The chat's real-time contract on the official socket.io server. Configured by the environment alone:
+//
+//   HOST, PORT            where to listen (127.0.0.1, 3000)
+//   JWT_SECRET            the secret of the HS256 tokens
+//   USERS, CONVERSATIONS  files of JSON lines as mongoexport writes them
+//   STORE                 "memory", or the path of a SQLite file
+//   RECOVERY              "1" turns connection state recovery on
+import { createServer } from "node:http";
+import jwt from "jsonwebtoken";
+import { Server } from "socket.io";
+import { loadDirectory } from "./directory.js";
+import { newId } from "./id.js";
+import { openStore } from "./store.js";
+
+const { HOST = "127.0.0.1", PORT = "3000", JWT_SECRET, USERS, CONVERSATIONS, STORE = "memory", RECOVERY } = process.env;
+if (!JWT_SECRET || !USERS || !CONVERSATIONS) {
+  console.error("JWT_SECRET, USERS and CONVERSATIONS must be set");
+  process.exit(2);
+}
+
+const directory = loadDirectory(USERS, CONVERSATIONS);
+const store = openStore(STORE, directory);
+
+const httpServer = createServer((_request, response) => response.writeHead(404).end());
+const io = new Server(httpServer, {
+  serveClient: false,
+  perMessageDeflate: false,
+  ...(RECOVERY === "1" && {
+    connectionStateRecovery: { maxDisconnectionDuration: 120_000, skipMiddlewares: false },
+  }),
+});
+
+// The documentation's advice against memory use: nothing here reads the first request of a session.
+io.engine.on("connection", (rawSocket) => {
+  rawSocket.request = null;
+});
+
+io.use((socket, next) => {
+  const token = socket.handshake.auth?.token;
+  if (!token) {
+    next(new Error("Authentication error: no token"));
+    return;
+  }
+  try {
+    socket.data.userId = jwt.verify(token, JWT_SECRET, { algorithms: ["HS256"] }).userId;
+  } catch {
+    next(new Error("Authentication error: invalid token"));
+    return;
+  }
+  next();
+});
+
+const NOT_FOUND = { success: false, message: "Conversation not found" };
+
+/** The conversation, if this user takes part in it. */
+function conversationFor(userId, id) {
+  const conversation = typeof id === "string" ? directory.conversations.get(id) : undefined;
+  return conversation?.participants.includes(userId) ? conversation : undefined;
+}
+
+function refusal(text) {
+  if (text === undefined || text === null) return "Message text is required";
+  if (typeof text !== "string" || text.includes("\u0000")) return "Invalid message";
+  if (text.trim() === "") return "Message text is required";
+  if (text.length > 2000) return "Message is too long (maximum 2000 characters)";
+  return undefined;
+}
+
+/** The first 60 UTF-16 units, less the half of a pair that the cut would leave. */
+function preview(text) {
+  const cut = text.slice(0, 60);
+  return text.length > 60 && !cut.isWellFormed() ? cut.slice(0, 59) : cut;
+}
+
+function sendMessage(userId, payload) {
+  if (typeof payload !== "object" || payload === null) return { success: false, message: "Invalid message" };
+  const conversation = conversationFor(userId, payload.conversation_id);
+  if (!conversation) return NOT_FOUND;
+  const refused = refusal(payload.text);
+  if (refused) return { success: false, message: refused };
+
+  const text = payload.text.toWellFormed();
+  const message = {
+    _id: newId(),
+    conversation_id: conversation.id,
+    sender_id: directory.profile(userId),
+    text,
+    is_read: false,
+    sent_at: new Date().toISOString(),
+  };
+  try {
+    store.append(message, userId);
+  } catch (error) {
+    console.error("store failed:", error);
+    return { success: false, message: "Error sending message" };
+  }
+  io.to(`conv:${conversation.id}`).emit("new_message", message);
+  const [first, second] = conversation.participants;
+  io.to(`user:${first === userId ? second : first}`).emit("message_notification", {
+    conversation_id: conversation.id,
+    sender: userId,
+    preview: preview(text),
+  });
+  return { success: true, data: message };
+}
+
+io.on("connection", (socket) => {
+  const { userId } = socket.data;
+  socket.join(`user:${userId}`);
+
+  socket.on("join_conversation", (id, acknowledge) => {
+    const conversation = conversationFor(userId, id);
+    if (conversation) socket.join(`conv:${conversation.id}`);
+    acknowledge?.(conversation ? { success: true } : NOT_FOUND);
+  });
+
+  socket.on("send_message", (payload, acknowledge) => {
+    const outcome = sendMessage(userId, payload);
+    acknowledge?.(outcome);
+  });
+
+  for (const event of ["typing", "stop_typing"]) {
+    socket.on(event, (id, acknowledge) => {
+      const conversation = conversationFor(userId, id);
+      if (conversation) {
+        socket.to(`conv:${conversation.id}`).emit(`user_${event}`, { userId, conversation_id: conversation.id });
+      }
+      acknowledge?.(conversation ? { success: true } : NOT_FOUND);
+    });
+  }
+});
+
+// The default backlog of 511 would drop what connects at once; the kernel caps this at its own limit.
+httpServer.listen({ host: HOST, port: Number(PORT), backlog: 16_384 });
+
+process.once("SIGTERM", () => {
+  io.close();
+  store.close();
+  process.exit(0);
+});
