@@ -74,10 +74,20 @@ impl IdGenerator {
         Self { process: random, last: Mutex::new((0, 0)) }
     }
 
+    /// From now on, makes ids that sort behind `id`; an id from the far future, which somebody made up, is
+    /// passed over.
+    pub fn continue_after(&self, id: &Id) {
+        const A_DAY: u32 = 24 * 60 * 60;
+        let seconds = id.as_str().get(..8).and_then(|digits| u32::from_str_radix(digits, 16).ok());
+        let Some(seconds) = seconds.filter(|seconds| *seconds <= now().saturating_add(A_DAY)) else { return };
+        let mut last = self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        // The next id takes a later second: within this one, another process's bytes may sort behind ours.
+        *last = (*last).max((seconds, 0x00ff_ffff));
+    }
+
     /// The next id.
     pub fn next(&self) -> Id {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs());
-        let now = u32::try_from(now).unwrap_or(u32::MAX);
+        let now = now();
         let (seconds, counter) = {
             let mut last = self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             if now > last.0 {
@@ -101,6 +111,12 @@ impl IdGenerator {
         }
         Id(text)
     }
+}
+
+/// Seconds since 1970.
+fn now() -> u32 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs());
+    u32::try_from(now).unwrap_or(u32::MAX)
 }
 
 /// Random bytes from the standard library's per-process hash seed, which the operating system fills.
@@ -132,6 +148,18 @@ mod tests {
         let ids: Vec<Id> = (0..10_000).map(|_| generator.next()).collect();
         assert!(ids.iter().all(|id| id.as_str().len() == 24));
         assert!(ids.windows(2).all(|pair| pair[0] < pair[1]));
+    }
+
+    #[test]
+    fn ids_go_on_behind_those_of_another_process() {
+        let other = IdGenerator::new();
+        other.last.lock().unwrap().0 = now() + 100;
+        let last = (0..3).map(|_| other.next()).next_back().unwrap();
+        let generator = IdGenerator::new();
+        generator.continue_after(&last);
+        assert!(generator.next() > last);
+        generator.continue_after(&Id::parse("ffffffffffffffffffffffff").unwrap());
+        assert!(generator.next().as_str() < "f");
     }
 
     #[test]

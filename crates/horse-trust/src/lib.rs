@@ -7,13 +7,22 @@
 //! - [`store`]: what is remembered, one folder an engine
 //! - [`bus`]: what carries an emit to the sockets of a room
 //! - [`import`]: files of `mongoexport` in
-//! - [`app`]: where store and bus are chosen and wired; [`config`]: the settings
+//! - [`app`]: where store and bus are chosen and wired; [`config`]: the settings; [`demo`]: two people
+//! - [`auth`]: tokens and passwords; [`id`], [`timestamp`], [`json`]: small words that all use
 //!
 //! Imports run downwards only: `realtime` and `http` -> `chat` -> `store` and `bus`; the protocol engine
 //! (the `socketio` crate) is below all.
 
+pub mod app;
+pub mod auth;
 pub mod bus;
 pub mod chat;
+pub mod config;
+pub mod demo;
+pub mod http;
 pub mod id;
+pub mod import;
+pub mod json;
+pub mod realtime;
 pub mod store;
 pub mod timestamp;

@@ -1,1 +1,220 @@
-fn main() {}
+//! The command line of Horse Trust's real-time server.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "what the commands answer goes to the terminal"
+)]
+
+use std::fmt::Display;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use horse_trust::app::{self, RunError};
+use horse_trust::auth::{Passwords, Tokens};
+use horse_trust::config::{Config, Flags, LogFormat, Secret, parse_duration};
+use horse_trust::demo;
+use horse_trust::id::Id;
+use horse_trust::import::{self, ImportOptions};
+use horse_trust::store::Role;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// The real-time server of Horse Trust: conversations between buyers and sellers of horses.
+#[derive(Parser)]
+#[command(version, about, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve the chat
+    Serve {
+        #[command(flatten)]
+        flags: Flags,
+    },
+    /// Serve on an embedded store with two accounts and a conversation already there
+    Demo {
+        #[command(flatten)]
+        flags: Flags,
+    },
+    /// Bring in what mongoexport wrote; all or nothing a file, and twice changes nothing
+    Import {
+        /// Users, as JSON lines or an array
+        #[arg(long)]
+        users: Option<PathBuf>,
+        /// Conversations
+        #[arg(long)]
+        conversations: Option<PathBuf>,
+        /// Messages
+        #[arg(long)]
+        messages: Option<PathBuf>,
+        #[command(flatten)]
+        flags: Flags,
+    },
+    /// Print a token for a user
+    Token {
+        /// The user's id
+        user_id: String,
+        /// seller or admin
+        #[arg(long, default_value = "seller")]
+        role: String,
+        /// How long it is valid: 30m, 12h, 7d [default: JWT_EXPIRES_IN]
+        #[arg(long)]
+        expires_in: Option<String>,
+        #[command(flatten)]
+        flags: Flags,
+    },
+}
+
+/// Something that was given is wrong; one line, exit code 2.
+struct Failure(String);
+
+impl<E: Display> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self(error.to_string())
+    }
+}
+
+fn main() -> ExitCode {
+    match start() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure(message)) => {
+            eprintln!("horse-trust: {}", message.replace('\n', " "));
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn start() -> Result<(), Failure> {
+    match dotenvy::dotenv() {
+        Ok(_) => {}
+        Err(error) if error.not_found() => {}
+        Err(error) => return Err(Failure(format!(".env: {error}"))),
+    }
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // Help and version, or what clap finds wrong; it says so at length where it is asked for help.
+        Err(error) if !error.use_stderr() => {
+            print!("{error}");
+            return Ok(());
+        }
+        Err(error) => {
+            let message = error.to_string();
+            return Err(Failure(
+                message.lines().next().unwrap_or("").trim_start_matches("error: ").to_owned(),
+            ));
+        }
+    };
+    match cli.command {
+        Command::Serve { flags } => serve(Config::new(&flags)?),
+        Command::Demo { flags } => run_demo(Config::new(&flags)?),
+        Command::Import { users, conversations, messages, flags } => {
+            run_import(&Config::new(&flags)?, ImportOptions { users, conversations, messages })
+        }
+        Command::Token { user_id, role, expires_in, flags } => {
+            print_token(&Config::new(&flags)?, &user_id, &role, expires_in.as_deref())
+        }
+    }
+}
+
+fn serve(config: Config) -> Result<(), Failure> {
+    config.require_secret()?;
+    init_logging(&config);
+    on_runtime(async move {
+        let shutdown = shutdown_signal()?;
+        let store = app::open_store(&config)?;
+        let listener = app::listen(&config).await?;
+        app::run(config, store, listener, shutdown).await
+    })
+}
+
+fn run_demo(mut config: Config) -> Result<(), Failure> {
+    let database = config.database.get_or_insert_with(|| demo::DEFAULT_DATABASE.into()).clone();
+    init_logging(&config);
+    on_runtime(async move {
+        let shutdown = shutdown_signal()?;
+        let store = app::open_store(&config)?;
+        let secret = match config.jwt_secret.clone() {
+            Some(secret) => secret,
+            None => Secret::new(demo::secret(&database).map_err(RunError::Serve)?),
+        };
+        config.jwt_secret = Some(secret.clone());
+        let prepared = demo::prepare(&store, &Passwords::new()).await;
+        let conversation = prepared.map_err(|error| RunError::Serve(std::io::Error::other(error)))?;
+        let listener = app::listen(&config).await?;
+        let address = listener.local_addr().map_err(RunError::Serve)?;
+        let tokens = Tokens::new(secret.expose(), config.jwt_expires_in);
+        println!("Horse Trust demo: http://{address}\n");
+        for account in demo::ACCOUNTS {
+            println!("{}", account.name);
+            println!("  user id   {}", account.id());
+            println!("  e-mail    {}", account.email);
+            println!("  password  {}", account.password);
+            println!("  token     {}\n", tokens.issue(&account.id(), Role::Seller));
+        }
+        println!("Conversation  {}\n\nCtrl-C stops it.\n", conversation.id);
+        app::run(config, store, listener, shutdown).await
+    })
+}
+
+fn run_import(config: &Config, options: ImportOptions) -> Result<(), Failure> {
+    if options.users.is_none() && options.conversations.is_none() && options.messages.is_none() {
+        return Err(Failure("import: give at least one of --users, --conversations, --messages".to_owned()));
+    }
+    init_logging(config);
+    for (name, counts) in import::run(&options, &config.database())? {
+        println!("{name}: {} imported, {} already there", counts.imported, counts.known);
+    }
+    Ok(())
+}
+
+fn print_token(config: &Config, user_id: &str, role: &str, expires_in: Option<&str>) -> Result<(), Failure> {
+    let user = Id::parse(user_id).map_err(|error| format!("USER_ID: {user_id:?}: {error}"))?;
+    let role = match role {
+        "seller" => Role::Seller,
+        "admin" => Role::Admin,
+        _ => return Err(Failure(format!("--role: {role:?} is neither seller nor admin"))),
+    };
+    let expires_in = match expires_in {
+        Some(text) => parse_duration(text).map_err(|message| format!("--expires-in: {message}"))?,
+        None => config.jwt_expires_in,
+    };
+    let secret = config.require_secret()?;
+    println!("{}", Tokens::new(secret.expose(), expires_in).issue_for(&user, role, expires_in));
+    Ok(())
+}
+
+fn on_runtime(work: impl Future<Output = Result<(), RunError>>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let result = runtime.block_on(work);
+    // What still runs (a connection that does not take its last bytes) has had its time.
+    runtime.shutdown_background();
+    Ok(result?)
+}
+
+/// Ready at SIGTERM or Ctrl-C.
+fn shutdown_signal() -> Result<impl Future<Output = ()>, RunError> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).map_err(RunError::Serve)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(RunError::Serve)?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+fn init_logging(config: &Config) {
+    use tracing_subscriber::fmt;
+    let filter = tracing_subscriber::EnvFilter::new(&config.log);
+    let builder = fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match config.log_format {
+        LogFormat::Pretty => builder.init(),
+        LogFormat::Json => builder.json().init(),
+    }
+}

@@ -94,7 +94,7 @@ pub struct ConversationSummary {
 }
 
 /// The snapshot of the last message in a list.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct LastMessage {
     /// Its text.
     pub text: String,

@@ -1,0 +1,107 @@
+//! The one place where store and bus are chosen and wired.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+
+use crate::auth::{Passwords, Throttle, Tokens};
+use crate::bus::LocalBus;
+use crate::chat::Chat;
+use crate::config::{Config, ConfigError};
+use crate::http::{self, AppState};
+use crate::id::IdGenerator;
+use crate::realtime::Realtime;
+use crate::store::Store;
+use crate::store::sqlite::{OpenError, SqliteStore};
+
+/// How often what is no longer needed in memory is thrown away.
+const TIDY_INTERVAL: Duration = Duration::from_mins(1);
+/// How long sockets may take to finish and close at shutdown.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(7);
+
+/// Why the server does not run. One line that names the thing.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A setting.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    /// The address.
+    #[error("HOST, PORT: {address}: {source}")]
+    Listen {
+        /// The address that was to be listened on.
+        address: String,
+        /// Why it can't be.
+        source: io::Error,
+    },
+    /// The accept loop.
+    #[error("serving: {0}")]
+    Serve(io::Error),
+}
+
+/// Binds the configured address.
+pub async fn listen(config: &Config) -> Result<TcpListener, RunError> {
+    let bound = TcpListener::bind((config.host.as_str(), config.port)).await;
+    bound.map_err(|source| RunError::Listen { address: format!("{}:{}", config.host, config.port), source })
+}
+
+/// Opens the configured store.
+pub fn open_store(config: &Config) -> Result<Arc<dyn Store>, RunError> {
+    Ok(Arc::new(SqliteStore::open(&config.database())?))
+}
+
+/// Serves until `shutdown`; then takes no new connection, finishes what is in work, closes the sockets in a
+/// way that clients come back, and closes the store. Ends within ten seconds.
+pub async fn run(
+    config: Config,
+    store: Arc<dyn Store>,
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), RunError> {
+    let secret = config.require_secret()?;
+    let tokens = Arc::new(Tokens::new(secret.expose(), config.jwt_expires_in));
+    let namespace = socketio::Namespace::new("/", &config.engine);
+    let bus = Arc::new(LocalBus::new(namespace.clone()));
+    let chat = Chat::new(Arc::clone(&store), bus, config.message_rate);
+    namespace.serve(Box::new(Realtime::new(Arc::clone(&chat), Arc::clone(&tokens))));
+    let engine = socketio::Server::builder(config.engine.clone()).with(&namespace).build();
+    let state = AppState {
+        chat: Arc::clone(&chat),
+        store: Arc::clone(&store),
+        tokens,
+        passwords: Arc::new(Passwords::new()),
+        throttle: Arc::new(Throttle::default()),
+        ids: Arc::new(IdGenerator::new()),
+    };
+    let router = http::router(state, engine.clone(), &config.cors_origins);
+    let tidy = tokio::spawn(async move {
+        let mut interval = tokio::time::interval(TIDY_INTERVAL);
+        loop {
+            interval.tick().await;
+            chat.tidy();
+        }
+    });
+    if let Ok(address) = listener.local_addr() {
+        tracing::info!(%address, "listening");
+    }
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let stopped = async move {
+        // A sender that is gone means the same.
+        drop(stopped.await);
+    };
+    let serving = tokio::spawn(socketio::serve(listener, router, config.listener.clone(), stopped));
+    shutdown.await;
+    tracing::info!("shutting down");
+    engine.stop_accepting();
+    drop(stop);
+    // Both at once: polling requests end when their sessions do.
+    let (served, ()) = tokio::join!(serving, engine.close_sessions(CLOSE_TIMEOUT));
+    tidy.abort();
+    store.close().await;
+    tracing::info!("stopped");
+    served.map_err(io::Error::other).and_then(|result| result).map_err(RunError::Serve)
+}

@@ -1,0 +1,138 @@
+//! Password hashes: argon2id for new ones, bcrypt to verify what an import brought.
+
+use std::sync::Arc;
+
+use argon2::Argon2;
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use tokio::sync::Semaphore;
+
+/// How many may wait for a hash to be computed; more are turned away.
+const MAX_WAITING: usize = 200;
+
+/// Computes hashes on the runtime's blocking threads, as many at once as there are cores: each takes 19 MiB
+/// and some tens of milliseconds.
+pub struct Passwords {
+    places: Arc<Semaphore>,
+    waiting: Arc<Semaphore>,
+    /// Verified when there is no account, so that an answer takes as long as with one.
+    decoy: Arc<str>,
+}
+
+/// Too many hashes are waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("too many passwords wait to be checked")]
+pub struct Busy;
+
+/// Whether a password is right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is not.
+    Wrong,
+    /// It is.
+    Right,
+    /// It is, and its hash is of an old kind that should be replaced.
+    RightButOld,
+}
+
+impl Passwords {
+    /// A pool for as many hashes at once as there are cores.
+    pub fn new() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Self {
+            places: Arc::new(Semaphore::new(cores)),
+            waiting: Arc::new(Semaphore::new(MAX_WAITING)),
+            decoy: hash("no password has this hash").into(),
+        }
+    }
+
+    /// The argon2id hash of a password, as a PHC string (19 MiB, 2 passes: OWASP's recommendation).
+    pub async fn hash(&self, password: String) -> Result<String, Busy> {
+        self.run(move || hash(&password)).await
+    }
+
+    /// Whether `password` belongs to `stored`; without a hash it never does, and takes as long to say so.
+    pub async fn verify(&self, password: String, stored: Option<String>) -> Result<Verdict, Busy> {
+        let decoy = Arc::clone(&self.decoy);
+        self.run(move || match stored {
+            Some(stored) if !stored.is_empty() => verify(&password, &stored),
+            _ => {
+                verify(&password, &decoy);
+                Verdict::Wrong
+            }
+        })
+        .await
+    }
+
+    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Busy> {
+        let _waiting = self.waiting.try_acquire().map_err(|_| Busy)?;
+        let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| Busy)?;
+        tokio::task::spawn_blocking(move || {
+            let result = work();
+            drop(place);
+            result
+        })
+        .await
+        .map_err(|_| Busy)
+    }
+}
+
+impl Default for Passwords {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn hash(password: &str) -> String {
+    let hash = Argon2::default().hash_password(password.as_bytes());
+    hash.expect("the default parameters are valid and the system gives a salt").to_string()
+}
+
+fn verify(password: &str, stored: &str) -> Verdict {
+    if let ["", "2a" | "2b" | "2y", ..] = stored.split('$').collect::<Vec<_>>()[..] {
+        // bcrypt sees 72 bytes; the application that this replaces cut longer passwords there.
+        return match bcrypt::verify(&password.as_bytes()[..password.len().min(72)], stored) {
+            Ok(true) => Verdict::RightButOld,
+            Ok(false) => Verdict::Wrong,
+            Err(error) => {
+                tracing::warn!(%error, "a stored bcrypt hash can't be read");
+                Verdict::Wrong
+            }
+        };
+    }
+    match PasswordHash::new(stored) {
+        Ok(parsed) => {
+            let verified = Argon2::default().verify_password(password.as_bytes(), &parsed);
+            if verified.is_ok() { Verdict::Right } else { Verdict::Wrong }
+        }
+        Err(error) => {
+            tracing::warn!(%error, "a stored password hash is of no known kind");
+            Verdict::Wrong
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn new_and_imported_hashes_verify() {
+        let passwords = Passwords::new();
+        let hash = passwords.hash("s3cret pass".into()).await.unwrap();
+        assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
+        let verify = |password: &str, hash: &str| passwords.verify(password.into(), Some(hash.into()));
+        assert_eq!(verify("s3cret pass", &hash).await, Ok(Verdict::Right));
+        assert_eq!(verify("other", &hash).await, Ok(Verdict::Wrong));
+        let old = bcrypt::hash("s3cret pass", 4).unwrap();
+        for prefix in ["$2a$", "$2b$"] {
+            let old = format!("{prefix}{}", &old[4..]);
+            assert_eq!(verify("s3cret pass", &old).await, Ok(Verdict::RightButOld), "{old}");
+            assert_eq!(verify("other", &old).await, Ok(Verdict::Wrong));
+        }
+        for broken in ["", "x", "$2b$", "$argon2id$"] {
+            assert_eq!(verify("s3cret pass", broken).await, Ok(Verdict::Wrong), "{broken}");
+        }
+        assert_eq!(passwords.verify("x".into(), None).await, Ok(Verdict::Wrong));
+    }
+}

@@ -1,0 +1,198 @@
+//! JSON Web Tokens, HS256 alone.
+
+use std::fmt;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+
+use crate::id::Id;
+use crate::store::Role;
+
+/// The token does not verify. Why is nobody's business but ours, and even the log's only at debug.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("invalid token")]
+pub struct InvalidToken;
+
+/// What a valid token says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Claims {
+    /// The user.
+    pub user: Id,
+    /// The user's rights; a role that is unknown or missing gives none beyond a seller's.
+    pub role: Role,
+    /// When the token ends, in seconds since 1970, if it does.
+    pub expires_at: Option<f64>,
+}
+
+/// Issues and verifies tokens.
+pub struct Tokens {
+    encoding: EncodingKey,
+    decoding: DecodingKey,
+    validation: Validation,
+    expires_in: Duration,
+}
+
+/// The claims as they stand in a token. Times are checked by hand, because the contract gives no leeway and
+/// refuses times that are no numbers.
+#[derive(Deserialize)]
+struct RawClaims {
+    #[serde(rename = "userId")]
+    user_id: Option<Value>,
+    role: Option<Value>,
+    #[serde(default, deserialize_with = "present")]
+    exp: Option<Value>,
+    #[serde(default, deserialize_with = "present")]
+    nbf: Option<Value>,
+}
+
+/// Tells `null` from a claim that is not there.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
+}
+
+impl Tokens {
+    /// Tokens signed with `secret`, that end after `expires_in`.
+    pub fn new(secret: &str, expires_in: Duration) -> Self {
+        let mut validation = Validation::new(Algorithm::HS256);
+        validation.required_spec_claims.clear();
+        validation.validate_exp = false;
+        validation.validate_nbf = false;
+        validation.validate_aud = false;
+        Self {
+            encoding: EncodingKey::from_secret(secret.as_bytes()),
+            decoding: DecodingKey::from_secret(secret.as_bytes()),
+            validation,
+            expires_in,
+        }
+    }
+
+    /// A token for a user.
+    pub fn issue(&self, user: &Id, role: Role) -> String {
+        self.issue_for(user, role, self.expires_in)
+    }
+
+    /// A token for a user that ends after `expires_in`.
+    pub fn issue_for(&self, user: &Id, role: Role, expires_in: Duration) -> String {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Issued<'a> {
+            user_id: &'a Id,
+            role: Role,
+            iat: u64,
+            exp: u64,
+        }
+        let now = since_epoch();
+        let claims =
+            Issued { user_id: user, role, iat: now.as_secs(), exp: now.saturating_add(expires_in).as_secs() };
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding)
+            .expect("claims of text and numbers are signed with a symmetric key")
+    }
+
+    /// Checks signature, algorithm, times and user.
+    pub fn verify(&self, token: &str) -> Result<Claims, InvalidToken> {
+        let token =
+            jsonwebtoken::decode::<RawClaims>(token, &self.decoding, &self.validation).map_err(|error| {
+                tracing::debug!(%error, "a token was refused");
+                InvalidToken
+            })?;
+        let RawClaims { user_id, role, exp, nbf } = token.claims;
+        let now = since_epoch().as_secs_f64();
+        let time = |claim: Option<Value>| match claim {
+            None => Ok(None),
+            Some(value) => value.as_f64().map(Some).ok_or(InvalidToken),
+        };
+        let (expires_at, not_before) = (time(exp)?, time(nbf)?);
+        if expires_at.is_some_and(|at| now >= at) || not_before.is_some_and(|at| now < at) {
+            return Err(InvalidToken);
+        }
+        let user = user_id.as_ref().and_then(Value::as_str).and_then(|id| Id::parse(id).ok());
+        let role =
+            if role.as_ref().and_then(Value::as_str) == Some("admin") { Role::Admin } else { Role::Seller };
+        Ok(Claims { user: user.ok_or(InvalidToken)?, role, expires_at })
+    }
+}
+
+impl fmt::Debug for Tokens {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Tokens").field("expires_in", &self.expires_in).finish_non_exhaustive()
+    }
+}
+
+fn since_epoch() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const WEEK: Duration = Duration::from_hours(7 * 24);
+
+    fn sign(algorithm: Algorithm, secret: &str, claims: &Value) -> String {
+        jsonwebtoken::encode(&Header::new(algorithm), claims, &EncodingKey::from_secret(secret.as_bytes()))
+            .unwrap()
+    }
+
+    #[test]
+    fn what_is_issued_verifies() {
+        let tokens = Tokens::new("secret", WEEK);
+        let user = Id::parse("507f1f77bcf86cd799439011").unwrap();
+        let claims = tokens.verify(&tokens.issue(&user, Role::Admin)).unwrap();
+        assert_eq!((claims.user, claims.role), (user, Role::Admin));
+        assert!(Tokens::new("other", WEEK).verify(&tokens.issue(&claims_user(), Role::Seller)).is_err());
+    }
+
+    fn claims_user() -> Id {
+        Id::parse("u").unwrap()
+    }
+
+    #[test]
+    fn claims_are_checked_to_the_letter() {
+        let tokens = Tokens::new("secret", WEEK);
+        let now = since_epoch().as_secs();
+        let verify = |claims: &Value| tokens.verify(&sign(Algorithm::HS256, "secret", claims));
+        assert_eq!(
+            verify(&json!({"userId": "u"})),
+            Ok(Claims { user: claims_user(), role: Role::Seller, expires_at: None })
+        );
+        assert!(verify(&json!({"userId": "u", "exp": now + 60, "nbf": now})).is_ok());
+        for bad in [
+            json!({}),
+            json!({"userId": null}),
+            json!({"userId": 7}),
+            json!({"userId": ""}),
+            json!({"userId": "a b"}),
+            json!({"userId": "x".repeat(65)}),
+            json!({"userId": {"$ne": null}}),
+            json!({"userId": "u", "exp": now}),
+            json!({"userId": "u", "exp": now - 1}),
+            json!({"userId": "u", "exp": "later"}),
+            json!({"userId": "u", "exp": null}),
+            json!({"userId": "u", "nbf": now + 60}),
+            json!({"userId": "u", "nbf": "now"}),
+        ] {
+            assert_eq!(verify(&bad), Err(InvalidToken), "{bad}");
+        }
+    }
+
+    #[test]
+    fn only_hs256_is_accepted() {
+        let tokens = Tokens::new("secret", WEEK);
+        let claims = json!({"userId": "u"});
+        assert!(tokens.verify(&sign(Algorithm::HS512, "secret", &claims)).is_err());
+        // {"alg":"none","typ":"JWT"} . {"userId":"u"}
+        for none in [
+            "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.eyJ1c2VySWQiOiJ1In0.",
+            "eyJhbGciOiJub25lIn0.eyJ1c2VySWQiOiJ1In0",
+        ] {
+            assert!(tokens.verify(none).is_err());
+        }
+        for garbage in ["", "a", "a.b.c", "..", "é"] {
+            assert!(tokens.verify(garbage).is_err(), "{garbage}");
+        }
+    }
+}

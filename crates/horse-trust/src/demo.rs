@@ -1,0 +1,103 @@
+//! The demo: two people who can chat at once.
+
+use std::fmt::Write as _;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::auth::Passwords;
+use crate::id::Id;
+use crate::store::{Conversation, NewConversation, Profile, Role, Store, StoreError, User};
+use crate::timestamp::Timestamp;
+
+/// Where the demo's store is if nothing is said.
+pub const DEFAULT_DATABASE: &str = "data/demo.db";
+
+/// One of the two.
+#[derive(Debug, Clone, Copy)]
+pub struct Account {
+    id: &'static str,
+    /// The name.
+    pub name: &'static str,
+    /// The e-mail.
+    pub email: &'static str,
+    /// The password.
+    pub password: &'static str,
+}
+
+/// The buyer and the seller.
+pub const ACCOUNTS: [Account; 2] = [
+    Account {
+        id: "65a000000000000000000001",
+        name: "Lucía Fernández",
+        email: "lucia@demo.example",
+        password: "buyer-demo",
+    },
+    Account {
+        id: "65a000000000000000000002",
+        name: "Martín Sosa",
+        email: "martin@demo.example",
+        password: "seller-demo",
+    },
+];
+
+impl Account {
+    /// The user's id.
+    pub fn id(&self) -> Id {
+        Id::parse(self.id).expect("the demo's ids are valid")
+    }
+}
+
+/// Makes the accounts and their conversation if they are not there.
+pub async fn prepare(store: &Arc<dyn Store>, passwords: &Passwords) -> Result<Conversation, StoreError> {
+    for account in ACCOUNTS {
+        if store.user(&account.id()).await?.is_some() {
+            continue;
+        }
+        let hash = passwords.hash(account.password.to_owned()).await;
+        let profile =
+            Profile { id: account.id(), full_name: Some(account.name.to_owned()), profile_picture_url: None };
+        let user = User {
+            profile,
+            email: account.email.to_owned(),
+            password_hash: hash.map_err(|error| StoreError::Engine(error.to_string().into()))?,
+            role: Role::Seller,
+            phone: None,
+            is_active: true,
+            created_at: Timestamp::now(),
+        };
+        store.create_user(user).await?;
+    }
+    let horse_id = Some(Id::parse("65a0000000000000000000aa").expect("the demo's ids are valid"));
+    store
+        .open_conversation(NewConversation { participants: ACCOUNTS.map(|account| account.id()), horse_id })
+        .await
+}
+
+/// The secret of the demo, kept beside its store so that tokens survive a restart; made if there is none.
+pub fn secret(database: &Path) -> io::Result<String> {
+    let mut path = database.as_os_str().to_owned();
+    path.push(".secret");
+    match std::fs::read_to_string(&path) {
+        Ok(secret) if secret.trim().len() >= 32 => return Ok(secret.trim().to_owned()),
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    let mut bytes = [0_u8; 32];
+    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+    let mut secret = String::new();
+    for byte in bytes {
+        write!(secret, "{byte:02x}").map_err(io::Error::other)?;
+    }
+    write_private(Path::new(&path), &secret)?;
+    Ok(secret)
+}
+
+fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut file =
+        std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())
+}

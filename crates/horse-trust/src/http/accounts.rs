@@ -1,0 +1,192 @@
+//! `/api/auth`: register, login, me.
+
+use axum::extract::{FromRequest, Request, State};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use super::error::FieldError;
+use super::extract::{Authenticated, Fields};
+use super::{ApiError, AppState, client_address};
+use crate::auth::Verdict;
+use crate::store::{Profile, Role, User};
+use crate::timestamp::Timestamp;
+
+/// The longest password, in bytes; a hash takes as long for it as for a short one.
+const MAX_PASSWORD: usize = 1024;
+/// The shortest password, in characters.
+const MIN_PASSWORD: usize = 8;
+/// The longest e-mail address (RFC 5321).
+const MAX_EMAIL: usize = 254;
+/// The longest name, in characters.
+const MAX_NAME: usize = 100;
+
+/// The routes of accounts.
+pub(super) fn router() -> Router<AppState> {
+    Router::new()
+        .route("/api/auth/register", post(register))
+        .route("/api/auth/login", post(login))
+        .route("/api/auth/me", get(me))
+}
+
+async fn register(
+    State(state): State<AppState>,
+    fields: Fields,
+) -> Result<(StatusCode, Json<Value>), ApiError> {
+    let mut errors = Vec::new();
+    let email = fields.text("email", &mut errors).map(|email| normalize_email(&email));
+    let password = fields.text("password", &mut errors);
+    let full_name = fields.text("full_name", &mut errors).map(|name| name.trim().to_owned());
+    let phone = fields.text("phone", &mut errors);
+    let role = fields.text("role", &mut errors);
+    if role.as_deref() == Some("admin") {
+        return Err(ApiError::AdminRole);
+    }
+    let mut check = |path: &'static str, is_right: bool, msg: &str| {
+        if !is_right && !errors.iter().any(|error: &FieldError| error.path == path) {
+            errors.push(FieldError { path, msg: msg.to_owned() });
+        }
+    };
+    check("email", email.as_deref().is_some_and(is_email), "A valid email is required");
+    let is_password = |text: &str| text.chars().count() >= MIN_PASSWORD && text.len() <= MAX_PASSWORD;
+    check("password", password.as_deref().is_some_and(is_password), "Password must be 8 to 1024 characters");
+    let is_name = |text: &str| !text.is_empty() && text.chars().count() <= MAX_NAME && !text.contains('\0');
+    check(
+        "full_name",
+        full_name.as_deref().is_some_and(is_name),
+        "Full name is required (maximum 100 characters)",
+    );
+    check("phone", phone.as_deref().is_none_or(is_phone), "Phone must look like +5491112345678");
+    check("role", role.as_deref().is_none_or(|role| role == "seller"), "Role must be seller");
+    let (Some(email), Some(password), true) = (email, password, errors.is_empty()) else {
+        return Err(ApiError::invalid(errors));
+    };
+    let user = User {
+        profile: Profile { id: state.ids.next(), full_name, profile_picture_url: None },
+        email,
+        password_hash: state.passwords.hash(password).await?,
+        role: Role::Seller,
+        phone,
+        is_active: true,
+        created_at: Timestamp::now(),
+    };
+    state.store.create_user(user.clone()).await?;
+    state.chat.profile_changed(&user.profile.id);
+    tracing::info!(user = %user.profile.id, "account made");
+    let token = state.tokens.issue(&user.profile.id, user.role);
+    Ok((StatusCode::CREATED, Json(json!({"success": true, "token": token, "user": view(&user)}))))
+}
+
+async fn login(State(state): State<AppState>, request: Request) -> Result<Json<Value>, ApiError> {
+    let address = client_address(&request);
+    let fields = Fields::from_request(request, &state).await?;
+    let mut errors = Vec::new();
+    let email = fields.text("email", &mut errors).map(|email| normalize_email(&email));
+    let password = fields.text("password", &mut errors);
+    for (path, is_missing) in [("email", email.is_none()), ("password", password.is_none())] {
+        if is_missing && !errors.iter().any(|error| error.path == path) {
+            errors.push(FieldError { path, msg: format!("{path} is required") });
+        }
+    }
+    let (Some(email), Some(password), true) = (email, password, errors.is_empty()) else {
+        return Err(ApiError::invalid(errors));
+    };
+    if email.len() > MAX_EMAIL || password.len() > MAX_PASSWORD {
+        return Err(ApiError::InvalidCredentials);
+    }
+    let too_many = |wait: std::time::Duration| ApiError::TooMany("Too many attempts", wait.as_secs() + 1);
+    state.throttle.check(&email, address).map_err(too_many)?;
+    let user = state.store.user_by_email(&email).await?;
+    let stored = user.as_ref().map(|user| user.password_hash.clone());
+    let verdict = state.passwords.verify(password.clone(), stored).await?;
+    let (Some(user), Verdict::Right | Verdict::RightButOld) = (user, verdict) else {
+        state.throttle.failed(&email, address);
+        tracing::info!(%address, "a login was refused");
+        return Err(ApiError::InvalidCredentials);
+    };
+    state.throttle.succeeded(&email, address);
+    if !user.is_active {
+        return Err(ApiError::Deactivated);
+    }
+    if verdict == Verdict::RightButOld {
+        let hash = state.passwords.hash(password).await?;
+        state.store.set_password_hash(&user.profile.id, &hash).await?;
+    }
+    let token = state.tokens.issue(&user.profile.id, user.role);
+    Ok(Json(json!({"success": true, "token": token, "user": view(&user)})))
+}
+
+async fn me(
+    State(state): State<AppState>,
+    Authenticated(claims): Authenticated,
+) -> Result<Json<Value>, ApiError> {
+    let user = state.store.user(&claims.user).await?.ok_or(ApiError::UserNotFound)?;
+    Ok(Json(json!({"success": true, "user": view(&user)})))
+}
+
+/// An account as its owner sees it; never the hash.
+fn view(user: &User) -> Value {
+    let mut view = json!({
+        "id": user.profile.id,
+        "email": user.email,
+        "full_name": user.profile.full_name,
+        "role": user.role,
+    });
+    if let Some(phone) = &user.phone {
+        view["phone"] = json!(phone);
+    }
+    if let Some(url) = &user.profile.profile_picture_url {
+        view["profile_picture_url"] = json!(url);
+    }
+    view
+}
+
+fn normalize_email(email: &str) -> String {
+    email.trim().to_lowercase()
+}
+
+/// Plausible: one `@`, a domain with a dot, nothing that e-mail addresses do not hold.
+fn is_email(email: &str) -> bool {
+    let Some((local, domain)) = email.split_once('@') else { return false };
+    email.len() <= MAX_EMAIL
+        && !local.is_empty()
+        && domain.contains('.')
+        && !domain.contains('@')
+        && domain
+            .split('.')
+            .all(|label| !label.is_empty() && !label.starts_with('-') && !label.ends_with('-'))
+        && !email.contains(|character: char| {
+            character.is_whitespace() || character.is_control() || "<>()[],;:\\\"".contains(character)
+        })
+}
+
+/// `+` and 7 to 15 digits, the first not 0 (E.164).
+fn is_phone(phone: &str) -> bool {
+    phone.strip_prefix('+').is_some_and(|digits| {
+        (7..=15).contains(&digits.len())
+            && !digits.starts_with('0')
+            && digits.bytes().all(|digit| digit.is_ascii_digit())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn emails_and_phones_are_plausible() {
+        for good in ["a@b.co", "first.last+tag@sub.example.com", "ñ@exämple.de"] {
+            assert!(is_email(good), "{good}");
+        }
+        for bad in
+            ["", "a", "a@b", "@b.co", "a@b..co", "a@b@c.de", "a b@c.de", "a@-b.co", "a\0@b.co", "<a@b.co>"]
+        {
+            assert!(!is_email(bad), "{bad}");
+        }
+        assert!(is_phone("+5491112345678"));
+        for bad in ["5491112345678", "+0123456789", "+123", "+1234567890123456", "+54 911", "+"] {
+            assert!(!is_phone(bad), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! What goes wrong with a request, and the one table from error to answer.
+
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
+
+use crate::auth::Busy;
+use crate::chat::Refusal;
+use crate::store::StoreError;
+
+/// A field that is not right.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FieldError {
+    /// The field.
+    pub path: &'static str,
+    /// What is wrong with it.
+    pub msg: String,
+}
+
+/// A request that can't be answered as asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ApiError {
+    /// The body is no JSON object, or broke off.
+    Malformed(&'static str),
+    /// Fields are not right; the message, and each of them.
+    Invalid(String, Vec<FieldError>),
+    /// No `Authorization: Bearer`.
+    NoToken,
+    /// A token that does not verify.
+    InvalidToken,
+    /// Wrong e-mail or password.
+    InvalidCredentials,
+    /// Nobody gives themselves the role of an admin.
+    AdminRole,
+    /// The account may not log in.
+    Deactivated,
+    /// No such account.
+    UserNotFound,
+    /// No such route.
+    RouteNotFound,
+    /// The e-mail belongs to another account.
+    EmailTaken,
+    /// The body is too long.
+    TooLarge,
+    /// Too many of something; seconds to wait.
+    TooMany(&'static str, u64),
+    /// The chat refuses.
+    Refused(Refusal),
+    /// Something broke; it was logged where it did.
+    Internal,
+}
+
+impl ApiError {
+    /// One field that is not right.
+    pub fn field(path: &'static str, msg: impl Into<String>) -> Self {
+        Self::invalid(vec![FieldError { path, msg: msg.into() }])
+    }
+
+    /// Several fields that are not right.
+    pub fn invalid(errors: Vec<FieldError>) -> Self {
+        Self::Invalid("Validation error".to_owned(), errors)
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::TextRequired | Refusal::TextTooLong | Refusal::InvalidMessage => {
+                let msg = refusal.to_string();
+                Self::Invalid(msg.clone(), vec![FieldError { path: "text", msg }])
+            }
+            Refusal::TooManyMessages { retry_after } => Self::TooMany("Too many messages", retry_after),
+            Refusal::UserNotFound => Self::UserNotFound,
+            Refusal::SendFailed | Refusal::StoreFailed => Self::Internal,
+            refusal => Self::Refused(refusal),
+        }
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::EmailTaken => Self::EmailTaken,
+            StoreError::Engine(error) => {
+                tracing::error!(%error, "the store failed");
+                Self::Internal
+            }
+        }
+    }
+}
+
+impl From<Busy> for ApiError {
+    fn from(_: Busy) -> Self {
+        Self::TooMany("Too many attempts", 1)
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let (status, message) = match &self {
+            Self::Malformed(message) => (StatusCode::BAD_REQUEST, (*message).to_owned()),
+            Self::Invalid(message, _) => (StatusCode::UNPROCESSABLE_ENTITY, message.clone()),
+            Self::NoToken => (StatusCode::UNAUTHORIZED, "No token provided".to_owned()),
+            Self::InvalidToken => (StatusCode::UNAUTHORIZED, "Invalid or expired token".to_owned()),
+            Self::InvalidCredentials => (StatusCode::UNAUTHORIZED, "Invalid credentials".to_owned()),
+            Self::AdminRole => (StatusCode::FORBIDDEN, "Cannot register as admin".to_owned()),
+            Self::Deactivated => (StatusCode::FORBIDDEN, "Account is deactivated".to_owned()),
+            Self::UserNotFound => (StatusCode::NOT_FOUND, "User not found".to_owned()),
+            Self::RouteNotFound => (StatusCode::NOT_FOUND, "Route not found".to_owned()),
+            Self::EmailTaken => (StatusCode::CONFLICT, "Email already registered".to_owned()),
+            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "Request body is too large".to_owned()),
+            Self::TooMany(message, _) => (StatusCode::TOO_MANY_REQUESTS, (*message).to_owned()),
+            Self::Refused(refusal) => (refusal_status(*refusal), refusal.to_string()),
+            Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "Server error".to_owned()),
+        };
+        let retry_after = if let Self::TooMany(_, seconds) = &self { Some(*seconds) } else { None };
+        let errors = if let Self::Invalid(_, errors) = self { Some(errors) } else { None };
+        #[derive(Serialize)]
+        struct Body {
+            success: bool,
+            message: String,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            errors: Option<Vec<FieldError>>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            retry_after: Option<u64>,
+        }
+        let mut response =
+            (status, Json(Body { success: false, message, errors, retry_after })).into_response();
+        if let Some(seconds) = retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+fn refusal_status(refusal: Refusal) -> StatusCode {
+    match refusal {
+        Refusal::ConversationNotFound => StatusCode::NOT_FOUND,
+        _ => StatusCode::BAD_REQUEST,
+    }
+}

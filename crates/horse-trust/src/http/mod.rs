@@ -1,0 +1,93 @@
+//! The routes, one file a resource, each with its `router()`.
+
+mod accounts;
+mod bundle;
+mod conversations;
+mod error;
+mod extract;
+mod health;
+mod page;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::response::IntoResponse;
+use http::{Method, Request};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
+use tower_http::timeout::RequestBodyTimeoutLayer;
+
+pub use self::error::ApiError;
+use crate::auth::{Passwords, Throttle, Tokens};
+use crate::chat::Chat;
+use crate::config::CorsOrigins;
+use crate::id::IdGenerator;
+use crate::store::Store;
+
+/// The longest body of a request, in bytes.
+const MAX_BODY: usize = 100_000;
+/// How long a body may pause.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What the routes share.
+#[derive(Clone)]
+pub struct AppState {
+    /// The rules.
+    pub chat: Arc<Chat>,
+    /// What is remembered.
+    pub store: Arc<dyn Store>,
+    /// Issues and verifies tokens.
+    pub tokens: Arc<Tokens>,
+    /// Computes password hashes.
+    pub passwords: Arc<Passwords>,
+    /// Counts wrong logins.
+    pub throttle: Arc<Throttle>,
+    /// Makes ids of accounts.
+    pub ids: Arc<IdGenerator>,
+}
+
+/// All routes, with the engine under `/socket.io/`.
+pub fn router(state: AppState, engine: socketio::Server, origins: &CorsOrigins) -> Router {
+    let api = Router::new()
+        .merge(accounts::router())
+        .merge(conversations::router())
+        .merge(health::router())
+        .with_state(state)
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(RequestBodyTimeoutLayer::new(BODY_TIMEOUT));
+    let files = Router::new().merge(page::router()).merge(bundle::router()).layer(CompressionLayer::new());
+    Router::new()
+        .merge(api)
+        .merge(files)
+        .route_service("/socket.io/", engine)
+        .fallback(async || ApiError::RouteNotFound)
+        .method_not_allowed_fallback(async || ApiError::RouteNotFound)
+        .layer(CatchPanicLayer::custom(|panic: Box<dyn std::any::Any + Send>| {
+            let message =
+                panic.downcast_ref::<&str>().copied().or(panic.downcast_ref::<String>().map(|text| &**text));
+            tracing::error!(panic = message.unwrap_or("of no text"), "a request's handler panicked");
+            ApiError::Internal.into_response()
+        }))
+        .layer(cors(origins))
+}
+
+fn cors(origins: &CorsOrigins) -> CorsLayer {
+    let layer = CorsLayer::new()
+        .allow_methods([Method::GET, Method::HEAD, Method::PUT, Method::PATCH, Method::POST, Method::DELETE])
+        .allow_headers(AllowHeaders::mirror_request());
+    match origins {
+        CorsOrigins::Any => layer.allow_origin(AllowOrigin::any()),
+        CorsOrigins::Exact(origins) => {
+            layer.allow_origin(AllowOrigin::list(origins.iter().cloned())).allow_credentials(true)
+        }
+    }
+}
+
+/// Where a request comes from.
+fn client_address<B>(request: &Request<B>) -> std::net::IpAddr {
+    let unknown = std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
+    request.extensions().get::<socketio::ClientAddress>().map_or(unknown, |address| address.0)
+}

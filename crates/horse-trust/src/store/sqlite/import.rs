@@ -1,0 +1,193 @@
+//! What an import writes: one transaction a file, so that a bad record leaves nothing behind.
+
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+
+use super::codec::MessageId;
+use super::statements::{insert_user, is_constraint_violation};
+use crate::id::Id;
+use crate::store::{LastMessage, User};
+use crate::timestamp::Timestamp;
+
+/// A conversation as an import brings it.
+#[derive(Debug)]
+pub struct StagedConversation {
+    /// Its id.
+    pub id: Id,
+    /// The two who take part.
+    pub participants: [Id; 2],
+    /// The horse that it is about.
+    pub horse_id: Option<Id>,
+    /// When it was begun.
+    pub created_at: Timestamp,
+    /// When it was last written to.
+    pub updated_at: Timestamp,
+    /// The snapshot of the last message.
+    pub last_message: Option<LastMessage>,
+}
+
+/// A message as an import brings it.
+#[derive(Debug)]
+pub struct StagedMessage {
+    /// Its id.
+    pub id: Id,
+    /// The id of its conversation.
+    pub conversation_id: Id,
+    /// Who wrote it.
+    pub sender_id: Id,
+    /// What was written.
+    pub text: String,
+    /// Whether the other has read it.
+    pub is_read: bool,
+    /// When the other read it.
+    pub read_at: Option<Timestamp>,
+    /// When it was deleted.
+    pub deleted_at: Option<Timestamp>,
+    /// When it was sent.
+    pub sent_at: Timestamp,
+}
+
+/// What became of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Staged {
+    /// It is new.
+    Added,
+    /// It was there before.
+    Known,
+    /// It can't be: the field and what is wrong with it.
+    Refused(&'static str, &'static str),
+}
+
+/// A transaction of an import; what is not committed is not there.
+pub struct Transaction<'a> {
+    transaction: rusqlite::Transaction<'a>,
+}
+
+impl<'a> Transaction<'a> {
+    pub(super) fn begin(connection: &'a mut Connection) -> rusqlite::Result<Self> {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        transaction.execute_batch(
+            "CREATE TEMP TABLE staged (
+                id NOT NULL PRIMARY KEY, conversation INTEGER NOT NULL, sender INTEGER NOT NULL,
+                sent_at INTEGER NOT NULL, text TEXT NOT NULL, is_read INTEGER, read_at INTEGER, deleted_at INTEGER
+            ) WITHOUT ROWID",
+        )?;
+        Ok(Self { transaction })
+    }
+
+    /// Adds an account.
+    pub fn user(&self, user: &User) -> rusqlite::Result<Staged> {
+        match insert_user(&self.transaction, user) {
+            Ok(()) => Ok(Staged::Added),
+            Err(error) if is_constraint_violation(&error) => {
+                let known: Option<i64> = self
+                    .transaction
+                    .prepare_cached("SELECT 1 FROM users WHERE id = ?1")?
+                    .query_row([&user.profile.id], |row| row.get(0))
+                    .optional()?;
+                Ok(if known.is_some() {
+                    Staged::Known
+                } else {
+                    Staged::Refused("email", "belongs to another user")
+                })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Adds a conversation.
+    pub fn conversation(&self, conversation: &StagedConversation) -> rusqlite::Result<Staged> {
+        let last_message = conversation
+            .last_message
+            .as_ref()
+            .map(|last| serde_json::to_string(last).expect("a snapshot always serializes"));
+        let added = self
+            .transaction
+            .prepare_cached(
+                "INSERT INTO conversations
+                     (id, user_a, user_b, horse_id, created_at, updated_at, imported_last_message)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id) DO NOTHING",
+            )?
+            .execute(params![
+                conversation.id,
+                conversation.participants[0],
+                conversation.participants[1],
+                conversation.horse_id,
+                conversation.created_at.0,
+                conversation.updated_at.0,
+                last_message
+            ])?;
+        Ok(if added == 1 { Staged::Added } else { Staged::Known })
+    }
+
+    /// Adds a message; [`Transaction::commit`] puts it in its place.
+    pub fn message(&self, message: &StagedMessage) -> rusqlite::Result<Staged> {
+        let id = MessageId(message.id.clone());
+        let found: Option<(i64, Id, Id)> = self
+            .transaction
+            .prepare_cached("SELECT key, user_a, user_b FROM conversations WHERE id = ?1")?
+            .query_row([&message.conversation_id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .optional()?;
+        let Some((key, user_a, user_b)) = found else {
+            return Ok(Staged::Refused("conversation_id", "no such conversation"));
+        };
+        let side = match &message.sender_id {
+            sender if *sender == user_a => 0,
+            sender if *sender == user_b => 1,
+            _ => return Ok(Staged::Refused("sender_id", "takes no part in the conversation")),
+        };
+        let known: Option<i64> = self
+            .transaction
+            .prepare_cached("SELECT 1 FROM messages WHERE id = ?1")?
+            .query_row([&id], |row| row.get(0))
+            .optional()?;
+        if known.is_some() {
+            return Ok(Staged::Known);
+        }
+        let added = self
+            .transaction
+            .prepare_cached(
+                "INSERT INTO staged (id, conversation, sender, sent_at, text, is_read, read_at, deleted_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (id) DO NOTHING",
+            )?
+            .execute(params![
+                id,
+                key,
+                side,
+                message.sent_at.0,
+                message.text,
+                message.is_read.then_some(1),
+                message.read_at.map(|at| at.0),
+                message.deleted_at.map(|at| at.0)
+            ])?;
+        Ok(if added == 1 { Staged::Added } else { Staged::Known })
+    }
+
+    /// Puts messages in the order of their time behind those that are there, counts, and commits.
+    pub fn commit(self) -> rusqlite::Result<()> {
+        self.transaction.execute_batch(
+            "INSERT INTO messages
+                 (conversation, seq, id, sender, sent_at, text, is_read, read_at, deleted_at)
+             SELECT s.conversation,
+                 c.last_seq + row_number() OVER (PARTITION BY s.conversation ORDER BY s.sent_at, s.id),
+                 s.id, s.sender, s.sent_at, s.text, s.is_read, s.read_at, s.deleted_at
+             FROM staged s JOIN conversations c ON c.key = s.conversation;
+
+             UPDATE conversations AS c SET
+                 last_seq = last_seq + n.count,
+                 deleted = deleted + n.deleted,
+                 updated_at = max(updated_at, n.sent_at),
+                 unread_a = unread_a + n.unread_a,
+                 unread_b = unread_b + n.unread_b
+             FROM (
+                 SELECT conversation, count(*) AS count, max(sent_at) AS sent_at,
+                     sum(deleted_at IS NOT NULL) AS deleted,
+                     sum(sender = 1 AND is_read IS NULL AND deleted_at IS NULL) AS unread_a,
+                     sum(sender = 0 AND is_read IS NULL AND deleted_at IS NULL) AS unread_b
+                 FROM staged GROUP BY conversation
+             ) AS n WHERE n.conversation = c.key;
+
+             DROP TABLE staged;",
+        )?;
+        self.transaction.commit()
+    }
+}

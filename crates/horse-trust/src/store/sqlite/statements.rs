@@ -1,0 +1,336 @@
+//! The SQL, one function a statement.
+
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, params};
+
+use super::codec::MessageId;
+use super::writer::{Added, Last};
+use crate::id::Id;
+use crate::store::{
+    Conversation, ConversationSummary, LastMessage, Message, NewConversation, Page, Profile, Role, User,
+};
+use crate::timestamp::Timestamp;
+
+type Result<T> = rusqlite::Result<T>;
+
+/// Whether a statement broke a constraint of the schema.
+pub(super) fn is_constraint_violation(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation)
+}
+
+pub(super) fn ping(connection: &Connection) -> Result<()> {
+    connection.prepare_cached("SELECT count(*) FROM sqlite_schema")?.query_row([], |_| Ok(()))
+}
+
+// Users
+
+const USER: &str =
+    "id, email, password_hash, role, full_name, phone, profile_picture_url, is_active, created_at";
+
+fn read_user(row: &Row<'_>) -> Result<User> {
+    let role: String = row.get(3)?;
+    Ok(User {
+        profile: Profile { id: row.get(0)?, full_name: row.get(4)?, profile_picture_url: row.get(6)? },
+        email: row.get(1)?,
+        password_hash: row.get(2)?,
+        role: if role == "admin" { Role::Admin } else { Role::Seller },
+        phone: row.get(5)?,
+        is_active: row.get(7)?,
+        created_at: Timestamp(row.get(8)?),
+    })
+}
+
+/// Fails with a constraint violation if the id or the e-mail is taken.
+pub(super) fn insert_user(connection: &Connection, user: &User) -> Result<()> {
+    let role = match user.role {
+        Role::Seller => "seller",
+        Role::Admin => "admin",
+    };
+    connection
+        .prepare_cached(&format!("INSERT INTO users ({USER}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"))?
+        .execute(params![
+            user.profile.id,
+            user.email,
+            user.password_hash,
+            role,
+            user.profile.full_name,
+            user.phone,
+            user.profile.profile_picture_url,
+            user.is_active,
+            user.created_at.0
+        ])
+        .map(drop)
+}
+
+pub(super) fn user(connection: &Connection, id: &Id) -> Result<Option<User>> {
+    connection
+        .prepare_cached(&format!("SELECT {USER} FROM users WHERE id = ?1"))?
+        .query_row([id], read_user)
+        .optional()
+}
+
+pub(super) fn user_by_email(connection: &Connection, email: &str) -> Result<Option<User>> {
+    connection
+        .prepare_cached(&format!("SELECT {USER} FROM users WHERE email = ?1"))?
+        .query_row([email], read_user)
+        .optional()
+}
+
+pub(super) fn set_password_hash(connection: &Connection, user: &Id, hash: &str) -> Result<()> {
+    connection
+        .prepare_cached("UPDATE users SET password_hash = ?2 WHERE id = ?1")?
+        .execute(params![user, hash])
+        .map(drop)
+}
+
+pub(super) fn profile(connection: &Connection, id: &Id) -> Result<Option<Profile>> {
+    connection
+        .prepare_cached("SELECT id, full_name, profile_picture_url FROM users WHERE id = ?1")?
+        .query_row([id], |row| {
+            Ok(Profile { id: row.get(0)?, full_name: row.get(1)?, profile_picture_url: row.get(2)? })
+        })
+        .optional()
+}
+
+// Conversations
+
+const CONVERSATION: &str = "key, id, user_a, user_b, horse_id, created_at";
+
+fn read_conversation(row: &Row<'_>) -> Result<Conversation> {
+    Ok(Conversation {
+        key: row.get(0)?,
+        id: row.get(1)?,
+        participants: [row.get(2)?, row.get(3)?],
+        horse_id: row.get(4)?,
+        created_at: Timestamp(row.get(5)?),
+    })
+}
+
+pub(super) fn conversation(connection: &Connection, id: &Id) -> Result<Option<Conversation>> {
+    connection
+        .prepare_cached(&format!("SELECT {CONVERSATION} FROM conversations WHERE id = ?1"))?
+        .query_row([id], read_conversation)
+        .optional()
+}
+
+/// The oldest conversation of these two about that horse; an import may have brought several.
+pub(super) fn find_or_insert_conversation(
+    connection: &Connection,
+    new: &NewConversation,
+    new_id: impl FnOnce() -> Id,
+) -> Result<Conversation> {
+    let [first, second] = &new.participants;
+    let found = connection
+        .prepare_cached(&format!(
+            "SELECT {CONVERSATION} FROM conversations
+             WHERE ((user_a = ?1 AND user_b = ?2) OR (user_a = ?2 AND user_b = ?1)) AND horse_id IS ?3
+             ORDER BY created_at, key LIMIT 1"
+        ))?
+        .query_row(params![first, second, new.horse_id], read_conversation)
+        .optional()?;
+    if let Some(conversation) = found {
+        return Ok(conversation);
+    }
+    let (id, created_at) = (new_id(), Timestamp::now());
+    connection
+        .prepare_cached(
+            "INSERT INTO conversations (id, user_a, user_b, horse_id, created_at, updated_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?5)",
+        )?
+        .execute(params![id, first, second, new.horse_id, created_at.0])?;
+    Ok(Conversation {
+        key: connection.last_insert_rowid(),
+        id,
+        participants: new.participants.clone(),
+        horse_id: new.horse_id.clone(),
+        created_at,
+    })
+}
+
+/// Everything that a list shows, with the last message that is not deleted.
+const SUMMARY: &str = "
+    SELECT c.key, c.id, c.user_a, c.user_b, c.horse_id, c.created_at, c.updated_at,
+           c.read_seq_a, c.read_seq_b, c.unread_a, c.unread_b, c.imported_last_message,
+           a.id, a.full_name, a.profile_picture_url, b.id, b.full_name, b.profile_picture_url,
+           m.seq, m.sender, m.sent_at, m.text, m.is_read
+    FROM conversations c
+    LEFT JOIN users a ON a.id = c.user_a
+    LEFT JOIN users b ON b.id = c.user_b
+    LEFT JOIN messages m ON m.conversation = c.key AND m.seq = (
+        SELECT seq FROM messages WHERE conversation = c.key AND deleted_at IS NULL ORDER BY seq DESC LIMIT 1)";
+
+fn read_summary(row: &Row<'_>, user: &Id) -> Result<ConversationSummary> {
+    let conversation = read_conversation(row)?;
+    let profile = |at: usize| -> Result<Option<Profile>> {
+        let Some(id) = row.get(at)? else { return Ok(None) };
+        Ok(Some(Profile { id, full_name: row.get(at + 1)?, profile_picture_url: row.get(at + 2)? }))
+    };
+    let read_seq: [i64; 2] = [row.get(7)?, row.get(8)?];
+    let unread: [i64; 2] = [row.get(9)?, row.get(10)?];
+    let side = usize::from(conversation.participants[0] != *user);
+    let last_message = match row.get::<_, Option<i64>>(18)? {
+        Some(seq) => {
+            let sender: usize = row.get(19)?;
+            let flag = row.get::<_, Option<bool>>(22)?.unwrap_or(false);
+            Some(LastMessage {
+                text: row.get(21)?,
+                sender_id: conversation.participants[sender & 1].clone(),
+                sent_at: Timestamp(row.get(20)?),
+                is_read: flag || seq <= read_seq[1 - (sender & 1)],
+            })
+        }
+        None => row
+            .get::<_, Option<String>>(11)?
+            .map(|json| serde_json::from_str(&json).map_err(|error| conversion_error(11, error)))
+            .transpose()?,
+    };
+    Ok(ConversationSummary {
+        profiles: [profile(12)?, profile(15)?],
+        updated_at: Timestamp(row.get(6)?),
+        unread_count: u64::try_from(unread[side]).unwrap_or(0),
+        last_message,
+        conversation,
+    })
+}
+
+fn conversion_error(column: usize, error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(error))
+}
+
+pub(super) fn conversation_summary(
+    connection: &Connection,
+    key: i64,
+    user: &Id,
+) -> Result<Option<ConversationSummary>> {
+    connection
+        .prepare_cached(&format!("{SUMMARY} WHERE c.key = ?1"))?
+        .query_row([key], |row| read_summary(row, user))
+        .optional()
+}
+
+pub(super) fn conversations_of(connection: &Connection, user: &Id) -> Result<Vec<ConversationSummary>> {
+    connection
+        .prepare_cached(&format!(
+            "{SUMMARY} WHERE c.key IN (
+                SELECT key FROM conversations WHERE user_a = ?1
+                UNION SELECT key FROM conversations WHERE user_b = ?1)
+             ORDER BY c.updated_at DESC, c.key DESC"
+        ))?
+        .query_map([user], |row| read_summary(row, user))?
+        .collect()
+}
+
+pub(super) fn last_of(connection: &Connection, key: i64) -> Result<Last> {
+    connection
+        .prepare_cached("SELECT last_seq, updated_at FROM conversations WHERE key = ?1")?
+        .query_row([key], |row| Ok(Last { seq: row.get(0)?, at: Timestamp(row.get(1)?) }))
+}
+
+pub(super) fn update_conversation(connection: &Connection, key: i64, last: Last, added: Added) -> Result<()> {
+    let [by_a, by_b] = added.by;
+    connection
+        .prepare_cached(
+            "UPDATE conversations SET last_seq = ?2, updated_at = ?3,
+                 unread_a = unread_a + ?4, unread_b = unread_b + ?5 WHERE key = ?1",
+        )?
+        .execute(params![key, last.seq, last.at.0, by_b, by_a])
+        .map(drop)
+}
+
+// Messages
+
+pub(super) fn greatest_message_id(connection: &Connection) -> Result<Option<Id>> {
+    connection
+        .query_row("SELECT id FROM messages WHERE typeof(id) = 'blob' ORDER BY id DESC LIMIT 1", [], |row| {
+            row.get::<_, MessageId>(0)
+        })
+        .optional()
+        .map(|id| id.map(|MessageId(id)| id))
+}
+
+pub(super) fn insert_message(
+    connection: &Connection,
+    conversation: i64,
+    side: usize,
+    message: &Message,
+) -> Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO messages (conversation, seq, id, sender, sent_at, text)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute(params![
+            conversation,
+            message.seq,
+            MessageId(message.id.clone()),
+            side,
+            message.sent_at.0,
+            message.text
+        ])
+        .map(drop)
+}
+
+pub(super) fn messages(
+    connection: &Connection,
+    conversation: &Conversation,
+    page: Page,
+) -> Result<Vec<Message>> {
+    let (last_seq, deleted, read_seq): (i64, i64, [i64; 2]) = connection
+        .prepare_cached("SELECT last_seq, deleted, read_seq_a, read_seq_b FROM conversations WHERE key = ?1")?
+        .query_row([conversation.key], |row| Ok((row.get(0)?, row.get(1)?, [row.get(2)?, row.get(3)?])))?;
+    let limit = i64::try_from(page.limit).unwrap_or(i64::MAX);
+    let skipped = i64::try_from(page.number.saturating_sub(1)).unwrap_or(i64::MAX).saturating_mul(limit);
+    // Without deleted messages the page is a range of sequence numbers, as near as any other.
+    let (newest, offset) =
+        if deleted == 0 { (last_seq.saturating_sub(skipped), 0) } else { (last_seq, skipped) };
+    let mut statement = connection.prepare_cached(
+        "SELECT id, seq, sender, text, is_read, sent_at FROM messages
+         WHERE conversation = ?1 AND seq <= ?2 AND deleted_at IS NULL
+         ORDER BY seq DESC LIMIT ?3 OFFSET ?4",
+    )?;
+    let rows = statement.query_map(params![conversation.key, newest, limit, offset], |row| {
+        let seq = row.get(1)?;
+        let sender = row.get::<_, usize>(2)? & 1;
+        let flag = row.get::<_, Option<bool>>(4)?.unwrap_or(false);
+        Ok(Message {
+            id: row.get::<_, MessageId>(0)?.0,
+            seq,
+            sender: conversation.participants[sender].clone(),
+            text: row.get(3)?,
+            is_read: flag || seq <= read_seq[1 - sender],
+            sent_at: Timestamp(row.get(5)?),
+        })
+    })?;
+    let mut messages: Vec<Message> = rows.collect::<Result<_>>()?;
+    messages.reverse();
+    Ok(messages)
+}
+
+/// The columns of one of the two.
+const READ_SEQ: [&str; 2] = ["read_seq_a", "read_seq_b"];
+const UNREAD: [&str; 2] = ["unread_a", "unread_b"];
+
+pub(super) fn unread(connection: &Connection, key: i64, side: usize) -> Result<u64> {
+    connection
+        .prepare_cached(&format!("SELECT {} FROM conversations WHERE key = ?1", UNREAD[side]))?
+        .query_row([key], |row| row.get(0))
+}
+
+pub(super) fn mark_read(connection: &Connection, key: i64, side: usize) -> Result<u64> {
+    let unread = unread(connection, key, side)?;
+    connection
+        .prepare_cached(&format!(
+            "UPDATE conversations SET {} = last_seq, {} = 0 WHERE key = ?1",
+            READ_SEQ[side], UNREAD[side]
+        ))?
+        .execute([key])?;
+    Ok(unread)
+}
+
+pub(super) fn unread_count(connection: &Connection, user: &Id) -> Result<u64> {
+    connection
+        .prepare_cached(
+            "SELECT (SELECT coalesce(sum(unread_a), 0) FROM conversations WHERE user_a = ?1)
+                  + (SELECT coalesce(sum(unread_b), 0) FROM conversations WHERE user_b = ?1)",
+        )?
+        .query_row([user], |row| row.get(0))
+}
