@@ -74,12 +74,13 @@ impl IdGenerator {
         Self { process: random, last: Mutex::new((0, 0)) }
     }
 
-    /// From now on, makes ids that sort behind `id`; an id from the far future, which somebody made up, is
-    /// passed over.
+    /// An id whose time is not before this, in the year 2097, was made up: ids do not go on behind it.
+    pub const MADE_UP_SECONDS: u32 = 0xf000_0000;
+
+    /// From now on, makes ids that sort behind `id`, unless that one was made up.
     pub fn continue_after(&self, id: &Id) {
-        const A_DAY: u32 = 24 * 60 * 60;
         let seconds = id.as_str().get(..8).and_then(|digits| u32::from_str_radix(digits, 16).ok());
-        let Some(seconds) = seconds.filter(|seconds| *seconds <= now().saturating_add(A_DAY)) else { return };
+        let Some(seconds) = seconds.filter(|seconds| *seconds < Self::MADE_UP_SECONDS) else { return };
         let mut last = self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         // The next id takes a later second: within this one, another process's bytes may sort behind ours.
         *last = (*last).max((seconds, 0x00ff_ffff));
@@ -153,7 +154,7 @@ mod tests {
     #[test]
     fn ids_go_on_behind_those_of_another_process() {
         let other = IdGenerator::new();
-        other.last.lock().unwrap().0 = now() + 100;
+        other.last.lock().unwrap().0 = now() + 1_000_000;
         let last = (0..3).map(|_| other.next()).next_back().unwrap();
         let generator = IdGenerator::new();
         generator.continue_after(&last);

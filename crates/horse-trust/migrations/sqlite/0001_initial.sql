@@ -21,7 +21,7 @@ CREATE TABLE conversations (
     horse_id TEXT,
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
-    -- The sequence number of the last message, 0 if there is none.
+    -- The sequence number of the last message, 0 if there is none. They have no holes.
     last_seq INTEGER NOT NULL DEFAULT 0,
     -- Up to where each of the two has read what the other wrote.
     read_seq_a INTEGER NOT NULL DEFAULT 0,
@@ -30,13 +30,11 @@ CREATE TABLE conversations (
     unread_a INTEGER NOT NULL DEFAULT 0,
     unread_b INTEGER NOT NULL DEFAULT 0,
     -- How many messages are deleted: without any, a page of history is a range of sequence numbers.
-    deleted INTEGER NOT NULL DEFAULT 0,
-    -- The snapshot that an import brought, as JSON; of use while there is no message.
-    imported_last_message TEXT
+    deleted INTEGER NOT NULL DEFAULT 0
 );
 
 -- No index on updated_at: it would change with every message, and a user has few conversations to sort.
-CREATE INDEX conversations_by_user_a ON conversations (user_a);
+CREATE INDEX conversations_by_users ON conversations (user_a, user_b);
 CREATE INDEX conversations_by_user_b ON conversations (user_b);
 
 -- Messages, stored in the order in which they are read: a page of history is one range.
@@ -58,3 +56,12 @@ CREATE TABLE messages (
 
 -- Ids made here ascend, so that this index grows at its right end alone.
 CREATE UNIQUE INDEX messages_by_id ON messages (id);
+
+-- The snapshot of the last message, of conversations that were imported without their messages.
+CREATE TABLE imported_last_messages (
+    conversation INTEGER NOT NULL PRIMARY KEY,
+    sender TEXT NOT NULL,
+    sent_at INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    is_read INTEGER NOT NULL
+);

@@ -37,7 +37,8 @@ pub struct User {
     pub profile: Profile,
     /// Lower-case, unique.
     pub email: String,
-    /// An argon2 (PHC string) or bcrypt (`$2a$`, `$2b$`) hash. Never leaves the server.
+    /// An argon2 (PHC string) or bcrypt (`$2a$`, `$2b$`) hash; empty for an imported account that has none,
+    /// to which nobody can log in. Never leaves the server.
     pub password_hash: String,
     /// The rights.
     pub role: Role,
@@ -94,7 +95,7 @@ pub struct ConversationSummary {
 }
 
 /// The snapshot of the last message in a list.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct LastMessage {
     /// Its text.
     pub text: String,

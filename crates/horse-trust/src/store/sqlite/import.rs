@@ -96,16 +96,11 @@ impl<'a> Transaction<'a> {
 
     /// Adds a conversation.
     pub fn conversation(&self, conversation: &StagedConversation) -> rusqlite::Result<Staged> {
-        let last_message = conversation
-            .last_message
-            .as_ref()
-            .map(|last| serde_json::to_string(last).expect("a snapshot always serializes"));
         let added = self
             .transaction
             .prepare_cached(
-                "INSERT INTO conversations
-                     (id, user_a, user_b, horse_id, created_at, updated_at, imported_last_message)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id) DO NOTHING",
+                "INSERT INTO conversations (id, user_a, user_b, horse_id, created_at, updated_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (id) DO NOTHING",
             )?
             .execute(params![
                 conversation.id,
@@ -113,10 +108,20 @@ impl<'a> Transaction<'a> {
                 conversation.participants[1],
                 conversation.horse_id,
                 conversation.created_at.0,
-                conversation.updated_at.0,
-                last_message
+                conversation.updated_at.0
             ])?;
-        Ok(if added == 1 { Staged::Added } else { Staged::Known })
+        if added == 0 {
+            return Ok(Staged::Known);
+        }
+        if let Some(last) = &conversation.last_message {
+            self.transaction
+                .prepare_cached(
+                    "INSERT INTO imported_last_messages (conversation, sender, sent_at, text, is_read)
+                     VALUES (last_insert_rowid(), ?1, ?2, ?3, ?4)",
+                )?
+                .execute(params![last.sender_id, last.sent_at.0, last.text, last.is_read])?;
+        }
+        Ok(Staged::Added)
     }
 
     /// Adds a message; [`Transaction::commit`] puts it in its place.
@@ -175,16 +180,17 @@ impl<'a> Transaction<'a> {
              UPDATE conversations AS c SET
                  last_seq = last_seq + n.count,
                  deleted = deleted + n.deleted,
-                 updated_at = max(updated_at, n.sent_at),
                  unread_a = unread_a + n.unread_a,
                  unread_b = unread_b + n.unread_b
              FROM (
-                 SELECT conversation, count(*) AS count, max(sent_at) AS sent_at,
+                 SELECT conversation, count(*) AS count,
                      sum(deleted_at IS NOT NULL) AS deleted,
                      sum(sender = 1 AND is_read IS NULL AND deleted_at IS NULL) AS unread_a,
                      sum(sender = 0 AND is_read IS NULL AND deleted_at IS NULL) AS unread_b
                  FROM staged GROUP BY conversation
              ) AS n WHERE n.conversation = c.key;
+
+             DELETE FROM imported_last_messages WHERE conversation IN (SELECT conversation FROM staged);
 
              DROP TABLE staged;",
         )?;

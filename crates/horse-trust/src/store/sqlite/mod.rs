@@ -5,9 +5,13 @@
 
 mod codec;
 mod import;
+mod job;
+mod queue;
 mod reader;
 mod schema;
 mod statements;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::fs::{File, OpenOptions, TryLockError};
@@ -20,8 +24,10 @@ use async_trait::async_trait;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use self::job::Job;
 use self::reader::Readers;
-use self::writer::{Job, Writer};
+use self::schema::SchemaError;
+use self::writer::Writer;
 use super::{
     Appended, Conversation, ConversationSummary, Message, NewConversation, NewMessage, Page, Profile, Result,
     Store, StoreError, User,
@@ -59,6 +65,9 @@ pub enum OpenError {
         /// Why.
         source: rusqlite::Error,
     },
+    /// The file is an SQLite database of another program.
+    #[error("{}: a database of another program", .0.display())]
+    Foreign(PathBuf),
     /// The file was written by a newer version of this program.
     #[error("{}: made by a newer version (schema {found}, this program knows {known})", path.display())]
     Newer {
@@ -110,12 +119,10 @@ impl Database {
         }
         let sqlite_error = |source| OpenError::Sqlite { path: path.to_owned(), source };
         let mut connection = Connection::open(path).map_err(sqlite_error)?;
-        schema::configure_writer(&connection).map_err(sqlite_error)?;
-        schema::migrate(&mut connection).map_err(|error| match error {
-            schema::MigrationError::Sqlite(source) => sqlite_error(source),
-            schema::MigrationError::Newer { found, known } => {
-                OpenError::Newer { path: path.to_owned(), found, known }
-            }
+        schema::prepare(&mut connection).map_err(|error| match error {
+            SchemaError::Sqlite(source) => sqlite_error(source),
+            SchemaError::Foreign => OpenError::Foreign(path.to_owned()),
+            SchemaError::Newer { found, known } => OpenError::Newer { path: path.to_owned(), found, known },
         })?;
         Ok(Self { path: path.to_owned(), connection, lock })
     }
@@ -218,7 +225,7 @@ impl Store for SqliteStore {
     async fn create_user(&self, user: User) -> Result<()> {
         self.write(move |connection| {
             statements::insert_user(connection, &user).map_err(|error| {
-                if statements::is_constraint_violation(&error) {
+                if statements::is_taken(&error, "users.email") {
                     StoreError::EmailTaken
                 } else {
                     error.into()

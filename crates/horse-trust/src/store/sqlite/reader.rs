@@ -4,19 +4,29 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::{Connection, OpenFlags};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{closed, schema};
-use crate::store::Result;
+use crate::store::{Result, StoreError};
 
-/// A few read-only connections. A read runs on the runtime's blocking threads and never waits for a commit.
+/// A few connections that only read. A read runs on the runtime's blocking threads and never waits for a
+/// commit.
 pub(super) struct Readers {
     idle: Mutex<Vec<Connection>>,
     places: Arc<Semaphore>,
 }
 
+/// A connection on loan.
+struct Loan {
+    readers: Arc<Readers>,
+    /// `Some` until it is given back.
+    connection: Option<Connection>,
+    _place: OwnedSemaphorePermit,
+}
+
 impl Readers {
     pub(super) fn open(path: &Path, count: usize) -> rusqlite::Result<Self> {
+        // Not read-only: such a connection could not make the shared memory that WAL mode needs.
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connections = (0..count)
             .map(|_| {
@@ -34,23 +44,21 @@ impl Readers {
         query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T> {
         let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| closed())?;
-        let readers = Arc::clone(self);
-        let connection = readers.take().ok_or_else(closed)?;
+        let loan = Loan { connection: self.idle().pop(), readers: Arc::clone(self), _place: place };
         let run = tokio::task::spawn_blocking(move || {
-            let result = query(&connection);
-            readers.give_back(connection);
-            // Kept until here, also if nobody waits for the result any more.
-            drop(place);
-            result
+            let connection = loan.connection.as_ref().ok_or_else(closed)?;
+            Ok(query(connection)?)
         });
-        Ok(run.await.map_err(|_| closed())??)
+        run.await.unwrap_or_else(|error| Err(StoreError::Engine(format!("a read broke off: {error}").into())))
     }
 
-    fn take(&self) -> Option<Connection> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    fn give_back(&self, connection: Connection) {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+impl Drop for Loan {
+    fn drop(&mut self) {
+        self.readers.idle().extend(self.connection.take());
     }
 }

@@ -10,20 +10,27 @@ const MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/sqlite/0001_ini
 /// How many pages the WAL may hold before they are copied into the database file (4 kB each).
 const CHECKPOINT_PAGES: u32 = 4000;
 
-pub(super) enum MigrationError {
+/// Marks a file as ours, in its header.
+const APPLICATION_ID: u32 = u32::from_be_bytes(*b"HsTr");
+
+pub(super) enum SchemaError {
     Sqlite(rusqlite::Error),
-    Newer { found: u32, known: u32 },
+    /// The file is another program's.
+    Foreign,
+    Newer {
+        found: u32,
+        known: u32,
+    },
 }
 
-impl From<rusqlite::Error> for MigrationError {
+impl From<rusqlite::Error> for SchemaError {
     fn from(error: rusqlite::Error) -> Self {
         Self::Sqlite(error)
     }
 }
 
 /// The writer syncs the WAL at each commit: what is committed survives a power cut.
-pub(super) fn configure_writer(connection: &Connection) -> rusqlite::Result<()> {
-    connection.busy_timeout(BUSY_TIMEOUT)?;
+fn configure_writer(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
@@ -41,16 +48,26 @@ pub(super) fn configure_reader(connection: &Connection) -> rusqlite::Result<()> 
     Ok(())
 }
 
-/// Applies what is missing, each migration in a transaction of its own.
-pub(super) fn migrate(connection: &mut Connection) -> Result<(), MigrationError> {
+/// Applies what is missing, each migration in a transaction of its own; before that, nothing is written to
+/// a file that is not ours or is too new.
+pub(super) fn prepare(connection: &mut Connection) -> Result<(), SchemaError> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    let application: u32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let found: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let is_empty: bool =
+        connection.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0))?;
+    if application != APPLICATION_ID && !is_empty {
+        return Err(SchemaError::Foreign);
+    }
     let known = u32::try_from(MIGRATIONS.len()).expect("there are few migrations");
     if found > known {
-        return Err(MigrationError::Newer { found, known });
+        return Err(SchemaError::Newer { found, known });
     }
+    configure_writer(connection)?;
     for (version, migration) in (1..).zip(MIGRATIONS).skip(found as usize) {
         let transaction = connection.transaction()?;
         transaction.execute_batch(migration)?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
         transaction.pragma_update(None, "user_version", version)?;
         transaction.commit()?;
     }

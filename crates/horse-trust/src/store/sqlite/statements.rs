@@ -3,7 +3,7 @@
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, params};
 
 use super::codec::MessageId;
-use super::writer::{Added, Last};
+use super::writer::Last;
 use crate::id::Id;
 use crate::store::{
     Conversation, ConversationSummary, LastMessage, Message, NewConversation, Page, Profile, Role, User,
@@ -12,9 +12,19 @@ use crate::timestamp::Timestamp;
 
 type Result<T> = rusqlite::Result<T>;
 
+/// Whether a statement failed because a value of `column` (`table.column`) has to be unique.
+pub(super) fn is_taken(error: &rusqlite::Error, column: &str) -> bool {
+    is_constraint_violation(error) && error.to_string().contains(column)
+}
+
 /// Whether a statement broke a constraint of the schema.
 pub(super) fn is_constraint_violation(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation)
+}
+
+/// Runs a statement without parameters.
+pub(super) fn execute(connection: &Connection, sql: &str) -> Result<()> {
+    connection.prepare_cached(sql)?.execute([]).map(drop)
 }
 
 pub(super) fn ping(connection: &Connection) -> Result<()> {
@@ -149,14 +159,16 @@ pub(super) fn find_or_insert_conversation(
 /// Everything that a list shows, with the last message that is not deleted.
 const SUMMARY: &str = "
     SELECT c.key, c.id, c.user_a, c.user_b, c.horse_id, c.created_at, c.updated_at,
-           c.read_seq_a, c.read_seq_b, c.unread_a, c.unread_b, c.imported_last_message,
+           c.read_seq_a, c.read_seq_b, c.unread_a, c.unread_b,
            a.id, a.full_name, a.profile_picture_url, b.id, b.full_name, b.profile_picture_url,
-           m.seq, m.sender, m.sent_at, m.text, m.is_read
+           m.seq, m.sender, m.sent_at, m.text, m.is_read,
+           i.sender, i.sent_at, i.text, i.is_read
     FROM conversations c
     LEFT JOIN users a ON a.id = c.user_a
     LEFT JOIN users b ON b.id = c.user_b
     LEFT JOIN messages m ON m.conversation = c.key AND m.seq = (
-        SELECT seq FROM messages WHERE conversation = c.key AND deleted_at IS NULL ORDER BY seq DESC LIMIT 1)";
+        SELECT seq FROM messages WHERE conversation = c.key AND deleted_at IS NULL ORDER BY seq DESC LIMIT 1)
+    LEFT JOIN imported_last_messages i ON i.conversation = c.key AND c.last_seq = 0";
 
 fn read_summary(row: &Row<'_>, user: &Id) -> Result<ConversationSummary> {
     let conversation = read_conversation(row)?;
@@ -167,33 +179,28 @@ fn read_summary(row: &Row<'_>, user: &Id) -> Result<ConversationSummary> {
     let read_seq: [i64; 2] = [row.get(7)?, row.get(8)?];
     let unread: [i64; 2] = [row.get(9)?, row.get(10)?];
     let side = usize::from(conversation.participants[0] != *user);
-    let last_message = match row.get::<_, Option<i64>>(18)? {
-        Some(seq) => {
-            let sender: usize = row.get(19)?;
-            let flag = row.get::<_, Option<bool>>(22)?.unwrap_or(false);
-            Some(LastMessage {
-                text: row.get(21)?,
-                sender_id: conversation.participants[sender & 1].clone(),
-                sent_at: Timestamp(row.get(20)?),
-                is_read: flag || seq <= read_seq[1 - (sender & 1)],
-            })
-        }
-        None => row
-            .get::<_, Option<String>>(11)?
-            .map(|json| serde_json::from_str(&json).map_err(|error| conversion_error(11, error)))
-            .transpose()?,
+    let last_message = if let Some(seq) = row.get::<_, Option<i64>>(17)? {
+        let sender = row.get::<_, usize>(18)? & 1;
+        let flag = row.get::<_, Option<bool>>(21)?.unwrap_or(false);
+        Some(LastMessage {
+            sender_id: conversation.participants[sender].clone(),
+            sent_at: Timestamp(row.get(19)?),
+            text: row.get(20)?,
+            is_read: flag || seq <= read_seq[1 - sender],
+        })
+    } else if let Some(sender_id) = row.get(22)? {
+        let sent_at = Timestamp(row.get(23)?);
+        Some(LastMessage { sender_id, sent_at, text: row.get(24)?, is_read: row.get(25)? })
+    } else {
+        None
     };
     Ok(ConversationSummary {
-        profiles: [profile(12)?, profile(15)?],
+        profiles: [profile(11)?, profile(14)?],
         updated_at: Timestamp(row.get(6)?),
         unread_count: u64::try_from(unread[side]).unwrap_or(0),
         last_message,
         conversation,
     })
-}
-
-fn conversion_error(column: usize, error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
-    rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(error))
 }
 
 pub(super) fn conversation_summary(
@@ -219,30 +226,45 @@ pub(super) fn conversations_of(connection: &Connection, user: &Id) -> Result<Vec
         .collect()
 }
 
+/// The end of a conversation: sequence number 0 and the beginning of time if there is no message.
 pub(super) fn last_of(connection: &Connection, key: i64) -> Result<Last> {
     connection
-        .prepare_cached("SELECT last_seq, updated_at FROM conversations WHERE key = ?1")?
-        .query_row([key], |row| Ok(Last { seq: row.get(0)?, at: Timestamp(row.get(1)?) }))
+        .prepare_cached(
+            "SELECT c.last_seq, m.sent_at FROM conversations c
+             LEFT JOIN messages m ON m.conversation = c.key AND m.seq = c.last_seq WHERE c.key = ?1",
+        )?
+        .query_row([key], |row| {
+            let sent_at = row.get::<_, Option<i64>>(1)?.unwrap_or(i64::MIN);
+            Ok(Last { seq: row.get(0)?, sent_at: Timestamp(sent_at) })
+        })
 }
 
-pub(super) fn update_conversation(connection: &Connection, key: i64, last: Last, added: Added) -> Result<()> {
-    let [by_a, by_b] = added.by;
-    connection
+/// Counts what each of the two added to a conversation; [`rusqlite::Error::QueryReturnedNoRows`] if it is gone.
+pub(super) fn update_conversation(
+    connection: &Connection,
+    key: i64,
+    last: Last,
+    [by_a, by_b]: [i64; 2],
+) -> Result<()> {
+    let updated = connection
         .prepare_cached(
             "UPDATE conversations SET last_seq = ?2, updated_at = ?3,
                  unread_a = unread_a + ?4, unread_b = unread_b + ?5 WHERE key = ?1",
         )?
-        .execute(params![key, last.seq, last.at.0, by_b, by_a])
-        .map(drop)
+        .execute(params![key, last.seq, last.sent_at.0, by_b, by_a])?;
+    if updated == 1 { Ok(()) } else { Err(rusqlite::Error::QueryReturnedNoRows) }
 }
 
 // Messages
 
-pub(super) fn greatest_message_id(connection: &Connection) -> Result<Option<Id>> {
+/// The greatest id in ObjectId's layout with a time before `seconds`.
+pub(super) fn greatest_message_id(connection: &Connection, seconds: u32) -> Result<Option<Id>> {
     connection
-        .query_row("SELECT id FROM messages WHERE typeof(id) = 'blob' ORDER BY id DESC LIMIT 1", [], |row| {
-            row.get::<_, MessageId>(0)
-        })
+        .query_row(
+            "SELECT id FROM messages WHERE id >= x'' AND id < ?1 ORDER BY id DESC LIMIT 1",
+            [seconds.to_be_bytes()],
+            |row| row.get::<_, MessageId>(0),
+        )
         .optional()
         .map(|id| id.map(|MessageId(id)| id))
 }
