@@ -6,6 +6,7 @@
 )]
 
 use std::fmt::Display;
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -62,7 +63,7 @@ enum Command {
         /// seller or admin
         #[arg(long, default_value = "seller")]
         role: String,
-        /// How long it is valid: 30m, 12h, 7d [default: JWT_EXPIRES_IN]
+        /// How long it is valid: 30m, 12h, 7d [default: as `JWT_EXPIRES_IN` says]
         #[arg(long)]
         expires_in: Option<String>,
         #[command(flatten)]
@@ -113,7 +114,7 @@ fn start() -> Result<(), Failure> {
         Command::Serve { flags } => serve(Config::new(&flags)?),
         Command::Demo { flags } => run_demo(Config::new(&flags)?),
         Command::Import { users, conversations, messages, flags } => {
-            run_import(&Config::new(&flags)?, ImportOptions { users, conversations, messages })
+            run_import(&Config::new(&flags)?, &ImportOptions { users, conversations, messages })
         }
         Command::Token { user_id, role, expires_in, flags } => {
             print_token(&Config::new(&flags)?, &user_id, &role, expires_in.as_deref())
@@ -161,12 +162,12 @@ fn run_demo(mut config: Config) -> Result<(), Failure> {
     })
 }
 
-fn run_import(config: &Config, options: ImportOptions) -> Result<(), Failure> {
+fn run_import(config: &Config, options: &ImportOptions) -> Result<(), Failure> {
     if options.users.is_none() && options.conversations.is_none() && options.messages.is_none() {
         return Err(Failure("import: give at least one of --users, --conversations, --messages".to_owned()));
     }
     init_logging(config);
-    for (name, counts) in import::run(&options, &config.database())? {
+    for (name, counts) in import::run(options, &config.database())? {
         println!("{name}: {} imported, {} already there", counts.imported, counts.known);
     }
     Ok(())
@@ -212,7 +213,8 @@ fn shutdown_signal() -> Result<impl Future<Output = ()>, RunError> {
 fn init_logging(config: &Config) {
     use tracing_subscriber::fmt;
     let filter = tracing_subscriber::EnvFilter::new(&config.log);
-    let builder = fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder =
+        fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
     match config.log_format {
         LogFormat::Pretty => builder.init(),
         LogFormat::Json => builder.json().init(),

@@ -102,7 +102,7 @@ mod tests {
             assert!(throttle.check_at("a", here, now).is_ok());
             throttle.failed_at("a", here, now);
         }
-        assert_eq!(throttle.check_at("a", here, now + WINDOW / 3), Err(WINDOW - WINDOW / 3));
+        assert_eq!(throttle.check_at("a", here, now + WINDOW / 3), Err(WINDOW * 2 / 3));
         assert!(throttle.check_at("a", there, now).is_ok(), "the owner gets in from elsewhere");
         assert!(throttle.check_at("b", here, now).is_ok());
         assert!(throttle.check_at("a", here, now + WINDOW + Duration::from_secs(1)).is_ok());

@@ -96,6 +96,17 @@ impl From<Busy> for ApiError {
     }
 }
 
+/// The body of an error.
+#[derive(Serialize)]
+struct Body {
+    success: bool,
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    errors: Option<Vec<FieldError>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after: Option<u64>,
+}
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let (status, message) = match &self {
@@ -116,15 +127,6 @@ impl IntoResponse for ApiError {
         };
         let retry_after = if let Self::TooMany(_, seconds) = &self { Some(*seconds) } else { None };
         let errors = if let Self::Invalid(_, errors) = self { Some(errors) } else { None };
-        #[derive(Serialize)]
-        struct Body {
-            success: bool,
-            message: String,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            errors: Option<Vec<FieldError>>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            retry_after: Option<u64>,
-        }
         let mut response =
             (status, Json(Body { success: false, message, errors, retry_after })).into_response();
         if let Some(seconds) = retry_after {

@@ -136,7 +136,7 @@ fn import_file(
     Ok(counts)
 }
 
-/// serde_json's message without its position, which is within the record.
+/// `serde_json`'s message without its position, which is within the record.
 fn without_position(error: &serde_json::Error) -> String {
     let text = error.to_string();
     text.split(" at line ").next().unwrap_or(&text).to_owned()

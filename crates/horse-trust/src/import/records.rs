@@ -137,6 +137,6 @@ mod tests {
         let user =
             user(&json!({"_id": {"$oid": "65a000000000000000000001"}, "email": "A@B.example"})).unwrap();
         assert_eq!((user.email.as_str(), user.role, user.is_active), ("a@b.example", Role::Seller, true));
-        assert_eq!(user.created_at.to_string(), "2024-01-11T14:45:20.000Z");
+        assert_eq!(user.created_at.to_string(), "2024-01-11T14:49:36.000Z");
     }
 }

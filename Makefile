@@ -1,0 +1,31 @@
+# Every target does its own set-up; see README.md.
+.DEFAULT_GOAL := help
+.PHONY: help run build test lint fmt bench bench-quick
+
+help: ## Say what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: build ## Build, and serve the demo on http://127.0.0.1:3000
+	target/release/horse-trust demo
+
+build: web/node_modules/.package-lock.json ## Make target/release/horse-trust
+	cargo build --release --locked -p horse-trust
+
+test: ## Check everything: format, lints, unit, integration, end-to-end
+	scripts/test
+
+lint: ## Check format and lints alone
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+fmt: ## Format the code
+	cargo fmt --all
+
+bench: ## Measure beside the other servers; takes about an hour
+	scripts/bench
+
+bench-quick: ## The same in under three minutes
+	scripts/bench --quick
+
+web/node_modules/.package-lock.json: web/package.json web/package-lock.json
+	npm ci --prefix web --no-audit --no-fund

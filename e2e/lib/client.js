@@ -1,0 +1,103 @@
+// The official client, with waits that end and say what came instead.
+import { io } from "socket.io-client";
+
+/** The ways to connect that the client has. */
+export const TRANSPORTS = {
+  "websocket alone": { transports: ["websocket"] },
+  "polling alone": { transports: ["polling"] },
+  upgrade: {},
+};
+
+const LIMIT = 8_000;
+
+/** `promise`, or an error that says what was waited for and what came. */
+export function within(what, promise, came = () => "", limit = LIMIT) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what}: not within ${limit} ms. ${came()}`)), limit);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
+/** A client that keeps every event it gets. */
+export class Client {
+  constructor(t, server, auth, options = {}) {
+    this.events = [];
+    this.waiting = [];
+    this.socket = io(server.url, { auth, forceNew: true, reconnectionDelay: 50, reconnectionDelayMax: 200, ...options });
+    this.socket.onAny((name, ...args) => {
+      this.events.push({ name, args });
+      this.waiting.forEach((check) => check());
+    });
+    t.after(() => this.socket.disconnect());
+  }
+
+  /** A client that is connected. */
+  static async connect(t, server, user, options = {}) {
+    const client = new Client(t, server, { token: user.token }, options);
+    await client.connected();
+    return client;
+  }
+
+  connected() {
+    if (this.socket.connected) return Promise.resolve();
+    return within(
+      "connect",
+      new Promise((resolve, reject) => {
+        this.socket.once("connect", resolve);
+        this.socket.once("connect_error", reject);
+      }),
+    );
+  }
+
+  /** The connection's error. */
+  refused() {
+    return within(
+      "connect_error",
+      new Promise((resolve, reject) => {
+        this.socket.once("connect_error", resolve);
+        this.socket.once("connect", () => reject(new Error("connected, which was not expected")));
+      }),
+    );
+  }
+
+  /** Emits, and answers the acknowledgement. */
+  ask(event, ...args) {
+    return within(
+      `acknowledgement of ${event}`,
+      new Promise((resolve) => this.socket.emit(event, ...args, resolve)),
+    );
+  }
+
+  send(conversation, text) {
+    return this.ask("send_message", { conversation_id: conversation, text });
+  }
+
+  named(name) {
+    return this.events.filter((event) => event.name === name).map((event) => event.args[0]);
+  }
+
+  /** Waits until `count` events of this name have come, and answers them. */
+  received(name, count = 1, limit = LIMIT) {
+    return within(
+      `${count} × ${name}`,
+      new Promise((resolve) => {
+        const check = () => {
+          const found = this.named(name);
+          if (found.length < count) return;
+          this.waiting = this.waiting.filter((other) => other !== check);
+          resolve(found);
+        };
+        this.waiting.push(check);
+        check();
+      }),
+      () => `Came: ${JSON.stringify(this.events.slice(-5))} (${this.events.length} in all)`,
+      limit,
+    );
+  }
+
+  /** Makes sure that all that was on its way has come: an answered event is behind it. */
+  async settle() {
+    await this.ask("join_conversation", "nowhere");
+  }
+}

@@ -1,0 +1,63 @@
+// Whatever a client sends, the others notice nothing.
+import assert from "node:assert/strict";
+import { connect } from "node:net";
+import test from "node:test";
+
+import { Client, within } from "../lib/client.js";
+import { Server } from "../lib/server.js";
+
+test("two people chat while others misbehave", async (t) => {
+  const server = await Server.start(t);
+  const { ana, bruno, conversation } = await server.pair();
+  const [a, b] = await Promise.all([ana, bruno].map((user) => Client.connect(t, server, user)));
+  await b.ask("join_conversation", conversation);
+  let sent = 0;
+  const chat = async () => {
+    assert.equal((await a.send(conversation, `${sent}`)).success, true);
+    await b.received("new_message", ++sent);
+  };
+  const eve = await server.register("Eve");
+  const hostile = () => Client.connect(t, server, eve, { transports: ["websocket"], reconnection: false });
+
+  const closes = async (what, act) => {
+    const client = await hostile();
+    const closed = within(what, new Promise((resolve) => client.socket.once("disconnect", resolve)));
+    act(client.socket.io.engine, client.socket);
+    await closed;
+    await chat();
+  };
+  await closes("10 MB", (engine, socket) => socket.emit("send_message", { conversation_id: conversation, text: "x".repeat(10e6) }));
+  await closes("over 100 kB", (engine, socket) => socket.emit("typing", "x".repeat(100_001)));
+  await closes("JSON nested 50 000 deep", (engine) => engine.write(`2["send_message",${"[".repeat(49_000)}${"]".repeat(49_000)}]`));
+  await closes("no packet", (engine) => engine.write("nonsense"));
+  await closes("a reserved event", (engine) => engine.write('2["disconnect"]'));
+  await closes("an attachment of nothing", (engine) => engine.write(Buffer.from([1, 2, 3])));
+
+  await t.test("binary events are refused and unknown ones answered", async () => {
+    const client = await hostile();
+    const refusal = { success: false, message: "Invalid message" };
+    assert.deepEqual(await client.ask("send_message", Buffer.from("x")), refusal);
+    assert.deepEqual(await client.ask("send_message", { conversation_id: conversation, text: Buffer.from("x") }), refusal);
+    assert.equal((await client.ask("no_such_event", 1)).success, false);
+    await chat();
+  });
+
+  await t.test("a flood of typing delays nobody for long", async () => {
+    const client = await hostile();
+    for (let n = 0; n < 20_000; n++) client.socket.emit("typing", "unknown");
+    const begin = performance.now();
+    await chat();
+    assert.ok(performance.now() - begin < 2_000, `a message took ${performance.now() - begin} ms`);
+    await client.settle();
+  });
+
+  await t.test("raw bytes that are no HTTP", async () => {
+    for (const bytes of ["\0".repeat(1000), "GET / HTTP/9\r\n\r\n", "x".repeat(100_000)]) {
+      const socket = connect(server.port, "127.0.0.1");
+      socket.on("error", () => {});
+      socket.write(bytes);
+      await within("the connection ends", new Promise((resolve) => socket.once("close", resolve).resume()));
+    }
+    await chat();
+  });
+});
