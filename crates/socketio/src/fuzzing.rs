@@ -227,8 +227,8 @@ mod tests {
             name in "[a-z\\\\\"é]{0,8}", arguments in vec("(1|null|\"\\\\ud800\"|\\{\"a\":\\[\\]\\}| true )", 0..4)
         ) {
             let name = serde_json::to_string(&name).unwrap();
-            let arguments: String = arguments.iter().map(|argument| format!(",{argument}")).collect();
-            packet(format!("{kind}{head}[{name}{arguments}]").as_bytes());
+            let elements = std::iter::once(name).chain(arguments).collect::<Vec<_>>().join(",");
+            packet(format!("{kind}{head}[{elements}]").as_bytes());
         }
 
         #[test]

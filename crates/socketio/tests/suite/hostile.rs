@@ -25,7 +25,7 @@ async fn frames_against_the_protocol_close_the_connection() {
         ("a length over the bound", [&[0x81, 0xff][..], &100_001_u64.to_be_bytes()].concat(), 1009),
         (
             "fragments over the bound",
-            [frame(0x01, &[b'4'; 60_000]), frame(0x80, &[b'4'; 60_000])].concat(),
+            [frame(0x01, &vec![b'4'; 60_000]), frame(0x80, &vec![b'4'; 60_000])].concat(),
             1009,
         ),
         ("tiny fragments", [frame(0x01, b"4"), frame(0x00, b"x").repeat(2000)].concat(), 1009),
