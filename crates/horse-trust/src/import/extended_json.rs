@@ -1,5 +1,7 @@
 //! MongoDB's Extended JSON, relaxed and canonical: the types that the collections use.
 
+use std::ops::RangeInclusive;
+
 use serde_json::{Map, Value};
 
 use crate::id::Id;
@@ -90,9 +92,12 @@ pub(super) fn date(value: &Value) -> Option<Timestamp> {
     };
     match date {
         Value::String(text) => Timestamp::parse(text),
-        other => number(other).map(Timestamp),
+        other => number(other).filter(|at| WRITABLE.contains(at)).map(Timestamp),
     }
 }
+
+/// The years 0 to 9999, which ISO 8601 can write.
+const WRITABLE: RangeInclusive<i64> = -62_167_219_200_000..=253_402_300_799_999;
 
 /// A whole number: plain, `$numberInt`, `$numberLong`, or a `$numberDouble` without a fraction.
 pub(super) fn number(value: &Value) -> Option<i64> {
@@ -159,6 +164,7 @@ mod tests {
             json!({"$date": "soon"}),
             json!({"$date": {"$numberLong": "x"}}),
             json!({"$date": 1.5}),
+            json!({"$date": {"$numberLong": "253402300800000"}}),
             json!(true),
             json!({"$date": {}}),
         ] {
@@ -168,7 +174,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn relaxed_and_canonical_dates_agree(milliseconds in 0_i64..4_102_444_800_000) {
+        fn relaxed_and_canonical_dates_agree(milliseconds in WRITABLE) {
             let relaxed = json!({"$date": Timestamp(milliseconds).to_string()});
             let canonical = json!({"$date": {"$numberLong": milliseconds.to_string()}});
             prop_assert_eq!(date(&relaxed), Some(Timestamp(milliseconds)));

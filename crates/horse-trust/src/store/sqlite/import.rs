@@ -178,12 +178,12 @@ impl<'a> Transaction<'a> {
              FROM staged s JOIN conversations c ON c.key = s.conversation;
 
              UPDATE conversations AS c SET
-                 last_seq = last_seq + n.count,
-                 deleted = deleted + n.deleted,
-                 unread_a = unread_a + n.unread_a,
-                 unread_b = unread_b + n.unread_b
+                 last_seq = c.last_seq + n.messages,
+                 deleted = c.deleted + n.deleted,
+                 unread_a = c.unread_a + n.unread_a,
+                 unread_b = c.unread_b + n.unread_b
              FROM (
-                 SELECT conversation, count(*) AS count,
+                 SELECT conversation, count(*) AS messages,
                      sum(deleted_at IS NOT NULL) AS deleted,
                      sum(sender = 1 AND is_read IS NULL AND deleted_at IS NULL) AS unread_a,
                      sum(sender = 0 AND is_read IS NULL AND deleted_at IS NULL) AS unread_b

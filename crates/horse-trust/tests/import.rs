@@ -1,0 +1,343 @@
+//! Files of `mongoexport` into an empty store, in every form that it writes.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use horse_trust::import::{Counts, ImportError, ImportOptions, run};
+use horse_trust::store::{LastMessage, Page, Profile, Role, Store};
+use horse_trust::timestamp::Timestamp;
+use tempfile::TempDir;
+
+use crate::store::{append, id, open_sqlite, soon};
+
+const ANN: &str = "65a000000000000000000001";
+const BEN: &str = "65a000000000000000000002";
+const TALK: &str = "65b000000000000000000001";
+const QUIET: &str = "65b000000000000000000002";
+
+const USERS: &str = r#"
+{"_id":{"$oid":"65a000000000000000000001"},"email":"Ann@Example.ORG","password_hash":"$2b$10$abc","role":"admin","full_name":"Ann","phone":"+5491112345678","profile_picture_url":"https://example.org/ann.jpg","is_active":false,"created_at":{"$date":"2024-01-15T10:30:00.123Z"},"updated_at":{"$date":"2024-01-16T10:30:00.123Z"},"seller_profile":{"rating":{"$numberDouble":"4.5"}},"__v":0}
+{"_id":{"$oid":"65a000000000000000000002"},"email":"ben@example.org","full_name":null}
+"#;
+
+const CONVERSATIONS: &str = r#"[{"_id":{"$oid":"65b000000000000000000001"},"participants":[{"$oid":"65a000000000000000000001"},{"$oid":"65a000000000000000000002"}],"horse_id":{"$oid":"65c000000000000000000001"},"last_message":{"text":"old","sender_id":{"$oid":"65a000000000000000000001"},"sent_at":{"$date":"2024-02-01T00:00:00Z"},"is_read":true},"created_at":{"$date":{"$numberLong":"1705314600000"}},"updated_at":{"$date":{"$numberLong":"1705314600001"}},"__v":{"$numberInt":"0"}},
+{"_id":{"$oid":"65b000000000000000000002"},"participants":[{"$oid":"65a000000000000000000002"},{"$oid":"65a000000000000000000001"}],"last_message":{"text":"kept","sender_id":{"$oid":"65a000000000000000000001"},"sent_at":{"$date":1706745600000},"is_read":true},"created_at":{"$date":"2024-01-15T07:30:00.000-03:00"},"updated_at":{"$date":"2024-01-15T10:30:00.009Z"}}]
+"#;
+
+/// A message of the talk, as a line.
+fn message(number: u32, fields: &str) -> String {
+    format!(
+        r#"{{"_id":{{"$oid":"65d0000000000000{number:08}"}},"conversation_id":{{"$oid":"{TALK}"}},{fields}}}"#
+    )
+}
+
+/// What is in the files, in an order other than that of time.
+fn messages() -> String {
+    let by = |user: &str, text: &str, at: u32| {
+        format!(
+            r#""sender_id":{{"$oid":"{user}"}},"text":"{text}","sent_at":{{"$date":"2024-03-01T00:00:0{at}.000Z"}}"#
+        )
+    };
+    [
+        message(9, &format!(r#"{},"is_read":false"#, by(BEN, "last", 5))),
+        message(
+            2,
+            &format!(
+                r#"{},"is_read":true,"read_at":{{"$date":"2024-03-02T00:00:00Z"}}"#,
+                by(ANN, "second", 1)
+            ),
+        ),
+        message(1, &format!(r#"{},"is_read":false,"read_at":null"#, by(ANN, "first", 1))),
+        message(4, &format!(r#"{},"deleted_at":{{"$date":"2024-03-02T00:00:00Z"}}"#, by(ANN, "gone", 3))),
+        message(3, &by(BEN, "", 2)),
+    ]
+    .join("\n")
+}
+
+/// A folder with files and a store.
+struct Place(TempDir);
+
+impl Place {
+    fn new() -> Self {
+        Self(TempDir::new().unwrap())
+    }
+
+    fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.0.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        path
+    }
+
+    fn import(&self, options: &ImportOptions) -> Result<Vec<(&'static str, Counts)>, ImportError> {
+        run(options, &self.0.path().join("data/chat.db"))
+    }
+
+    /// Imports the files, which have to be right; answers how many were imported and known in each.
+    fn import_all(&self, users: &str, conversations: &str, messages: &str) -> Vec<(u64, u64)> {
+        let options = ImportOptions {
+            users: Some(self.file("users.json", users)),
+            conversations: Some(self.file("conversations.json", conversations)),
+            messages: Some(self.file("messages.json", messages)),
+        };
+        let report = self.import(&options).unwrap();
+        report.into_iter().map(|(_, counts)| (counts.imported, counts.known)).collect()
+    }
+
+    /// Imports a file that has to be refused; answers the message, without the folder.
+    fn refusal(&self, name: &str, content: impl AsRef<[u8]>) -> String {
+        let path = Some(self.file(name, content));
+        let mut options = ImportOptions::default();
+        match name {
+            "users.json" => options.users = path,
+            "conversations.json" => options.conversations = path,
+            _ => options.messages = path,
+        }
+        let message = self.import(&options).unwrap_err().to_string();
+        let folder = format!("{}/", self.0.path().display());
+        message.strip_prefix(&folder).expect("the file is named").to_owned()
+    }
+
+    fn store(&self) -> Arc<dyn Store> {
+        open_sqlite(self.0.path())
+    }
+}
+
+/// Checks that everything of the files above is there, as it was.
+async fn check(store: &dyn Store) {
+    let ann = soon(store.user_by_email("ann@example.org")).await.unwrap().unwrap();
+    let profile = Profile {
+        id: id(ANN),
+        full_name: Some("Ann".to_owned()),
+        profile_picture_url: Some("https://example.org/ann.jpg".to_owned()),
+    };
+    assert_eq!((&ann.profile, ann.password_hash.as_str(), ann.role), (&profile, "$2b$10$abc", Role::Admin));
+    assert_eq!((ann.phone.as_deref(), ann.is_active), (Some("+5491112345678"), false));
+    assert_eq!(ann.created_at, Timestamp(1_705_314_600_123));
+    let ben = soon(store.user(&id(BEN))).await.unwrap().unwrap();
+    assert_eq!((ben.password_hash.as_str(), ben.role, ben.is_active), ("", Role::Seller, true));
+    assert_eq!(ben.profile.full_name, None);
+
+    let talk = soon(store.conversation(&id(TALK))).await.unwrap().unwrap();
+    assert_eq!(
+        (&talk.participants, talk.horse_id),
+        (&[id(ANN), id(BEN)], Some(id("65c000000000000000000001")))
+    );
+    let list = soon(store.conversations_of(&id(BEN))).await.unwrap();
+    assert_eq!(
+        list.iter().map(|summary| summary.conversation.id.as_str()).collect::<Vec<_>>(),
+        [QUIET, TALK]
+    );
+    assert_eq!(
+        (list[1].conversation.created_at.0, list[1].updated_at.0),
+        (1_705_314_600_000, 1_705_314_600_001)
+    );
+    assert_eq!(
+        (list[0].conversation.created_at.0, list[0].updated_at.0),
+        (1_705_314_600_000, 1_705_314_600_009)
+    );
+    let kept = LastMessage {
+        text: "kept".to_owned(),
+        sender_id: id(ANN),
+        sent_at: Timestamp(1_706_745_600_000),
+        is_read: true,
+    };
+    assert_eq!((&list[0].last_message, list[0].unread_count), (&Some(kept), 0));
+    assert_eq!(list[1].last_message.as_ref().unwrap().text, "last");
+
+    let talk = soon(store.conversation(&id(TALK))).await.unwrap().unwrap();
+    let history = soon(store.messages(&talk, Page { number: 1, limit: 30 })).await.unwrap();
+    let seen: Vec<_> = history
+        .iter()
+        .map(|message| (message.seq, message.text.as_str(), message.sender.as_str(), message.is_read))
+        .collect();
+    // By time, then by id; what was deleted is not shown but has its number.
+    assert_eq!(
+        seen,
+        [(1, "first", ANN, false), (2, "second", ANN, true), (3, "", BEN, false), (5, "last", BEN, false)]
+    );
+    assert_eq!(history[0].id, id("65d000000000000000000001"));
+    assert_eq!(history[0].sent_at, Timestamp::parse("2024-03-01T00:00:01Z").unwrap());
+    let newest = soon(store.messages(&talk, Page { number: 1, limit: 2 })).await.unwrap();
+    assert_eq!(newest.iter().map(|message| message.seq).collect::<Vec<_>>(), [3, 5]);
+    let older = soon(store.messages(&talk, Page { number: 2, limit: 2 })).await.unwrap();
+    assert_eq!(older.iter().map(|message| message.seq).collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(soon(store.unread_count(&id(ANN))).await.unwrap(), 2);
+    assert_eq!(soon(store.unread_count(&id(BEN))).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn everything_arrives_and_twice_changes_nothing() {
+    let place = Place::new();
+    assert_eq!(place.import_all(USERS, CONVERSATIONS, &messages()), [(2, 0), (2, 0), (5, 0)]);
+    let store = place.store();
+    check(&*store).await;
+    soon(store.close()).await;
+    drop(store);
+    assert_eq!(place.import_all(USERS, CONVERSATIONS, &messages()), [(0, 2), (0, 2), (0, 5)]);
+    let store = place.store();
+    check(&*store).await;
+    soon(store.close()).await;
+}
+
+#[tokio::test]
+async fn lines_and_arrays_are_alike() {
+    let place = Place::new();
+    let array = |lines: &str| {
+        let records: Vec<_> = lines.lines().filter(|line| !line.is_empty()).collect();
+        format!("\u{feff} \n[\n{}\r\n]\n", records.join(",\r\n"))
+    };
+    let conversations = CONVERSATIONS.trim().trim_matches(['[', ']']).replace("},\n", "}\n");
+    assert_eq!(
+        place.import_all(&array(USERS), &conversations, &array(&messages())),
+        [(2, 0), (2, 0), (5, 0)]
+    );
+    let store = place.store();
+    check(&*store).await;
+    soon(store.close()).await;
+}
+
+#[tokio::test]
+async fn what_is_said_here_goes_on_behind_what_was_imported() {
+    let place = Place::new();
+    place.import_all(USERS, CONVERSATIONS, &messages());
+    let store = place.store();
+    let talk = Arc::new(soon(store.conversation(&id(TALK))).await.unwrap().unwrap());
+    let next = append(&*store, &talk, ANN, "here").await.unwrap();
+    assert_eq!(next.seq, 6);
+    assert!(next.id > id("65d000000000000000000009"));
+    assert_eq!(soon(store.mark_read(&talk, &id(BEN))).await.unwrap(), 2);
+    let quiet = Arc::new(soon(store.conversation(&id(QUIET))).await.unwrap().unwrap());
+    append(&*store, &quiet, BEN, "news").await.unwrap();
+    let list = soon(store.conversations_of(&id(ANN))).await.unwrap();
+    assert_eq!(list[0].last_message.as_ref().unwrap().text, "news");
+    soon(store.close()).await;
+    drop(store);
+
+    // What the old server said meanwhile comes behind, whatever its date.
+    let late = message(
+        5,
+        &format!(r#""sender_id":"{BEN}","text":"late","sent_at":{{"$date":"2020-01-01T00:00:00Z"}}"#),
+    );
+    assert_eq!(
+        place.import_all(USERS, CONVERSATIONS, &(messages() + "\n" + &late)),
+        [(0, 2), (0, 2), (1, 5)]
+    );
+    let store = place.store();
+    let history = soon(store.messages(&talk, Page { number: 1, limit: 2 })).await.unwrap();
+    let seen: Vec<_> = history.iter().map(|message| (message.seq, message.text.as_str())).collect();
+    assert_eq!(seen, [(6, "here"), (7, "late")]);
+    assert_eq!(append(&*store, &talk, ANN, "on").await.unwrap().seq, 8);
+    soon(store.close()).await;
+}
+
+#[tokio::test]
+async fn texts_and_ids_stay_as_they_are() {
+    let place = Place::new();
+    let texts = [r"\u0000", r"\ud83d\udc34", "🐴", " ", r#"\"\\"#, &"é".repeat(5000)];
+    let mut lines = String::new();
+    for (number, text) in texts.iter().enumerate() {
+        writeln!(
+            lines,
+            r#"{{"_id":"Own-Id_{number}","conversation_id":"{TALK}","sender_id":"{ANN}","text":"{text}","sent_at":{{"$date":"2024-03-01T00:00:0{number}Z"}}}}"#
+        )
+        .unwrap();
+    }
+    place.import_all(USERS, CONVERSATIONS, &lines);
+    let store = place.store();
+    let talk = soon(store.conversation(&id(TALK))).await.unwrap().unwrap();
+    let history = soon(store.messages(&talk, Page { number: 1, limit: 30 })).await.unwrap();
+    let found: Vec<_> = history.iter().map(|message| message.text.as_str()).collect();
+    assert_eq!(found, ["\0", "🐴", "🐴", " ", "\"\\", &"é".repeat(5000)]);
+    assert_eq!(history[3].id, id("Own-Id_3"));
+    soon(store.close()).await;
+}
+
+#[tokio::test]
+async fn a_bad_record_is_named_and_nothing_of_its_file_stays() {
+    let place = Place::new();
+    place.import_all(USERS, CONVERSATIONS, "");
+    let bad = |fields: &str| format!("{}\n{}\n{}\n", messages(), message(7, fields), message(8, fields));
+    let right = format!(r#""sender_id":"{ANN}","sent_at":{{"$date":"2024-03-01T00:00:00Z"}}"#);
+    for (content, expected) in [
+        (
+            bad(&format!(r#""sender_id":"{ANN}","text":"x","sent_at":"soon""#)),
+            "messages.json:6: sent_at: not a date",
+        ),
+        (bad(&format!(r#"{right},"text":7"#)), "messages.json:6: text: not a text"),
+        (bad(&right), "messages.json:6: text: missing"),
+        (
+            bad(&format!(r#"{right},"text":"x","is_read":"no""#)),
+            "messages.json:6: is_read: neither true nor false",
+        ),
+        (
+            bad(r#""sender_id":"eve","text":"x","sent_at":{"$date":"2024-03-01T00:00:00Z"}"#),
+            "messages.json:6: sender_id: takes no part in the conversation",
+        ),
+        (bad(&format!(r#"{right},"text":"x"#)), "messages.json:6: not JSON: "),
+        (
+            bad(&right)
+                .replace(&format!(r#"{TALK}"}},{right}"#), &format!(r#"nowhere"}},{right},"text":"x""#)),
+            "messages.json:6: conversation_id: no such conversation",
+        ),
+        (format!("{}\n7\n", messages()), "messages.json:6: not a JSON object"),
+        (format!("[{},\n7]", messages().replace('\n', ",\n")), "messages.json:6: not a JSON object"),
+        (
+            format!("[{},\n{{\"_id\":\"x\",\n\"text\":true}}]", messages().replace('\n', ",\n")),
+            "messages.json:6: conversation_id: missing",
+        ),
+        (format!("[{}", messages().replace('\n', ",\n")), "messages.json:5: the array does not end"),
+    ] {
+        let message = place.refusal("messages.json", content);
+        assert!(message.starts_with(expected), "{message} / {expected}");
+        assert!(!message.contains('\n'), "{message}");
+    }
+    assert!(place.refusal("messages.json", b"{\"_id\":\"\xff\"}").starts_with("messages.json:1: not JSON"));
+    let deep = format!("{{\"a\":{}", "[".repeat(100_000));
+    assert!(place.refusal("messages.json", deep).starts_with("messages.json:1: not JSON"));
+
+    for (line, expected) in [
+        (r#"{"_id":"u","email":"ANN@example.org"}"#, "email: belongs to another user"),
+        (r#"{"_id":"u","email":"u@example.org","role":"king"}"#, "role: neither seller nor admin"),
+        (r#"{"_id":"u"}"#, "email: missing"),
+        (r#"{"_id":"u v","email":"u@example.org"}"#, "_id: not an id"),
+        (r#"{"_id":"u","email":"u@example.org","is_active":1}"#, "is_active: neither true nor false"),
+    ] {
+        let content = format!("{{\"_id\":\"new\",\"email\":\"new@example.org\"}}\n\n{line}\n");
+        assert_eq!(place.refusal("users.json", content), format!("users.json:3: {expected}"));
+    }
+    for (line, expected) in [
+        (r#"{"_id":"c","participants":["a"]}"#, "participants: not two ids"),
+        (r#"{"_id":"c","participants":["a","b","c"]}"#, "participants: not two ids"),
+        (r#"{"_id":"c","participants":["a","a"]}"#, "participants: twice the same"),
+        (r#"{"_id":"c","participants":["a","b"],"horse_id":[]}"#, "horse_id: not an id"),
+        (
+            r#"{"_id":"c","participants":["a","b"],"last_message":{"text":1}}"#,
+            "last_message.text: not a text",
+        ),
+    ] {
+        let content = format!("[{{\"_id\":\"new\",\"participants\":[\"a\",\"b\"]}},\n{line}]\n");
+        assert_eq!(place.refusal("conversations.json", content), format!("conversations.json:2: {expected}"));
+    }
+    let missing =
+        ImportOptions { users: Some(place.0.path().join("absent.json")), ..ImportOptions::default() };
+    assert!(place.import(&missing).unwrap_err().to_string().contains("absent.json: "));
+
+    let store = place.store();
+    assert!(soon(store.user(&id("new"))).await.unwrap().is_none());
+    assert!(soon(store.conversation(&id("new"))).await.unwrap().is_none());
+    let talk = soon(store.conversation(&id(TALK))).await.unwrap().unwrap();
+    assert!(soon(store.messages(&talk, Page { number: 1, limit: 30 })).await.unwrap().is_empty());
+    assert_eq!(soon(store.unread_count(&id(BEN))).await.unwrap(), 0);
+    soon(store.close()).await;
+}
+
+#[tokio::test]
+async fn a_store_that_is_served_is_left_alone() {
+    let place = Place::new();
+    let store = place.store();
+    let options = ImportOptions { users: Some(place.file("users.json", USERS)), ..ImportOptions::default() };
+    assert!(place.import(&options).unwrap_err().to_string().contains("in use"));
+    soon(store.close()).await;
+    assert_eq!(place.import(&options).unwrap()[0].1, Counts { imported: 2, known: 0 });
+}

@@ -1,0 +1,6 @@
+//! The integration tests, one binary: a module a subject.
+#![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
+
+mod import;
+mod store;
+mod store_model;
