@@ -17,6 +17,7 @@ test: ## Check everything: format, lints, unit, integration, end-to-end
 lint: ## Check format and lints alone
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+	if command -v cargo-deny >/dev/null; then cargo deny --locked check; fi
 
 fmt: ## Format the code
 	cargo fmt --all

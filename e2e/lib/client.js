@@ -19,15 +19,19 @@ export function within(what, promise, came = () => "", limit = LIMIT) {
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
-/** A client that keeps every event it gets. */
+/** A client that keeps every event it gets, and every packet as it came. */
 export class Client {
   constructor(t, server, auth, options = {}) {
     this.events = [];
+    this.packets = [];
     this.waiting = [];
     this.socket = io(server.url, { auth, forceNew: true, reconnectionDelay: 50, reconnectionDelayMax: 200, ...options });
     this.socket.onAny((name, ...args) => {
       this.events.push({ name, args });
       this.waiting.forEach((check) => check());
+    });
+    this.socket.io.on("open", () => {
+      this.socket.io.engine.on("packet", ({ type, data }) => type === "message" && this.packets.push(data));
     });
     t.after(() => this.socket.disconnect());
   }
@@ -47,6 +51,23 @@ export class Client {
         this.socket.once("connect", resolve);
         this.socket.once("connect_error", reject);
       }),
+    );
+  }
+
+  /** Waits until the connection is a WebSocket. */
+  async upgraded() {
+    const { engine } = this.socket.io;
+    if (engine.transport.name === "websocket") return;
+    await within("upgrade", new Promise((resolve) => engine.once("upgrade", resolve)));
+  }
+
+  /** The reason of the next disconnect. */
+  disconnected(limit = LIMIT) {
+    return within(
+      "disconnect",
+      new Promise((resolve) => this.socket.once("disconnect", resolve)),
+      () => `Came: ${JSON.stringify(this.packets.slice(-3))}`,
+      limit,
     );
   }
 
@@ -94,6 +115,17 @@ export class Client {
       () => `Came: ${JSON.stringify(this.events.slice(-5))} (${this.events.length} in all)`,
       limit,
     );
+  }
+
+  /** The JSON of what came with `prefix` before it and `suffix` behind it, byte for byte. */
+  raw(prefix, suffix) {
+    const matching = this.packets.filter((packet) => prefix.test(packet) && packet.endsWith(suffix));
+    return matching.map((packet) => packet.replace(prefix, "").slice(0, -suffix.length));
+  }
+
+  /** The ids of all acknowledgements that came. */
+  acknowledged() {
+    return this.packets.map((packet) => packet.match(/^3(\d+)\[/)?.[1]).filter((id) => id !== undefined);
   }
 
   /** Makes sure that all that was on its way has come: an answered event is behind it. */

@@ -10,6 +10,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 export const BINARY =
   process.env.HORSE_TRUST_BINARY ?? fileURLToPath(new URL("../../target/release/horse-trust", import.meta.url));
+/** What a process needs to live through a write beyond its limit of file sizes; see `limitFiles`. */
+const IGNORE_LIMIT = ["-c", 'trap "" XFSZ; exec "$0" "$@"'];
 export const SECRET = "the secret of the end-to-end tests";
 
 /** A port that is free now. */
@@ -71,7 +73,7 @@ export class Server {
   constructor(folder, port, settings) {
     this.folder = folder;
     this.port = port;
-    this.url = `http://127.0.0.1:${port}`;
+    this.url = `http://${settings.HOST ?? "127.0.0.1"}:${port}`;
     this.settings = { ...settings, PORT: String(port) };
     this.database = join(folder, "data", "horse-trust.db");
   }
@@ -80,7 +82,7 @@ export class Server {
   async launch(command = "serve") {
     const begin = performance.now();
     this.output = "";
-    this.process = spawn(BINARY, [command], {
+    this.process = spawn("bash", [...IGNORE_LIMIT, BINARY, command], {
       cwd: this.folder,
       env: environment(this.settings),
       stdio: ["ignore", "pipe", "pipe"],
@@ -108,6 +110,12 @@ export class Server {
     this.process.kill(signal);
     const { code } = await this.exited;
     return { code, milliseconds: performance.now() - begin };
+  }
+
+  /** From now on no file can be written to beyond `bytes`, as on a full disk; "unlimited" ends that. */
+  limitFiles(bytes) {
+    const { status, stderr } = spawnSync("prlimit", ["--pid", `${this.process.pid}`, `--fsize=${bytes}:`], { encoding: "utf8" });
+    if (status !== 0) throw new Error(`prlimit: ${stderr}`);
   }
 
   /** A request; answers status, JSON (or text) and headers. */

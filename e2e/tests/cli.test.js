@@ -1,6 +1,6 @@
 // Contract: "Configuration" and "Command line"; bad input at the start.
 import assert from "node:assert/strict";
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
 
@@ -45,10 +45,27 @@ test("a bad start ends with one line that names the thing", async (t) => {
   }
 });
 
+/** Seconds that a token is valid. */
+function lifetime(token) {
+  const { exp, iat } = JSON.parse(Buffer.from(token.split(".")[1], "base64url"));
+  return exp - iat;
+}
+
+test("settings do what they say", async (t) => {
+  const folder = temporaryFolder(t);
+  const file = join(folder, "made", "if absent.db");
+  const server = await Server.start(t, { HOST: "127.0.0.2", DATABASE_URL: `sqlite://${file}`, JWT_EXPIRES_IN: "12h" });
+  assert.ok(existsSync(file), "an absolute path has a third slash");
+  await assert.rejects(fetch(`http://127.0.0.1:${server.port}/health`), "it listens at HOST alone");
+  assert.equal(lifetime((await server.register()).token), 12 * 60 * 60);
+  const byDefault = await Server.start(t);
+  assert.ok(existsSync(byDefault.database));
+  assert.equal(lifetime((await byDefault.register()).token), 7 * 24 * 60 * 60);
+});
+
 test("flag over environment over file", async (t) => {
   const folder = temporaryFolder(t);
-  const claims = (result) => JSON.parse(Buffer.from(result.stdout.split(".")[1], "base64url"));
-  const life = (result) => claims(result).exp - claims(result).iat;
+  const life = (result) => lifetime(result.stdout);
   writeFileSync(join(folder, ".env"), `JWT_SECRET="${SECRET}"\nJWT_EXPIRES_IN=1h\n`);
   assert.equal(life(run(folder, ["token", "u"])), 3600);
   assert.equal(life(run(folder, ["token", "u"], { JWT_EXPIRES_IN: "2h" })), 7200);

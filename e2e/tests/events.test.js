@@ -16,12 +16,7 @@ for (const [transport, options] of Object.entries(TRANSPORTS)) {
 
     await t.test("send_message: stored, told, acknowledged, in this order", async () => {
       const order = [];
-      const raw = { event: [], ack: [] };
       a.socket.onAny((name) => order.push(name));
-      a.socket.io.on("packet", (packet) => {
-        if (packet.type === 3 && packet.data?.[0]?.data) raw.ack.push(JSON.stringify(packet.data[0].data));
-        if (packet.type === 2 && packet.data[0] === "new_message") raw.event.push(JSON.stringify(packet.data[1]));
-      });
       const text = "Is the mare still available? 🐴 ¿Sí?";
       const ack = await a.send(conversation, text).then((ack) => (order.push("ack"), ack));
       assert.deepEqual(order, ["new_message", "ack"]);
@@ -38,10 +33,14 @@ for (const [transport, options] of Object.entries(TRANSPORTS)) {
       assert.match(sent_at, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
       assert.ok(Math.abs(Date.parse(sent_at) - Date.now()) < 10_000);
       assert.equal(seq, 1);
-      assert.deepEqual(raw.event, raw.ack, "byte for byte the same object");
+      const acknowledged = a.raw(/^3\d+\[\{"success":true,"data":/, "}]");
+      assert.equal(acknowledged.length, 1);
+      assert.deepEqual(a.raw(/^2\["new_message",/, "]"), acknowledged, "byte for byte the same object");
+      assert.deepEqual(Object.keys(ack.data.sender_id), ["_id", "full_name"], "no picture, so none is named");
 
       const [message] = await b.received("new_message");
       assert.deepEqual(message, ack.data);
+      assert.deepEqual(b.raw(/^2\["new_message",/, "]"), acknowledged);
       const [notification] = await b.received("message_notification");
       assert.deepEqual(notification, { conversation_id: conversation, sender: ana.id, preview: text });
       assert.deepEqual(b.events.map((event) => event.name), ["new_message", "message_notification"]);
@@ -59,6 +58,17 @@ for (const [transport, options] of Object.entries(TRANSPORTS)) {
         assert.deepEqual(await b.received(emitted), [{ userId: ana.id, conversation_id: conversation }]);
         assert.deepEqual(a.named(emitted), []);
       }
+    });
+
+    await t.test("typing needs no joining, and one's other devices see it", async (t) => {
+      const [joined, typist] = [await Client.connect(t, server, ana, options), await Client.connect(t, server, ana, options)];
+      await joined.ask("join_conversation", conversation);
+      const before = b.named("user_typing").length;
+      assert.deepEqual(await typist.ask("typing", conversation), { success: true });
+      await b.received("user_typing", before + 1);
+      await joined.received("user_typing");
+      await typist.settle();
+      assert.deepEqual(typist.events, []);
     });
 
     await t.test("a notification comes without joining, a message does not", async (t) => {
@@ -109,13 +119,15 @@ for (const [transport, options] of Object.entries(TRANSPORTS)) {
         assert.deepEqual(await stranger.ask(event, conversation), notFound, event);
       }
       assert.deepEqual(await stranger.send(conversation, "hi"), notFound);
-      for (const text of [undefined, null, "", " ", "\n\t\u00a0\u2003\ufeff"]) {
+      for (const text of [undefined, null, "", " ", "\n\t\u00a0\u2003\ufeff", "\v\f\r\u1680\u2028\u2029\u202f\u205f\u3000"]) {
         assert.deepEqual(await send({ conversation_id: conversation, text }), refusal("Message text is required"));
       }
       const long = refusal("Message is too long (maximum 2000 characters)");
       assert.deepEqual(await send({ conversation_id: conversation, text: "x".repeat(2001) }), long);
       assert.deepEqual(await send({ conversation_id: conversation, text: "🐴".repeat(1001) }), long);
-      assert.equal((await send({ conversation_id: conversation, text: "🐴".repeat(1000) })).success, true);
+      for (const text of ["x".repeat(2000), "🐴".repeat(1000), "é".repeat(2000), "\u0085", "\u200b", "  kept  "]) {
+        assert.equal((await send({ conversation_id: conversation, text })).data.text, text, "as it was sent");
+      }
       const invalid = refusal("Invalid message");
       for (const payload of [
         undefined, null, "text", 7, true, [], [conversation, "hi"], {}, { text: "hi" },
@@ -125,7 +137,9 @@ for (const [transport, options] of Object.entries(TRANSPORTS)) {
         assert.deepEqual(await send(payload), invalid, JSON.stringify(payload));
       }
       assert.deepEqual(await send({ conversation_id: conversation, text: new Uint8Array([1, 2]) }), invalid);
-      assert.equal((await send({ conversation_id: conversation, text: "a\ud800b" })).data.text, "a\ufffdb");
+      for (const [text, stored] of [["a\ud800b", "a\ufffdb"], ["\udc00", "\ufffd"], ["\udc34\ud83d", "\ufffd\ufffd"]]) {
+        assert.equal((await send({ conversation_id: conversation, text })).data.text, stored);
+      }
       assert.equal(a.socket.connected, true);
       assert.equal(stranger.socket.connected, true);
     });
@@ -162,6 +176,19 @@ test("a sender without a profile has no name", async (t) => {
   const client = await Client.connect(t, server, guest);
   const ack = await client.send(opened.json.data._id, "hello");
   assert.deepEqual(ack.data.sender_id, { _id: "guest_1", full_name: null });
+});
+
+test("by default, ten a second with bursts of fifty", async (t) => {
+  const server = await Server.start(t, { MESSAGE_RATE: undefined });
+  const { ana, bruno, conversation } = await server.pair();
+  const [a, b] = await Promise.all([ana, bruno].map((user) => Client.connect(t, server, user)));
+  const begin = performance.now();
+  const acks = await Promise.all(Array.from({ length: 80 }, (_, n) => a.send(conversation, `${n}`)));
+  const taken = acks.filter((ack) => ack.success).length;
+  const refilled = Math.ceil((performance.now() - begin) / 100);
+  assert.ok(taken >= 50 && taken <= 50 + refilled, `${taken} of 80 were taken`);
+  assert.ok(acks.slice(0, 50).every((ack) => ack.success), "the burst is taken, whole");
+  assert.equal((await b.send(conversation, "another user")).success, true);
 });
 
 test("more than the rate is refused, and the rest is stored", async (t) => {

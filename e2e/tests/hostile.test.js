@@ -21,9 +21,9 @@ test("two people chat while others misbehave", async (t) => {
 
   const closes = async (what, act) => {
     const client = await hostile();
-    const closed = within(what, new Promise((resolve) => client.socket.once("disconnect", resolve)));
+    const closed = client.disconnected();
     act(client.socket.io.engine, client.socket);
-    await closed;
+    await closed.catch((error) => Promise.reject(new Error(`${what}: ${error.message}`)));
     await chat();
   };
   await closes("10 MB", (engine, socket) => socket.emit("send_message", { conversation_id: conversation, text: "x".repeat(10e6) }));
@@ -32,6 +32,30 @@ test("two people chat while others misbehave", async (t) => {
   await closes("no packet", (engine) => engine.write("nonsense"));
   await closes("a reserved event", (engine) => engine.write('2["disconnect"]'));
   await closes("an attachment of nothing", (engine) => engine.write(Buffer.from([1, 2, 3])));
+
+  await closes("an attachment that does not come", (engine) => {
+    engine.write('51-["send_message",{"_placeholder":true,"num":0}]');
+    engine.write('2["typing","x"]');
+  });
+  await closes("eleven attachments", (engine) => engine.write(`511-["send_message"${',{"_placeholder":true,"num":0}'.repeat(11)}]`));
+  await closes("an event in another namespace", (engine) => engine.write('2/admin,["typing","x"]'));
+
+  await t.test("polling: bodies that are too long, too many or no packets; two polls at once", async () => {
+    const open = async () => {
+      const { text } = await server.request("GET", "/socket.io/?EIO=4&transport=polling");
+      return `/socket.io/?EIO=4&transport=polling&sid=${JSON.parse(text.slice(1)).sid}`;
+    };
+    const status = async (...request) => (await server.request(...request)).status;
+    // The server may close the connection before it has taken all of it, which is as good an answer.
+    assert.equal(await status("POST", await open(), { raw: `4${"x".repeat(10e6)}` }).catch(() => 413), 413);
+    assert.equal(await status("POST", await open(), { raw: "nonsense" }), 400);
+    assert.equal(await status("POST", await open(), { raw: "\x1e".repeat(50_000) }), 400);
+    const path = await open();
+    const polls = await Promise.all([status("GET", path), status("GET", path)]);
+    assert.ok(polls.includes(400), `${polls}`);
+    assert.equal(await status("GET", path), 400, "the session is closed");
+    await chat();
+  });
 
   await t.test("binary events are refused and unknown ones answered", async () => {
     const client = await hostile();

@@ -53,6 +53,7 @@ test("accounts", async (t) => {
       assert.deepEqual([answer.status, answer.json], [401, { success: false, message }]);
     }
     assert.equal((await login({ email: "ana@example.com" })).status, 422);
+    assert.equal((await register(valid({ email: "eight@example.com", password: "12345678" }))).status, 201);
   });
 
   await t.test("an unknown e-mail is refused as slowly", async () => {
@@ -81,15 +82,20 @@ test("accounts", async (t) => {
   });
 
   await t.test("tokens", async () => {
-    for (const path of ["/api/auth/me", "/api/chat/conversations", "/api/chat/unread-count"]) {
-      const none = await server.request("GET", path);
-      assert.deepEqual([none.status, none.json], [401, { success: false, message: "No token provided" }]);
+    for (const [method, path, body] of [
+      ["GET", "/api/auth/me"], ["GET", "/api/chat/conversations"], ["GET", "/api/chat/unread-count"],
+      ["POST", "/api/chat/conversations", { recipient_id: "x" }], ["GET", "/api/chat/conversations/x/messages"],
+      ["POST", "/api/chat/conversations/x/messages", { text: "x" }],
+    ]) {
+      const refused = async (message, options) => {
+        const { status, json } = await server.request(method, path, { body, ...options });
+        assert.deepEqual([status, json], [401, { success: false, message }], `${method} ${path}`);
+      };
+      await refused("No token provided", {});
+      await refused("No token provided", { headers: { authorization: "Basic x" } });
       for (const bad of ["garbage", token({ userId: "x", exp: 1 }), token({ userId: "x" }, { secret: `${SECRET}!` })]) {
-        const answer = await server.request("GET", path, { token: bad });
-        assert.deepEqual([answer.status, answer.json], [401, { success: false, message: "Invalid or expired token" }]);
+        await refused("Invalid or expired token", { token: bad });
       }
-      const basic = await server.request("GET", path, { headers: { authorization: "Basic x" } });
-      assert.equal(basic.json.message, "No token provided");
     }
     const unknown = await server.request("GET", "/api/auth/me", { token: token({ userId: "x" }) });
     assert.equal(unknown.status, 404);
@@ -159,6 +165,8 @@ test("the chat over HTTP", async (t) => {
     assert.deepEqual(await unread(carla), { success: true, unread_count: 65 }, "one's own reading marks nothing");
     assert.deepEqual(await page("", carla), names(35, 64));
     assert.deepEqual(await unread(carla), { success: true, unread_count: 0 });
+    const [read] = (await server.request("GET", "/api/chat/conversations", { token: ana.token })).json.data;
+    assert.equal(read.last_message.is_read, true);
     const history = await server.history(ana.token, id);
     assert.ok(history.every((message) => message.is_read));
     const order = (await server.request("GET", "/api/chat/conversations", { token: ana.token })).json.data;
@@ -219,6 +227,15 @@ test("what is beside the chat", async (t) => {
     });
     assert.match(preflight.get("access-control-allow-methods"), /POST/);
     assert.equal(preflight.get("access-control-allow-headers"), "authorization,content-type");
+    const polling = { method: "GET", headers: { origin: "https://a.example" } };
+    const handshake = await fetch(`${server.url}/socket.io/?EIO=4&transport=polling`, polling);
+    assert.equal(handshake.headers.get("access-control-allow-origin"), "https://a.example");
+    assert.equal(handshake.headers.get("access-control-allow-credentials"), "true");
+    const error = await fetch(`${server.url}/socket.io/?EIO=3&transport=polling`, polling);
+    assert.equal(error.headers.get("access-control-allow-origin"), "https://a.example", "a page can read why");
+    const byDefault = await Server.start(t);
+    const vite = await byDefault.request("GET", "/health", { headers: { origin: "http://localhost:5173" } });
+    assert.equal(vite.headers.get("access-control-allow-origin"), "http://localhost:5173");
     const any = await Server.start(t, { CORS_ORIGINS: "*" });
     const { headers } = await any.request("GET", "/health", { headers: { origin: "https://x.example" } });
     assert.equal(headers.get("access-control-allow-origin"), "*");

@@ -78,6 +78,8 @@ for (const [form, writer] of Object.entries(WRITERS)) {
     assert.deepEqual(seen.history.map((message) => message.is_read), [true, true, true, true, true, false, false, false, false]);
     assert.equal(seen.history[0]._id, oid(1000));
     assert.equal(seen.history[0].sent_at, date(0));
+    const sender = { _id: oid(1), full_name: "User 1", profile_picture_url: "https://img.example/1.jpg" };
+    assert.deepEqual(seen.history[0].sender_id, sender);
     const again = run(folder, args);
     assert.match(again.stdout, /messages: 0 imported, 10 already there/);
     // Looking at the history has read what the other wrote to this user; nothing else has changed.
