@@ -79,17 +79,30 @@ impl Client {
     ///
     /// Returns when the server has said CONNECT; a `CONNECT_ERROR` is an error.
     pub(crate) async fn connect(server: SocketAddr, source: Ipv4Addr, auth: &str) -> Result<Self> {
+        Self::reconnect(server, source, auth, |_, _| {}).await
+    }
+
+    /// As [`connect`](Self::connect), for a client that comes back: the official server sends the events that it
+    /// missed before CONNECT. They go to `on_event` with name and arguments.
+    pub(crate) async fn reconnect(
+        server: SocketAddr,
+        source: Ipv4Addr,
+        auth: &str,
+        mut on_event: impl FnMut(&str, &str),
+    ) -> Result<Self> {
         let mut client = Self::open(server, source).await?;
-        if !matches!(packet::parse(client.next_packet().await?), Packet::Open) {
+        if !matches!(client.next().await?, Packet::Open) {
             bail!("the server did not open the session");
         }
         client.sender.send(&format!("40{auth}"))?;
-        let welcome = match packet::parse(client.next_packet().await?) {
-            Packet::Connected(data) => data.to_owned(),
-            Packet::Refused(data) => bail!("refused: {data}"),
-            other => bail!("instead of CONNECT came {other:?}"),
+        client.welcome = loop {
+            match client.next().await? {
+                Packet::Connected(data) => break data.to_owned(),
+                Packet::Event { name, arguments } => on_event(name, arguments),
+                Packet::Refused(data) => bail!("refused: {data}"),
+                other => bail!("instead of CONNECT came {other:?}"),
+            }
         };
-        client.welcome = welcome;
         Ok(client)
     }
 
@@ -177,11 +190,6 @@ impl Client {
         }
     }
 
-    async fn next_packet(&mut self) -> Result<&str> {
-        let range = self.next_range().await?;
-        text(&self.received[range])
-    }
-
     /// Where the payload of the next text frame lies in `received`.
     async fn next_range(&mut self) -> Result<Range<usize>> {
         loop {
@@ -220,9 +228,4 @@ impl Client {
 
 fn text(bytes: &[u8]) -> Result<&str> {
     std::str::from_utf8(bytes).context("the server sent text that is not UTF-8")
-}
-
-/// A TCP connection that can be opened: the server accepts.
-pub(crate) async fn accepts(server: SocketAddr) -> bool {
-    TcpStream::connect(server).await.is_ok()
 }

@@ -84,10 +84,10 @@ fn encode(out: &mut Vec<u8>, first: u8, payload: &[u8], mask: [u8; 4]) {
     if let Ok(length @ 0..=125) = u8::try_from(payload.len()) {
         out.push(0x80 | length);
     } else if let Ok(length) = u16::try_from(payload.len()) {
-        out.push(0x80 | 126);
+        out.push(0x80 | 0x7e);
         out.extend_from_slice(&length.to_be_bytes());
     } else {
-        out.push(0x80 | 127);
+        out.push(0x80 | 0x7f);
         out.extend_from_slice(&(payload.len() as u64).to_be_bytes());
     }
     out.extend_from_slice(&mask);

@@ -20,7 +20,8 @@ pub(crate) struct RegisteredPair {
 /// Registers two people and opens their conversation; `run` keeps the e-mail addresses of runs apart.
 pub(crate) fn register_pair(server: SocketAddr, run: u64, index: usize) -> Result<RegisteredPair> {
     let [first, second] = [register(server, run, 2 * index)?, register(server, run, 2 * index + 1)?];
-    let answer = post(server, "/api/chat/conversations", Some(&first.token), &json!({ "recipient_id": second.id }))?;
+    let answer =
+        post(server, "/api/chat/conversations", Some(&first.token), &json!({ "recipient_id": second.id }))?;
     let conversation = text_at(&answer, &["/data/_id", "/data/id"])?;
     Ok(RegisteredPair { auths: [world::auth(&first.token), world::auth(&second.token)], conversation })
 }

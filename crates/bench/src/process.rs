@@ -44,7 +44,9 @@ fn parse_ticks(stat: &str) -> Option<u64> {
 pub(crate) fn resident_bytes(pid: u32) -> Result<u64> {
     let path = format!("/proc/{pid}/status");
     let status = fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
-    kilobytes(&status, "VmRSS:").map(|resident| resident * 1024).with_context(|| format!("{path} has no VmRSS"))
+    kilobytes(&status, "VmRSS:")
+        .map(|resident| resident * 1024)
+        .with_context(|| format!("{path} has no VmRSS"))
 }
 
 /// The number behind `key` in a file such as `/proc/meminfo`, in kB.

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::client::Client;
 use crate::world::{self, Export, SECRET};
 
-const START_LIMIT: Duration = Duration::from_secs(60);
+const START_LIMIT: Duration = Duration::from_mins(1);
 const STOP_LIMIT: Duration = Duration::from_secs(15);
 
 /// Who is compared.
@@ -33,7 +33,8 @@ pub(crate) enum Server {
 }
 
 impl Server {
-    pub(crate) const ALL: [Self; 4] = [Self::HorseTrust, Self::NodeMemory, Self::NodeDurable, Self::Socketioxide];
+    pub(crate) const ALL: [Self; 4] =
+        [Self::HorseTrust, Self::NodeMemory, Self::NodeDurable, Self::Socketioxide];
 
     /// As readers see it.
     pub(crate) fn title(self) -> &'static str {
@@ -123,7 +124,7 @@ impl Stage {
         self.path("servers.log")
     }
 
-    /// What every program is given: only this, so that nothing of the caller's environment is measured along.
+    /// What every program is given.
     fn environment<'a>(&self, command: &'a mut Command) -> Result<&'a mut Command> {
         let log = File::options().create(true).append(true).open(self.log_path())?;
         command.env("JWT_SECRET", SECRET).env("LOG", "warn").current_dir(&self.folder);
@@ -145,7 +146,9 @@ impl Stage {
             Server::NodeMemory | Server::NodeDurable => {
                 let mut command = Command::new("node");
                 command.arg(self.repository.join("bench/peers/node/server.js"));
-                command.env("NODE_ENV", "production").env("RECOVERY", if options.recovery { "1" } else { "0" });
+                command
+                    .env("NODE_ENV", "production")
+                    .env("RECOVERY", if options.recovery { "1" } else { "0" });
                 if server == Server::NodeDurable {
                     let store = self.path("node.db");
                     remove_store(&store)?;
@@ -185,11 +188,12 @@ impl Stage {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let mut command = self.command(server, port, options)?;
-        let auth = world::auth(&world::token(&world::user_id(0)));
+        let auth = world::auth(&world::token(&world::user_id(0), SECRET));
 
         let started = Instant::now();
         let child = command.spawn().with_context(|| format!("starting {}; is it built?", server.title()))?;
-        let mut running = Running { child, address, accepted_after: Duration::ZERO, connected_after: Duration::ZERO };
+        let mut running =
+            Running { child, address, accepted_after: Duration::ZERO, connected_after: Duration::ZERO };
         while TcpStream::connect(address).is_err() {
             if let Some(status) = running.child.try_wait()? {
                 bail!("{} ended with {status}; see {}", server.title(), self.log_path().display());
@@ -244,15 +248,15 @@ impl Running {
         self.child.id()
     }
 
-    /// Asks it to end and waits until it has.
-    pub(crate) fn stop(mut self) -> Result<()> {
+    /// Asks it to end and waits until it has; the tasks that hold connections end meanwhile.
+    pub(crate) async fn stop(mut self) -> Result<()> {
         kill_process(Pid::from_child(&self.child), Signal::TERM)?;
         let deadline = Instant::now() + STOP_LIMIT;
         while self.child.try_wait()?.is_none() {
             if Instant::now() > deadline {
                 bail!("the server did not end within {STOP_LIMIT:?} of SIGTERM");
             }
-            sleep(Duration::from_millis(5));
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
         Ok(())
     }

@@ -44,11 +44,10 @@ pub(crate) fn parse_text(text: &str) -> Option<(char, usize)> {
 }
 
 /// A token as the platform issues it.
-pub(crate) fn token(user: &str) -> String {
+pub(crate) fn token(user: &str, secret: &str) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is past 1970").as_secs();
-    let claims =
-        json!({ "userId": user, "role": "seller", "iat": now, "exp": now + TOKEN_LIFETIME_SECONDS });
-    sign(&claims.to_string(), SECRET)
+    let claims = json!({ "userId": user, "role": "seller", "iat": now, "exp": now + TOKEN_LIFETIME_SECONDS });
+    sign(&claims.to_string(), secret)
 }
 
 fn sign(claims: &str, secret: &str) -> String {
@@ -65,8 +64,8 @@ pub(crate) fn auth(token: &str) -> String {
 }
 
 /// `auth` for each of the first `count` users.
-pub(crate) fn auths(count: usize) -> Vec<String> {
-    (0..count).map(|index| auth(&token(&user_id(index)))).collect()
+pub(crate) fn auths(count: usize, secret: &str) -> Vec<String> {
+    (0..count).map(|index| auth(&token(&user_id(index), secret))).collect()
 }
 
 /// Files as mongoexport writes them, for `horse-trust import` and for the peers.

@@ -62,6 +62,19 @@ struct Message<'a> {
     sent_at: &'a str,
 }
 
+#[derive(Serialize)]
+struct Notification<'a> {
+    conversation_id: &'a str,
+    sender: &'a str,
+    preview: &'a str,
+}
+
+#[derive(Serialize)]
+struct Sent<'a> {
+    success: bool,
+    data: Message<'a>,
+}
+
 async fn authenticate(
     socket: SocketRef,
     State(application): State<Shared>,
@@ -71,12 +84,11 @@ async fn authenticate(
     let claims = jsonwebtoken::decode::<Claims>(&auth.token, &application.key, &application.validation)
         .map_err(|_| "Authentication error: invalid token")?
         .claims;
-    socket.extensions.insert(UserId(claims.user_id.into()));
-    Ok(())
-}
-
-async fn connected(socket: SocketRef, Extension(UserId(user)): Extension<UserId>) {
+    let user = claims.user_id;
     socket.join(format!("user:{user}"));
+    socket.extensions.insert(UserId(user.into()));
+    // Here and not in the connect handler: that one runs after CONNECT has gone out, and what a client sends at
+    // once would find no handler.
     socket.on("join_conversation", join_conversation);
     socket.on("send_message", send_message);
     socket.on("typing", async |socket, user, application, id, ack| {
@@ -85,6 +97,7 @@ async fn connected(socket: SocketRef, Extension(UserId(user)): Extension<UserId>
     socket.on("stop_typing", async |socket, user, application, id, ack| {
         typing("user_stop_typing", socket, user, application, id, ack).await;
     });
+    Ok(())
 }
 
 fn not_found() -> Value {
@@ -188,14 +201,10 @@ async fn emit(
     };
     // Emitting into a room where nobody listens any more is no error of the sender's.
     io.to(format!("conv:{conversation_id}")).emit("new_message", &message).await.ok();
-    let notification = json!({
-        "conversation_id": conversation_id,
-        "sender": user,
-        "preview": preview(text),
-    });
+    let notification = Notification { conversation_id, sender: user, preview: preview(text) };
     let recipient = conversation.other_than(user);
     io.to(format!("user:{recipient}")).emit("message_notification", &notification).await.ok();
-    acknowledge(ack, &json!({ "success": true, "data": message }));
+    acknowledge(ack, &Sent { success: true, data: message });
 }
 
 fn variable(name: &str) -> Result<String, String> {
@@ -214,7 +223,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let (layer, io) =
         SocketIo::builder().with_state(Arc::new(Application { directory, key, validation })).build_layer();
-    io.ns("/", connected.with(authenticate));
+    io.ns("/", (async || ()).with(authenticate));
 
     let host = variable("HOST").unwrap_or_else(|_| "127.0.0.1".to_owned());
     let address: SocketAddr = format!("{host}:{}", variable("PORT")?).parse()?;

@@ -1,0 +1,176 @@
+//! Every scenario against every server in turn, in interleaved rounds.
+//!
+//! Within a round all servers go through one scenario before the next begins, so that a change of the machine's
+//! mood falls on all of them; ratios are taken within a round.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, bail};
+use clap::Args;
+use serde::{Deserialize, Serialize};
+
+use crate::command::SPARE_FILES;
+use crate::machine::Machine;
+use crate::plan::{self, Scenario, Sizes};
+use crate::process::raise_open_files;
+use crate::report;
+use crate::scenario::Outcome;
+use crate::server::{Server, Stage};
+use crate::world;
+
+#[derive(Debug, Args)]
+pub(crate) struct CompareOptions {
+    /// One short round with fewer connections: under three minutes, and the published report stays as it is.
+    #[arg(long)]
+    quick: bool,
+    /// Rounds; 5, or 1 with --quick, if not given.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: Option<u32>,
+    /// The servers to compare.
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = Server::ALL)]
+    servers: Vec<Server>,
+    /// The scenarios to put them through.
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = Scenario::ALL)]
+    scenarios: Vec<Scenario>,
+    /// The repository's folder, in which everything has been built.
+    #[arg(long, default_value = ".")]
+    repository: PathBuf,
+}
+
+/// One server in one scenario in one round.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Run {
+    pub(crate) round: u32,
+    pub(crate) scenario: Scenario,
+    pub(crate) server: Server,
+    pub(crate) outcome: Outcome,
+}
+
+/// A whole comparison.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Results {
+    pub(crate) quick: bool,
+    pub(crate) rounds: u32,
+    pub(crate) sizes: Sizes,
+    pub(crate) machine: Machine,
+    pub(crate) runs: Vec<Run>,
+}
+
+fn output_folder(repository: &Path) -> PathBuf {
+    repository.join("bench/output")
+}
+
+/// Where servers' stores and logs are kept while they run.
+pub(crate) fn stage_folder(repository: &Path) -> PathBuf {
+    output_folder(repository).join("stage")
+}
+
+/// Where the results of the last comparison are kept.
+pub(crate) fn results_path(repository: &Path, quick: bool) -> PathBuf {
+    output_folder(repository).join(if quick { "results-quick.json" } else { "results.json" })
+}
+
+/// Reads the results of a comparison.
+pub(crate) fn load(path: &Path) -> Result<Results> {
+    let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+    serde_json::from_str(&text).with_context(|| format!("reading {}", path.display()))
+}
+
+/// Compares, prints the tables, and writes the report unless it was a quick look or a part.
+pub(crate) async fn run(options: CompareOptions) -> Result<()> {
+    let sizes = if options.quick { Sizes::quick() } else { Sizes::full() };
+    let rounds = options.rounds.unwrap_or(if options.quick { 1 } else { 5 });
+    raise_open_files(sizes.connections as u64 + SPARE_FILES)?;
+    let machine = Machine::describe(&options.repository)?;
+    let stage = Stage::prepare(&options.repository, &stage_folder(&options.repository), sizes.users())?;
+    let large_store = stage.path("large.db");
+    if options.servers.contains(&Server::HorseTrust) && options.scenarios.contains(&Scenario::ColdStart) {
+        fill_store(&stage, &large_store, &sizes)?;
+    }
+
+    let mut results = Results { quick: options.quick, rounds, sizes, machine, runs: Vec::new() };
+    let began = Instant::now();
+    for round in 1..=rounds {
+        for &scenario in &options.scenarios {
+            for server in in_turn(&options.servers, round).filter(|&server| scenario.suits(server)) {
+                let outcome = plan::run(&stage, server, scenario, &results.sizes, &large_store)
+                    .await
+                    .with_context(|| format!("{} in {}", server.name(), scenario.name()))?;
+                let run = Run { round, scenario, server, outcome };
+                println!("{}", report::run_line(&run, rounds));
+                keep(&options.repository, &run)?;
+                results.runs.push(run);
+            }
+        }
+    }
+    println!("\n{} runs in {:.0} s\n", results.runs.len(), began.elapsed().as_secs_f64());
+    println!("{}", report::targets_table(&results));
+
+    let whole = options.servers.len() == Server::ALL.len() && options.scenarios.len() == Scenario::ALL.len();
+    if whole {
+        let path = results_path(&options.repository, options.quick);
+        fs::write(&path, serde_json::to_vec_pretty(&results)?)?;
+    }
+    if whole && !options.quick {
+        report::write(&results, &options.repository)?;
+    }
+    disorder(&results)
+}
+
+/// The servers, beginning with another one in each round, so that none always follows the same.
+fn in_turn(servers: &[Server], round: u32) -> impl Iterator<Item = Server> {
+    let first = (round as usize - 1) % servers.len().max(1);
+    servers[first..].iter().chain(&servers[..first]).copied()
+}
+
+/// Makes the product's store of many messages for the cold start.
+fn fill_store(stage: &Stage, store: &Path, sizes: &Sizes) -> Result<()> {
+    let messages = stage.path("messages.jsonl");
+    world::write_messages(&messages, sizes.stored_messages, sizes.users() / 2)?;
+    stage.import(store, Some(&messages))?;
+    fs::remove_file(&messages)?;
+    Ok(())
+}
+
+/// Each run in a file of its own, so that an interrupted comparison leaves what it had.
+fn keep(repository: &Path, run: &Run) -> Result<()> {
+    let folder = output_folder(repository).join("runs");
+    fs::create_dir_all(&folder)?;
+    let name = format!("{}-{}-{}.json", run.round, run.scenario.name(), run.server.name());
+    fs::write(folder.join(name), serde_json::to_vec_pretty(run)?)?;
+    Ok(())
+}
+
+/// A fast server that loses or mixes up messages has not won: its run is an error, once the figures are out.
+/// Jitter is left out, for what it loses is its result, and so is order where a library does not promise it.
+fn disorder(results: &Results) -> Result<()> {
+    for run in &results.runs {
+        let figures = &run.outcome.figures;
+        let count = |name: &str| figures.get(name).copied().unwrap_or_default();
+        let chat = matches!(run.scenario, Scenario::ClosedLoop | Scenario::FixedRate);
+        let lost = count("unacknowledged") + count("undelivered") + count("unnotified");
+        if chat && lost + count("undelivered_to_sender") > 0.0 {
+            bail!("{} lost packets in {}", run.server.name(), run.scenario.name());
+        }
+        if run.server == Server::HorseTrust && count("out_of_order") > 0.0 {
+            bail!("{} mixed up messages in {}", run.server.name(), run.scenario.name());
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_round_begins_with_another_server() {
+        let servers = [Server::HorseTrust, Server::NodeMemory, Server::NodeDurable];
+        let turn = |round| in_turn(&servers, round).collect::<Vec<_>>();
+        assert_eq!(turn(1), servers);
+        assert_eq!(turn(2), [Server::NodeMemory, Server::NodeDurable, Server::HorseTrust]);
+        assert_eq!(turn(4), servers);
+    }
+}
