@@ -39,6 +39,8 @@ pub struct Config {
     pub max_in_flight: u32,
     /// How many acknowledgements the server may wait for from one socket. 1000.
     pub max_pending_acknowledgements: usize,
+    /// How many sessions one client address may have, also behind trusted proxies; `None` is no limit. None.
+    pub max_sessions_per_address: Option<usize>,
     /// Connection state recovery; `None` turns it off for all sockets.
     pub recovery: Option<RecoveryConfig>,
 }
@@ -87,6 +89,7 @@ impl Default for Config {
             max_rooms: 1000,
             max_in_flight: 256,
             max_pending_acknowledgements: 1000,
+            max_sessions_per_address: None,
             recovery: None,
         }
     }

@@ -43,6 +43,8 @@ pub(crate) struct Shared {
     protocol: Protocol,
     sessions: [Mutex<HashMap<Box<str>, Arc<Session>>>; SHARDS],
     hasher: RandomState,
+    /// Sessions of each address; empty if they are not limited.
+    by_address: Mutex<HashMap<IpAddr, usize>>,
     open: AtomicUsize,
     opened: AtomicU64,
     closed: CloseCounts,
@@ -103,6 +105,7 @@ impl Server {
                 protocol,
                 sessions: std::array::from_fn(|_| Mutex::default()),
                 hasher: RandomState::new(),
+                by_address: Mutex::default(),
                 open: AtomicUsize::new(0),
                 opened: AtomicU64::new(0),
                 closed: CloseCounts::default(),
@@ -163,8 +166,21 @@ impl Server {
 
 impl Shared {
     /// Opens a session and starts its task; over polling if there is no `websocket`. Its handshake packet is
-    /// the first in its outbox.
-    pub(crate) fn open(self: &Arc<Self>, address: IpAddr, websocket: Option<WebSocket>) -> Arc<Session> {
+    /// the first in its outbox. `None` if the address has as many as it may.
+    pub(crate) fn open(
+        self: &Arc<Self>,
+        address: IpAddr,
+        websocket: Option<WebSocket>,
+    ) -> Option<Arc<Session>> {
+        if let Some(most) = self.config.max_sessions_per_address {
+            let mut by_address = self.by_address.lock();
+            let count = by_address.entry(address).or_default();
+            if *count >= most {
+                tracing::debug!(%address, "a session over the limit was refused");
+                return None;
+            }
+            *count += 1;
+        }
         let sid = random_token();
         let is_polling = websocket.is_none();
         let session = Session::new(sid.clone(), address, Arc::clone(self), is_polling);
@@ -177,7 +193,7 @@ impl Shared {
             Protocol::Engine(accept) => accept(EngineSocket(Arc::clone(&session))),
         };
         tokio::spawn(Connection::new(Arc::clone(&session), handler, websocket.map(Box::new)).run());
-        session
+        Some(session)
     }
 
     pub(crate) fn session(&self, sid: &str) -> Option<Arc<Session>> {
@@ -187,6 +203,15 @@ impl Shared {
     pub(crate) fn forget(&self, session: &Session, reason: CloseReason) {
         if self.shard(&session.sid).lock().remove(&session.sid).is_some() {
             self.closed.count(reason);
+            if self.config.max_sessions_per_address.is_some() {
+                let mut by_address = self.by_address.lock();
+                if let Some(count) = by_address.get_mut(&session.address) {
+                    *count -= 1;
+                    if *count == 0 {
+                        by_address.remove(&session.address);
+                    }
+                }
+            }
             tracing::debug!(sid = %session.sid, %reason, "session closed");
             if self.open.fetch_sub(1, Ordering::AcqRel) == 1 {
                 self.empty.notify_waiters();

@@ -62,14 +62,17 @@ where
             return plain(StatusCode::SERVICE_UNAVAILABLE, "the server is shutting down");
         }
         Ok(handshake::Request::Open(TransportName::Polling)) => {
-            let session = shared.open(client_address(&request), None);
-            return poll(session).await;
+            return match shared.open(client_address(&request), None) {
+                Some(session) => poll(session).await,
+                None => plain(StatusCode::TOO_MANY_REQUESTS, "too many connections from this address"),
+            };
         }
         Ok(handshake::Request::Open(TransportName::WebSocket)) => {
             let address = client_address(&request);
             let shared = Arc::clone(shared);
             return upgrade_websocket(&shared.clone(), request, move |websocket| {
-                shared.open(address, Some(websocket));
+                // Over the limit, the connection is closed without a word.
+                drop(shared.open(address, Some(websocket)));
             });
         }
         Ok(handshake::Request::Existing(transport, sid)) => (transport, sid),

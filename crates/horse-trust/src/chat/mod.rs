@@ -33,6 +33,8 @@ pub struct Chat {
     /// Profiles of users, also that a user has none; see [`Chat::profile_changed`].
     profiles: Cache<Id, Option<Arc<Profile>>>,
     rate: Option<DefaultKeyedRateLimiter<Id>>,
+    /// Keeps one participant from flooding the other with what costs nothing to send.
+    typing_rate: DefaultKeyedRateLimiter<Id>,
 }
 
 /// What a sender needs to write in a conversation, looked up before the message joins the batch.
@@ -72,6 +74,7 @@ impl Chat {
             conversations: Cache::new(CACHED_ENTRIES),
             profiles: Cache::new(CACHED_ENTRIES),
             rate,
+            typing_rate: RateLimiter::keyed(Quota::per_second(TYPING_RATE).allow_burst(TYPING_BURST)),
         })
     }
 
@@ -119,7 +122,8 @@ impl Chat {
     ///
     /// The order of calls for one conversation is the order in which the messages are stored and delivered.
     pub fn send(self: &Arc<Self>, user: &Id, desk: Desk, text: String, sent: Sent) {
-        if let Err(refusal) = self.check_rate(user).and_then(|()| text::check(&text)) {
+        let rate = self.rate.as_ref().map_or(Ok(()), |rate| check_rate(rate, user));
+        if let Err(refusal) = rate.and_then(|()| text::check(&text)) {
             return sent(Err(refusal));
         }
         let Desk { conversation, sender } = desk;
@@ -161,9 +165,11 @@ impl Chat {
     }
 
     /// Tells the others in the conversation's room that `user` types, or no longer does.
-    pub fn typing(&self, user: &Id, conversation: &Id, socket: SocketId, event: &str) {
+    pub fn typing(&self, user: &Id, conversation: &Id, socket: SocketId, event: &str) -> Result<(), Refusal> {
+        check_rate(&self.typing_rate, user)?;
         let argument = format!(r#"{{"userId":"{user}","conversation_id":"{conversation}"}}"#);
         self.bus.emit(&conversation_room(conversation), Some(socket), event, &argument);
+        Ok(())
     }
 
     /// A page of history; marks what others wrote as read.
@@ -221,7 +227,7 @@ impl Chat {
 
     /// Frees what the rate limiter holds of users who are quiet. To be called every minute or so.
     pub fn tidy(&self) {
-        if let Some(rate) = &self.rate {
+        for rate in self.rate.iter().chain([&self.typing_rate]) {
             rate.retain_recent();
             rate.shrink_to_fit();
         }
@@ -236,13 +242,6 @@ impl Chat {
         Ok(profile)
     }
 
-    fn check_rate(&self, user: &Id) -> Result<(), Refusal> {
-        let Some(rate) = &self.rate else { return Ok(()) };
-        rate.check_key(user).map_err(|not_until| {
-            let wait = not_until.wait_time_from(DefaultClock::default().now());
-            Refusal::TooManyMessages { retry_after: wait.as_secs() + 1 }
-        })
-    }
 
     /// Step two and three of `send_message`: the conversation's room, then the other's personal room.
     fn deliver(&self, conversation: &Conversation, message: &crate::store::Message, json: &str) {
@@ -256,6 +255,18 @@ impl Chat {
 
 /// Bursts are this many seconds' worth of messages.
 const BURST: NonZeroU32 = NonZeroU32::new(5).expect("five is not zero");
+
+/// Typing events a second and user.
+const TYPING_RATE: NonZeroU32 = NonZeroU32::new(20).expect("it is not zero");
+/// And how many at once.
+const TYPING_BURST: NonZeroU32 = NonZeroU32::new(100).expect("it is not zero");
+
+fn check_rate(rate: &DefaultKeyedRateLimiter<Id>, user: &Id) -> Result<(), Refusal> {
+    rate.check_key(user).map_err(|not_until| {
+        let wait = not_until.wait_time_from(DefaultClock::default().now());
+        Refusal::TooManyMessages { retry_after: wait.as_secs() + 1 }
+    })
+}
 
 /// `conversation` if `user` is one of the two.
 fn taking_part(conversation: Arc<Conversation>, user: &Id) -> Result<Arc<Conversation>, Refusal> {

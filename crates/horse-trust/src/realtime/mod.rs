@@ -128,8 +128,10 @@ impl Participant {
     fn typing(&self, socket: &Socket, event: Event<'_>, emitted: &'static str) -> Option<EventFuture> {
         let socket = socket.key();
         self.with_conversation(event, move |chat, user, conversation, responder| {
-            chat.typing(user, &conversation.id, socket, emitted);
-            responder.send(SUCCESS);
+            match chat.typing(user, &conversation.id, socket, emitted) {
+                Ok(()) => responder.send(SUCCESS),
+                Err(refusal) => drop(refuse(responder, refusal)),
+            }
         })
     }
 

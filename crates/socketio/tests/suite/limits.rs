@@ -74,6 +74,27 @@ async fn connections_are_counted_per_address() {
 }
 
 #[tokio::test]
+async fn sessions_are_counted_per_address_behind_a_proxy() {
+    let config = Config { max_sessions_per_address: Some(1), ..patient_config() };
+    let listener = ListenerConfig {
+        trusted_proxies: vec!["127.0.0.1/32".parse().unwrap()],
+        ..ListenerConfig::default()
+    };
+    let server = start_with(config, listener).await;
+    let open = async |client: &str| {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        let head = format!(
+            "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nhost: x\r\nx-forwarded-for: {client}\r\nconnection: close\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        read_to_end(&mut stream).await[9..12].to_owned()
+    };
+    assert_eq!(open("1.2.3.4").await, "200");
+    assert_eq!(open("1.2.3.4").await, "429");
+    assert_eq!(open("1.2.3.5").await, "200");
+}
+
+#[tokio::test]
 async fn polling_bodies_are_bounded() {
     let config = Config { max_payload: 1000, max_packets_per_body: 10, ..patient_config() };
     let server = start(config).await;
