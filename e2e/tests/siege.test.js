@@ -12,10 +12,10 @@ import { Server, eventually } from "../lib/server.js";
 const resident = (server) =>
   Number(readFileSync(`/proc/${server.process.pid}/status`, "utf8").match(/VmRSS:\s+(\d+)/)[1]) * 1024;
 
-/** A raw connection; `closed` when the server ended it. */
+/** A raw connection; `ended` when the server closed it. */
 function raw(server, t) {
   const socket = connect(server.port, "127.0.0.1");
-  socket.closed = new Promise((resolve) => socket.once("close", resolve));
+  socket.ended = new Promise((resolve) => socket.once("close", resolve));
   socket.on("error", () => {});
   t.after(() => socket.destroy());
   return socket;
@@ -74,21 +74,21 @@ test("a siege", async (t) => {
       const socket = await rawWebSocket(server, t);
       socket.write(frame(0x81, megabyte, 8 << 20));
       for (let m = 0; m < 7; m++) socket.write(megabyte);
-      await socket.closed;
+      await socket.ended;
     }
   });
   await attack("30 MB in fragments", async () => {
     const socket = await rawWebSocket(server, t);
     socket.write(frame(0x01, Buffer.alloc(50_000, "4")));
     for (let n = 0; n < 600; n++) socket.write(frame(0x00, Buffer.alloc(50_000, "x")));
-    await socket.closed;
+    await socket.ended;
   });
   await attack("300 000 fragments of a byte", async () => {
     const socket = await rawWebSocket(server, t);
     socket.write(frame(0x01, Buffer.from("4")));
     const many = Buffer.concat(Array.from({ length: 10_000 }, () => frame(0x00, Buffer.from("x"))));
     for (let n = 0; n < 30; n++) socket.write(many);
-    await socket.closed;
+    await socket.ended;
   });
   await attack("a length of 2^62", async () => {
     const socket = await rawWebSocket(server, t);
@@ -96,7 +96,7 @@ test("a siege", async (t) => {
     header.writeUInt16BE(0x82ff);
     header.writeBigUInt64BE(1n << 62n, 2);
     socket.write(header);
-    await socket.closed;
+    await socket.ended;
   });
   await attack("200 slow headers", async () => {
     for (let n = 0; n < 200; n++) raw(server, t).write("GET /socket.io/ HTTP/1.1\r\nHost: x\r\n");
