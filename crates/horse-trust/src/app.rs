@@ -38,6 +38,9 @@ pub enum RunError {
         /// Why it can't be.
         source: io::Error,
     },
+    /// The demo's accounts or secret.
+    #[error("demo: {0}")]
+    Demo(String),
     /// The accept loop.
     #[error("serving: {0}")]
     Serve(io::Error),

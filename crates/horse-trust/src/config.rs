@@ -24,12 +24,11 @@ pub struct Flags {
     /// How long issued tokens are valid: 30m, 12h, 7d [default: 7d]
     #[arg(long, env = "JWT_EXPIRES_IN", hide_env = true)]
     pub jwt_expires_in: Option<String>,
-    /// Origins that browsers may call from, comma-separated; * is any, without credentials
-    /// [default: <http://localhost:5173>]
-    #[arg(long, env = "CORS_ORIGINS", hide_env = true)]
+    /// Origins that browsers may call from.
+    #[arg(long, env = "CORS_ORIGINS", hide_env = true, help = CORS_ORIGINS_HELP)]
     pub cors_origins: Option<String>,
-    /// Where data is kept [default: <sqlite://data/horse-trust.db>]
-    #[arg(long, env = "DATABASE_URL", hide_env = true)]
+    /// Where data is kept.
+    #[arg(long, env = "DATABASE_URL", hide_env = true, help = DATABASE_URL_HELP)]
     pub database_url: Option<String>,
     /// Messages a second and user, with bursts of five times as many; 0 is no limit [default: 10]
     #[arg(long, env = "MESSAGE_RATE", hide_env = true)]
@@ -68,6 +67,11 @@ pub struct Flags {
     #[arg(long, env = "RECOVERY_WINDOW", hide_env = true)]
     pub recovery_window: Option<String>,
 }
+
+// Not as doc comments: rustdoc wants URLs to be links there, which a terminal would show as such.
+const CORS_ORIGINS_HELP: &str = "Origins that browsers may call from, comma-separated; * is any, without \
+                                 credentials [default: http://localhost:5173]";
+const DATABASE_URL_HELP: &str = "Where data is kept [default: sqlite://data/horse-trust.db]";
 
 /// A setting that can't be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -175,6 +179,7 @@ impl Config {
             flags.max_connections_per_address.as_deref(),
             count,
         )?;
+        engine.max_sessions_per_address = listener.max_connections_per_address;
         let proxies = flags.trusted_proxies.as_deref();
         set(&mut listener.trusted_proxies, "TRUSTED_PROXIES", proxies, parse_networks)?;
         let mut config = Self {
@@ -202,10 +207,8 @@ impl Config {
             text.parse().map(NonZeroU32::new).map_err(|_| format!("{text:?} is not a whole number from 0"))
         })?;
         set(&mut config.log, "LOG", flags.log.as_deref(), |text| {
-            text.parse::<tracing_subscriber::filter::Targets>()
-                .map(|_| text.to_owned())
-                .or_else(|_| text.parse::<tracing_subscriber::EnvFilter>().map(|_| text.to_owned()))
-                .map_err(|_| format!("{text:?} is not a tracing filter"))
+            let filter = text.parse::<tracing_subscriber::EnvFilter>();
+            filter.map(|_| text.to_owned()).map_err(|_| format!("{text:?} is not a tracing filter"))
         })?;
         set(&mut config.log_format, "LOG_FORMAT", flags.log_format.as_deref(), |text| match text {
             "pretty" => Ok(LogFormat::Pretty),

@@ -75,10 +75,17 @@ pub async fn prepare(store: &Arc<dyn Store>, passwords: &Passwords) -> Result<Co
 }
 
 /// The secret of the demo, kept beside its store so that tokens survive a restart; made if there is none.
+///
+/// An error names the file.
 pub fn secret(database: &Path) -> io::Result<String> {
     let mut path = database.as_os_str().to_owned();
     path.push(".secret");
-    match std::fs::read_to_string(&path) {
+    let path = Path::new(&path);
+    secret_in(path).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
+}
+
+fn secret_in(path: &Path) -> io::Result<String> {
+    match std::fs::read_to_string(path) {
         Ok(secret) if secret.trim().len() >= 32 => return Ok(secret.trim().to_owned()),
         Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -90,7 +97,7 @@ pub fn secret(database: &Path) -> io::Result<String> {
     for byte in bytes {
         write!(secret, "{byte:02x}").map_err(io::Error::other)?;
     }
-    write_private(Path::new(&path), &secret)?;
+    write_private(path, &secret)?;
     Ok(secret)
 }
 
@@ -100,4 +107,25 @@ fn write_private(path: &Path, text: &str) -> io::Result<()> {
     let mut file =
         std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
     file.write_all(text.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_secret_stays() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("demo.db");
+        let made = secret(&database).unwrap();
+        assert_eq!(made.len(), 64);
+        assert_eq!(secret(&database).unwrap(), made);
+        let file = folder.path().join("demo.db.secret");
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        std::fs::write(&file, "cut").unwrap();
+        assert_ne!(secret(&database).unwrap(), "cut");
+        let error = secret(&folder.path().join("absent/demo.db")).unwrap_err().to_string();
+        assert!(error.contains("absent/demo.db.secret: "), "{error}");
+    }
 }

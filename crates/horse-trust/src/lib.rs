@@ -7,7 +7,7 @@
 //! - [`store`]: what is remembered, one folder an engine
 //! - [`bus`]: what carries an emit to the sockets of a room
 //! - [`import`]: files of `mongoexport` in
-//! - [`app`]: where store and bus are chosen and wired; [`config`]: the settings; [`demo`]: two people
+//! - [`app`]: where store and bus are chosen and wired; [`config`], [`env_file`]: the settings; [`demo`]: two people
 //! - [`auth`]: tokens and passwords; [`id`], [`timestamp`], [`json`]: small words that all use
 //!
 //! Imports run downwards only: `realtime` and `http` -> `chat` -> `store` and `bus`; the protocol engine
@@ -19,6 +19,7 @@ pub mod bus;
 pub mod chat;
 pub mod config;
 pub mod demo;
+pub mod env_file;
 pub mod http;
 pub mod id;
 pub mod import;

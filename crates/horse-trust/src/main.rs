@@ -5,16 +5,19 @@
     reason = "what the commands answer goes to the terminal"
 )]
 
+use std::collections::HashMap;
 use std::fmt::Display;
 use std::io::IsTerminal as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use horse_trust::app::{self, RunError};
 use horse_trust::auth::{Passwords, Tokens};
 use horse_trust::config::{Config, Flags, LogFormat, Secret, parse_duration};
 use horse_trust::demo;
+use horse_trust::env_file;
 use horse_trust::id::Id;
 use horse_trust::import::{self, ImportOptions};
 use horse_trust::store::Role;
@@ -91,23 +94,24 @@ fn main() -> ExitCode {
 }
 
 fn start() -> Result<(), Failure> {
-    match dotenvy::dotenv() {
-        Ok(_) => {}
-        Err(error) if error.not_found() => {}
-        Err(error) => return Err(Failure(format!(".env: {error}"))),
-    }
-    let cli = match Cli::try_parse() {
+    let file = env_file::read(Path::new(".env")).map_err(|error| Failure(format!(".env: {error}")))?;
+    let command = with_settings_of(&file, Cli::command());
+    let cli = match command.try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
-        // Help and version, or what clap finds wrong; it says so at length where it is asked for help.
+        // Help and version.
         Err(error) if !error.use_stderr() => {
             print!("{error}");
             return Ok(());
         }
+        Err(error) if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            return Err(Failure("give a command: serve, demo, import, token; --help says more".to_owned()));
+        }
         Err(error) => {
             let message = error.to_string();
-            return Err(Failure(
-                message.lines().next().unwrap_or("").trim_start_matches("error: ").to_owned(),
-            ));
+            // What follows the first paragraph is the usage.
+            let problem: Vec<&str> =
+                message.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
+            return Err(Failure(problem.join(" ").trim_start_matches("error: ").to_owned()));
         }
     };
     match cli.command {
@@ -120,6 +124,19 @@ fn start() -> Result<(), Failure> {
             print_token(&Config::new(&flags)?, &user_id, &role, expires_in.as_deref())
         }
     }
+}
+
+/// `command` with the settings of the `.env` file as defaults, below flags and environment.
+fn with_settings_of(file: &HashMap<String, String>, command: clap::Command) -> clap::Command {
+    command.mut_subcommands(|subcommand| {
+        subcommand.mut_args(|argument| {
+            let value = argument.get_env().and_then(|name| file.get(name.to_str()?));
+            match value {
+                Some(value) => argument.default_value(value.clone()).hide_default_value(true),
+                None => argument,
+            }
+        })
+    })
 }
 
 fn serve(config: Config) -> Result<(), Failure> {
@@ -141,11 +158,11 @@ fn run_demo(mut config: Config) -> Result<(), Failure> {
         let store = app::open_store(&config)?;
         let secret = match config.jwt_secret.clone() {
             Some(secret) => secret,
-            None => Secret::new(demo::secret(&database).map_err(RunError::Serve)?),
+            None => Secret::new(demo::secret(&database).map_err(|error| RunError::Demo(error.to_string()))?),
         };
         config.jwt_secret = Some(secret.clone());
         let prepared = demo::prepare(&store, &Passwords::new()).await;
-        let conversation = prepared.map_err(|error| RunError::Serve(std::io::Error::other(error)))?;
+        let conversation = prepared.map_err(|error| RunError::Demo(error.to_string()))?;
         let listener = app::listen(&config).await?;
         let address = listener.local_addr().map_err(RunError::Serve)?;
         let tokens = Tokens::new(secret.expose(), config.jwt_expires_in);
