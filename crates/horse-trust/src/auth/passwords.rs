@@ -42,7 +42,7 @@ impl Passwords {
         Self {
             places: Arc::new(Semaphore::new(cores)),
             waiting: Arc::new(Semaphore::new(MAX_WAITING)),
-            decoy: hash("no password has this hash").into(),
+            decoy: hash("the password of nobody").into(),
         }
     }
 
@@ -67,13 +67,16 @@ impl Passwords {
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Busy> {
         let _waiting = self.waiting.try_acquire().map_err(|_| Busy)?;
         let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| Busy)?;
-        tokio::task::spawn_blocking(move || {
+        let task = tokio::task::spawn_blocking(move || {
             let result = work();
             drop(place);
             result
+        });
+        task.await.map_err(|error| match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime is going down.
+            Err(_) => Busy,
         })
-        .await
-        .map_err(|_| Busy)
     }
 }
 

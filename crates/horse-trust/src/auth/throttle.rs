@@ -1,22 +1,28 @@
 //! Limits on guessing passwords.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use quick_cache::sync::Cache;
 
 /// For how long failures count.
 const WINDOW: Duration = Duration::from_mins(15);
 /// Failures for one account from one address.
 const PER_ACCOUNT_AND_ADDRESS: u32 = 20;
-/// Failures for one account from anywhere. Higher, so that a stranger does not soon lock the owner out.
+/// Failures for one account from anywhere. Where the account was logged in from before, this does not
+/// count, so that strangers do not lock the owner out.
 const PER_ACCOUNT: u32 = 100;
 /// Failures from one address for any account.
 const PER_ADDRESS: u32 = 100;
+/// How many places are remembered from which an account was logged in.
+const MAX_FAMILIAR: usize = 50_000;
 /// How many counters are kept; over it those whose window is over go, then all.
 const MAX_COUNTERS: usize = 100_000;
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 enum Key {
     AccountAndAddress(String, IpAddr),
     Account(String),
@@ -24,9 +30,21 @@ enum Key {
 }
 
 /// Counts wrong logins per account and per address.
-#[derive(Debug, Default)]
 pub struct Throttle {
     failures: Mutex<HashMap<Key, (u32, Instant)>>,
+    familiar: Cache<(String, IpAddr), ()>,
+}
+
+impl Default for Throttle {
+    fn default() -> Self {
+        Self { failures: Mutex::default(), familiar: Cache::new(MAX_FAMILIAR) }
+    }
+}
+
+impl fmt::Debug for Throttle {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Throttle").finish_non_exhaustive()
+    }
 }
 
 impl Throttle {
@@ -42,12 +60,18 @@ impl Throttle {
 
     /// A try was right: the account's failures from there are forgiven.
     pub fn succeeded(&self, account: &str, address: IpAddr) {
-        self.lock().remove(&Key::AccountAndAddress(account.to_owned(), address));
+        let place = (account.to_owned(), network(address));
+        self.familiar.insert(place.clone(), ());
+        self.lock().remove(&Key::AccountAndAddress(place.0, place.1));
     }
 
     fn check_at(&self, account: &str, address: IpAddr, now: Instant) -> Result<(), Duration> {
+        let is_familiar = self.familiar.get(&(account.to_owned(), network(address))).is_some();
         let failures = self.lock();
         for (key, most) in keys(account, address) {
+            if is_familiar && matches!(key, Key::Account(_)) {
+                continue;
+            }
             if let Some((count, since)) = failures.get(&key)
                 && *count >= most
                 && let Some(rest) = WINDOW.checked_sub(now.saturating_duration_since(*since))
@@ -81,7 +105,16 @@ impl Throttle {
     }
 }
 
+/// What one party is given: an IPv4 address, or the first half of an IPv6 address.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),
+    }
+}
+
 fn keys(account: &str, address: IpAddr) -> [(Key, u32); 3] {
+    let address = network(address);
     [
         (Key::AccountAndAddress(account.to_owned(), address), PER_ACCOUNT_AND_ADDRESS),
         (Key::Account(account.to_owned()), PER_ACCOUNT),
@@ -112,6 +145,28 @@ mod tests {
         assert!(throttle.check_at("never tried", here, now).is_err());
         throttle.failed_at("a", here, now + WINDOW);
         assert!(throttle.check_at("a", here, now + WINDOW).is_ok());
+    }
+
+    #[test]
+    fn strangers_do_not_lock_the_owner_out_of_a_familiar_place() {
+        let throttle = Throttle::default();
+        let home = "192.0.2.1".parse().unwrap();
+        throttle.succeeded("a", home);
+        for stranger in 0..PER_ACCOUNT {
+            throttle.failed("a", std::net::Ipv4Addr::from_bits(stranger).into());
+        }
+        assert!(throttle.check("a", "192.0.2.2".parse().unwrap()).is_err());
+        assert!(throttle.check("a", home).is_ok());
+    }
+
+    #[test]
+    fn a_network_of_version_6_is_one_party() {
+        let throttle = Throttle::default();
+        for host in 0..PER_ACCOUNT_AND_ADDRESS {
+            throttle.failed("a", format!("2001:db8::{host:x}").parse().unwrap());
+        }
+        assert!(throttle.check("a", "2001:db8::ffff".parse().unwrap()).is_err());
+        assert!(throttle.check("a", "2001:db8:0:1::1".parse().unwrap()).is_ok());
     }
 
     #[test]

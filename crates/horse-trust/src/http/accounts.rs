@@ -5,6 +5,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use http::StatusCode;
 use serde_json::{Value, json};
+use tokio::time::{Duration, Instant};
 
 use super::error::FieldError;
 use super::extract::{Authenticated, Fields};
@@ -21,6 +22,9 @@ const MIN_PASSWORD: usize = 8;
 const MAX_EMAIL: usize = 254;
 /// The longest name, in characters.
 const MAX_NAME: usize = 100;
+/// When a wrong login is answered, counted from its coming. An imported bcrypt hash takes longer than an
+/// argon2 hash or the decoy; without this the time would tell which e-mails belong to an account.
+const REFUSAL_TIME: Duration = Duration::from_millis(250);
 
 /// The routes of accounts.
 pub(super) fn router() -> Router<AppState> {
@@ -79,7 +83,8 @@ async fn register(
 }
 
 async fn login(State(state): State<AppState>, request: Request) -> Result<Json<Value>, ApiError> {
-    let address = client_address(&request);
+    let refusal_time = Instant::now() + REFUSAL_TIME;
+    let address = client_address(request.extensions());
     let fields = Fields::from_request(request, &state).await?;
     let mut errors = Vec::new();
     let email = fields.text("email", &mut errors).map(|email| normalize_email(&email));
@@ -95,14 +100,20 @@ async fn login(State(state): State<AppState>, request: Request) -> Result<Json<V
     if email.len() > MAX_EMAIL || password.len() > MAX_PASSWORD {
         return Err(ApiError::InvalidCredentials);
     }
-    let too_many = |wait: std::time::Duration| ApiError::TooMany("Too many attempts", wait.as_secs() + 1);
-    state.throttle.check(&email, address).map_err(too_many)?;
+    let check_throttle = || {
+        let too_many = |wait: Duration| ApiError::TooMany("Too many attempts", wait.as_secs() + 1);
+        state.throttle.check(&email, address).map_err(too_many)
+    };
+    check_throttle()?;
     let user = state.store.user_by_email(&email).await?;
     let stored = user.as_ref().map(|user| user.password_hash.clone());
     let verdict = state.passwords.verify(password.clone(), stored).await?;
+    // Again, so that guesses that came all at once count as if they had come one by one.
+    check_throttle()?;
     let (Some(user), Verdict::Right | Verdict::RightButOld) = (user, verdict) else {
         state.throttle.failed(&email, address);
         tracing::info!(%address, "a login was refused");
+        tokio::time::sleep_until(refusal_time).await;
         return Err(ApiError::InvalidCredentials);
     };
     state.throttle.succeeded(&email, address);
@@ -110,8 +121,11 @@ async fn login(State(state): State<AppState>, request: Request) -> Result<Json<V
         return Err(ApiError::Deactivated);
     }
     if verdict == Verdict::RightButOld {
-        let hash = state.passwords.hash(password).await?;
-        state.store.set_password_hash(&user.profile.id, &hash).await?;
+        // The login is right in any case; the next one tries again.
+        match state.passwords.hash(password).await {
+            Ok(hash) => state.store.set_password_hash(&user.profile.id, &hash).await?,
+            Err(error) => tracing::warn!(%error, user = %user.profile.id, "an old hash was kept"),
+        }
     }
     let token = state.tokens.issue(&user.profile.id, user.role);
     Ok(Json(json!({"success": true, "token": token, "user": view(&user)})))
