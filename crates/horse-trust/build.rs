@@ -17,8 +17,11 @@ fn main() {
     let manifest = env::var("CARGO_MANIFEST_DIR").expect("cargo sets it");
     let package = Path::new(&manifest).join("../../web/node_modules/socket.io-client");
     println!("cargo::rerun-if-changed=build.rs");
-    // A file that is not there makes cargo look again at each build, so the package is seen when it comes.
-    println!("cargo::rerun-if-changed={}", package.join("package.json").display());
+    // A watched file that is not there makes cargo build anew each time; where there is no package yet, the
+    // folder that it will come into is watched instead.
+    let watched = Some(package.join("package.json")).filter(|file| file.exists());
+    let watched = watched.unwrap_or_else(|| Path::new(&manifest).join("../../web"));
+    println!("cargo::rerun-if-changed={}", watched.display());
     let version = fs::read_to_string(package.join("package.json")).ok().and_then(|text| version(&text));
     let mut source = String::from("const BUNDLE: &[(&str, &[u8])] = &[");
     if version.is_some() {

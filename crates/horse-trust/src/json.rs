@@ -1,5 +1,6 @@
 //! JSON as JavaScript reads it.
 
+use std::borrow::Borrow;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Visitor};
@@ -7,13 +8,19 @@ use serde::de::{Deserialize, Deserializer, Visitor};
 /// A text whose lone surrogates (`"\ud800"` alone is JSON, but no text) have become U+FFFD.
 ///
 /// `JSON.parse` takes them, so a client may send them; a Rust string can't hold them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct LossyString(pub String);
 
 impl LossyString {
     /// Parses a JSON text; `None` if `json` is something else.
     pub fn parse(json: &str) -> Option<String> {
         serde_json::from_str::<Self>(json).ok().map(|text| text.0)
+    }
+}
+
+impl Borrow<str> for LossyString {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 
@@ -60,6 +67,11 @@ fn replace_surrogates(mut bytes: Vec<u8>) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -74,6 +86,28 @@ mod tests {
             (r#""\ud7ff\ue000""#, "\u{d7ff}\u{e000}"),
         ] {
             assert_eq!(LossyString::parse(json).as_deref(), Some(text), "{json}");
+        }
+    }
+
+    proptest! {
+        /// A JavaScript string is any list of UTF-16 units; however each is written in JSON, the text is
+        /// that list with its lone surrogates replaced.
+        #[test]
+        fn any_javascript_string_is_read(
+            units in vec((prop_oneof![any::<u16>(), 0xd7fe..0xe002_u16, 0..0x80_u16], any::<bool>()), 0..20)
+        ) {
+            let mut json = String::from("\"");
+            for (unit, is_escaped) in &units {
+                match char::from_u32(u32::from(*unit)) {
+                    Some(character) if !is_escaped && *unit >= 0x20 && !"\"\\".contains(character) => {
+                        json.push(character);
+                    }
+                    _ => write!(json, "\\u{unit:04x}").unwrap(),
+                }
+            }
+            json.push('"');
+            let units: Vec<u16> = units.iter().map(|(unit, _)| *unit).collect();
+            prop_assert_eq!(LossyString::parse(&json), Some(String::from_utf16_lossy(&units)), "{}", json);
         }
     }
 

@@ -39,7 +39,7 @@ fn serve(name: &str, headers: &HeaderMap) -> Response {
         })
     });
     let kind = if name.rsplit('.').next() == Some("map") {
-        "application/json"
+        "application/json; charset=utf-8"
     } else {
         "application/javascript; charset=utf-8"
     };

@@ -18,6 +18,8 @@ use crate::store::Page;
 const DEFAULT_LIMIT: u64 = 30;
 /// Messages a page at most.
 const MAX_LIMIT: u64 = 100;
+/// The last page that can be asked for.
+const MAX_PAGE: u64 = 1_000_000;
 
 /// The routes of the chat.
 pub(super) fn router() -> Router<AppState> {
@@ -63,11 +65,11 @@ async fn history(
 ) -> Result<Response, ApiError> {
     let id = conversation_id(id)?;
     let query = query.unwrap_or_default();
-    let number = number(&query, "page")?.unwrap_or(1);
-    let limit = number_up_to(&query, "limit", MAX_LIMIT)?.unwrap_or(DEFAULT_LIMIT);
-    let history = state.chat.history(&claims.user, &id, Page { number, limit }).await?;
+    let page = number(&query, "page", MAX_PAGE)?.unwrap_or(1);
+    let limit = number(&query, "limit", MAX_LIMIT)?.unwrap_or(DEFAULT_LIMIT);
+    let history = state.chat.history(&claims.user, &id, Page { number: page, limit }).await?;
     let body = format!(
-        r#"{{"success":true,"data":[{}],"page":{number},"limit":{limit}}}"#,
+        r#"{{"success":true,"data":[{}],"page":{page},"limit":{limit}}}"#,
         history.messages.join(",")
     );
     Ok(json_text(StatusCode::OK, body))
@@ -109,19 +111,11 @@ fn json_text(status: StatusCode, body: String) -> Response {
     response
 }
 
-/// A whole number from 1 in the query, if it is there.
-fn number(query: &str, path: &'static str) -> Result<Option<u64>, ApiError> {
-    number_up_to(query, path, u64::MAX >> 1)
-}
-
-fn number_up_to(query: &str, path: &'static str, most: u64) -> Result<Option<u64>, ApiError> {
-    let value = query.split('&').filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == path);
-    let Some((_, value)) = value else { return Ok(None) };
-    match value.parse::<u64>() {
-        Ok(number) if (1..=most).contains(&number) => Ok(Some(number)),
-        _ if most == MAX_LIMIT => {
-            Err(ApiError::field(path, format!("{path} must be a whole number from 1 to {most}")))
-        }
-        _ => Err(ApiError::field(path, format!("{path} must be a whole number from 1"))),
-    }
+/// The whole number from 1 to `most` that the query gives for `path`, if it does.
+fn number(query: &str, path: &'static str, most: u64) -> Result<Option<u64>, ApiError> {
+    let mut pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    let Some((_, value)) = pairs.find(|(key, _)| *key == path) else { return Ok(None) };
+    let number = value.parse().ok().filter(|number| (1..=most).contains(number));
+    let error = || ApiError::field(path, format!("{path} must be a whole number from 1 to {most}"));
+    number.map(Some).ok_or_else(error)
 }

@@ -1,6 +1,7 @@
 //! What routes take out of a request: who asks, and the fields of a JSON body.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
@@ -10,9 +11,12 @@ use http::{StatusCode, header};
 use serde_json::value::RawValue;
 
 use super::error::FieldError;
-use super::{ApiError, AppState};
+use super::{ApiError, AppState, client_address};
 use crate::auth::Claims;
 use crate::json::LossyString;
+
+/// How long a body may take to come.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The user who asks, by a valid token.
 pub(super) struct Authenticated(pub(super) Claims);
@@ -27,18 +31,23 @@ impl FromRequestParts<AppState> for Authenticated {
             Some(token.trim()).filter(|token| scheme.eq_ignore_ascii_case("bearer") && !token.is_empty())
         });
         let token = token.ok_or(ApiError::NoToken)?;
-        state.tokens.verify(token).map(Self).map_err(|_| ApiError::InvalidToken)
+        state.tokens.verify(token).map(Self).map_err(|_| {
+            tracing::info!(address = %client_address(&parts.extensions), "a token was refused");
+            ApiError::InvalidToken
+        })
     }
 }
 
 /// The fields of a body that is a JSON object; no body has none.
-pub(super) struct Fields(HashMap<String, Box<RawValue>>);
+pub(super) struct Fields(HashMap<LossyString, Box<RawValue>>);
 
 impl<S: Send + Sync> FromRequest<S> for Fields {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        let body = Bytes::from_request(request, state).await.map_err(|rejection: BytesRejection| {
+        let body = tokio::time::timeout(BODY_TIMEOUT, Bytes::from_request(request, state)).await;
+        let body = body.map_err(|_| ApiError::Malformed("The body took too long"))?;
+        let body = body.map_err(|rejection: BytesRejection| {
             if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
                 ApiError::TooLarge
             } else {
@@ -68,5 +77,73 @@ impl Fields {
             errors.push(FieldError { path, msg: format!("{path} must be a string") });
         }
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    use axum::body::Body;
+    use http_body::Frame;
+    use tokio::time::{Instant, Sleep, sleep};
+
+    use super::*;
+
+    async fn fields(body: impl Into<Body>) -> Result<Fields, ApiError> {
+        Fields::from_request(Request::new(body.into()), &()).await
+    }
+
+    #[tokio::test]
+    async fn fields_are_read_as_javascript_reads_them() {
+        let mut errors = Vec::new();
+        let body = r#" {"a":"\ud800","\ud800":1,"b":"first","b":"last","c":null,"d":7} "#;
+        let fields = fields(body).await.unwrap();
+        assert_eq!(fields.text("a", &mut errors).as_deref(), Some("\u{fffd}"));
+        assert_eq!(fields.text("b", &mut errors).as_deref(), Some("last"));
+        assert_eq!(fields.text("c", &mut errors), None);
+        assert_eq!(fields.text("absent", &mut errors), None);
+        assert_eq!(errors, []);
+        assert_eq!(fields.text("d", &mut errors), None);
+        assert_eq!(errors, [FieldError { path: "d", msg: "d must be a string".to_owned() }]);
+    }
+
+    #[tokio::test]
+    async fn only_objects_are_bodies() {
+        let deep = format!(r#"{{"a":{}"#, "[".repeat(90_000));
+        for body in ["{", "[]", "null", "7", "\"x\"", "{\"a\":\"\n\"}", "{}x", "{\"a\":}", &deep] {
+            assert!(matches!(fields(body.to_owned()).await, Err(ApiError::Malformed(_))), "{body:.40}");
+        }
+        assert!(matches!(fields(vec![b'{', 0xff]).await, Err(ApiError::Malformed(_))));
+        let deep = format!(r#"{{"a":{}{},"b":"x"}}"#, "[".repeat(40_000), "]".repeat(40_000));
+        assert_eq!(fields(deep).await.unwrap().text("b", &mut Vec::new()).as_deref(), Some("x"));
+        assert!(fields("").await.unwrap().0.is_empty());
+    }
+
+    /// A body that brings a space every ten seconds, and never ends.
+    struct Drip(Pin<Box<Sleep>>);
+
+    impl http_body::Body for Drip {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            std::task::ready!(self.0.as_mut().poll(context));
+            self.0 = Box::pin(sleep(Duration::from_secs(10)));
+            Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b" ")))))
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_body_is_cut_off() {
+        let begin = Instant::now();
+        let body = Body::new(Drip(Box::pin(sleep(Duration::ZERO))));
+        assert!(matches!(fields(body).await, Err(ApiError::Malformed("The body took too long"))));
+        assert_eq!(begin.elapsed().as_secs(), BODY_TIMEOUT.as_secs());
     }
 }

@@ -9,16 +9,15 @@ mod health;
 mod page;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::response::IntoResponse;
-use http::{Method, Request};
+use http::{Extensions, HeaderValue, Method, header};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
-use tower_http::timeout::RequestBodyTimeoutLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
 
 pub use self::error::ApiError;
 use crate::auth::{Passwords, Throttle, Tokens};
@@ -29,8 +28,6 @@ use crate::store::Store;
 
 /// The longest body of a request, in bytes.
 const MAX_BODY: usize = 100_000;
-/// How long a body may pause.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What the routes share.
 #[derive(Clone)]
@@ -57,14 +54,16 @@ pub fn router(state: AppState, engine: socketio::Server, origins: &CorsOrigins) 
         .merge(health::router())
         .with_state(state)
         .layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(RequestBodyTimeoutLayer::new(BODY_TIMEOUT));
+        // Answers hold tokens and what people wrote.
+        .layer(set_header(header::CACHE_CONTROL, "no-store"));
     let files = Router::new().merge(page::router()).merge(bundle::router()).layer(CompressionLayer::new());
     Router::new()
         .merge(api)
         .merge(files)
-        .route_service("/socket.io/", engine)
         .fallback(async || ApiError::RouteNotFound)
         .method_not_allowed_fallback(async || ApiError::RouteNotFound)
+        .layer(set_header(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .route_service("/socket.io/", engine)
         .layer(CatchPanicLayer::custom(|panic: Box<dyn std::any::Any + Send>| {
             let message =
                 panic.downcast_ref::<&str>().copied().or(panic.downcast_ref::<String>().map(|text| &**text));
@@ -72,6 +71,10 @@ pub fn router(state: AppState, engine: socketio::Server, origins: &CorsOrigins) 
             ApiError::Internal.into_response()
         }))
         .layer(cors(origins))
+}
+
+fn set_header(name: header::HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
+    SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value))
 }
 
 fn cors(origins: &CorsOrigins) -> CorsLayer {
@@ -86,8 +89,8 @@ fn cors(origins: &CorsOrigins) -> CorsLayer {
     }
 }
 
-/// Where a request comes from.
-fn client_address<B>(request: &Request<B>) -> std::net::IpAddr {
+/// Where the request with these extensions comes from.
+fn client_address(extensions: &Extensions) -> std::net::IpAddr {
     let unknown = std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
-    request.extensions().get::<socketio::ClientAddress>().map_or(unknown, |address| address.0)
+    extensions.get::<socketio::ClientAddress>().map_or(unknown, |address| address.0)
 }
