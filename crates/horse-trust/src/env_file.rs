@@ -40,7 +40,9 @@ fn parse(text: &str) -> Result<HashMap<String, String>, EnvFileError> {
         }
         let (name, value) = assignment(rest).ok_or(EnvFileError::Line(line))?;
         let (value, after) = match value.chars().next() {
-            Some(quote @ ('\'' | '"' | '`')) => quoted(&value[1..], quote).ok_or(EnvFileError::Quote(line))?,
+            Some(quote @ ('\'' | '"' | '`')) => {
+                quoted(&value[1..], quote).ok_or(EnvFileError::Quote(line))?
+            }
             _ => {
                 let end = value.find(['#', '\r', '\n']).unwrap_or(value.len());
                 (value[..end].trim_end().to_owned(), &value[end..])

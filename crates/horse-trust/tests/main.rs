@@ -1,6 +1,8 @@
 //! The integration tests, one binary: a module a subject.
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
+mod http;
 mod import;
+mod server;
 mod store;
 mod store_model;

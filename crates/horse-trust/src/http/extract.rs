@@ -1,22 +1,17 @@
 //! What routes take out of a request: who asks, and the fields of a JSON body.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, FromRequestParts, Request};
+use http::header;
 use http::request::Parts;
-use http::{StatusCode, header};
 use serde_json::value::RawValue;
 
 use super::error::FieldError;
 use super::{ApiError, AppState, client_address};
 use crate::auth::Claims;
 use crate::json::LossyString;
-
-/// How long a body may take to come.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The user who asks, by a valid token.
 pub(super) struct Authenticated(pub(super) Claims);
@@ -45,15 +40,8 @@ impl<S: Send + Sync> FromRequest<S> for Fields {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        let body = tokio::time::timeout(BODY_TIMEOUT, Bytes::from_request(request, state)).await;
-        let body = body.map_err(|_| ApiError::Malformed("The body took too long"))?;
-        let body = body.map_err(|rejection: BytesRejection| {
-            if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-                ApiError::TooLarge
-            } else {
-                ApiError::Malformed("The body could not be read")
-            }
-        })?;
+        let body = Bytes::from_request(request, state).await;
+        let body = body.map_err(|_| ApiError::Malformed("The body could not be read"))?;
         if body.iter().all(u8::is_ascii_whitespace) {
             return Ok(Self(HashMap::new()));
         }
@@ -82,13 +70,7 @@ impl Fields {
 
 #[cfg(test)]
 mod tests {
-    use std::convert::Infallible;
-    use std::pin::Pin;
-    use std::task::{Context, Poll};
-
     use axum::body::Body;
-    use http_body::Frame;
-    use tokio::time::{Instant, Sleep, sleep};
 
     use super::*;
 
@@ -120,30 +102,5 @@ mod tests {
         let deep = format!(r#"{{"a":{}{},"b":"x"}}"#, "[".repeat(40_000), "]".repeat(40_000));
         assert_eq!(fields(deep).await.unwrap().text("b", &mut Vec::new()).as_deref(), Some("x"));
         assert!(fields("").await.unwrap().0.is_empty());
-    }
-
-    /// A body that brings a space every ten seconds, and never ends.
-    struct Drip(Pin<Box<Sleep>>);
-
-    impl http_body::Body for Drip {
-        type Data = Bytes;
-        type Error = Infallible;
-
-        fn poll_frame(
-            mut self: Pin<&mut Self>,
-            context: &mut Context<'_>,
-        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-            std::task::ready!(self.0.as_mut().poll(context));
-            self.0 = Box::pin(sleep(Duration::from_secs(10)));
-            Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b" ")))))
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_slow_body_is_cut_off() {
-        let begin = Instant::now();
-        let body = Body::new(Drip(Box::pin(sleep(Duration::ZERO))));
-        assert!(matches!(fields(body).await, Err(ApiError::Malformed("The body took too long"))));
-        assert_eq!(begin.elapsed().as_secs(), BODY_TIMEOUT.as_secs());
     }
 }

@@ -1,6 +1,7 @@
 //! The routes, one file a resource, each with its `router()`.
 
 mod accounts;
+mod body;
 mod bundle;
 mod conversations;
 mod error;
@@ -10,9 +11,8 @@ mod page;
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::extract::DefaultBodyLimit;
 use axum::response::IntoResponse;
+use axum::{Router, middleware};
 use http::{Extensions, HeaderValue, Method, header};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
@@ -25,9 +25,6 @@ use crate::chat::Chat;
 use crate::config::CorsOrigins;
 use crate::id::IdGenerator;
 use crate::store::Store;
-
-/// The longest body of a request, in bytes.
-const MAX_BODY: usize = 100_000;
 
 /// What the routes share.
 #[derive(Clone)]
@@ -53,7 +50,6 @@ pub fn router(state: AppState, engine: socketio::Server, origins: &CorsOrigins) 
         .merge(conversations::router())
         .merge(health::router())
         .with_state(state)
-        .layer(DefaultBodyLimit::max(MAX_BODY))
         // Answers hold tokens and what people wrote.
         .layer(set_header(header::CACHE_CONTROL, "no-store"));
     let files = Router::new().merge(page::router()).merge(bundle::router()).layer(CompressionLayer::new());
@@ -62,6 +58,7 @@ pub fn router(state: AppState, engine: socketio::Server, origins: &CorsOrigins) 
         .merge(files)
         .fallback(async || ApiError::RouteNotFound)
         .method_not_allowed_fallback(async || ApiError::RouteNotFound)
+        .layer(middleware::from_fn(body::take_whole))
         .layer(set_header(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .route_service("/socket.io/", engine)
         .layer(CatchPanicLayer::custom(|panic: Box<dyn std::any::Any + Send>| {
