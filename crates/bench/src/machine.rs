@@ -1,13 +1,18 @@
 //! The machine and the programs that the figures belong to; nothing that names the machine or its folders.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
+use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::process::kilobytes;
+use crate::stats::Spread;
+
+const SYNCS: usize = 200;
 
 /// Where the figures come from.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -16,13 +21,17 @@ pub(crate) struct Machine {
     pub(crate) cores: usize,
     pub(crate) memory_gigabytes: u64,
     pub(crate) kernel: String,
+    /// How long the disk takes to make 4 kB durable, in milliseconds.
+    pub(crate) sync_milliseconds: Spread,
     /// Names and versions of the programs compared.
     pub(crate) versions: Vec<(String, String)>,
 }
 
 impl Machine {
     /// Reads it from the kernel and from the lock files.
-    pub(crate) fn describe(repository: &Path) -> Result<Self> {
+    ///
+    /// `folder` is on the disk where the servers' stores will be.
+    pub(crate) fn describe(repository: &Path, folder: &Path) -> Result<Self> {
         let cpuinfo = fs::read_to_string("/proc/cpuinfo").context("reading /proc/cpuinfo")?;
         let meminfo = fs::read_to_string("/proc/meminfo").context("reading /proc/meminfo")?;
         let kernel =
@@ -32,9 +41,24 @@ impl Machine {
             cores: std::thread::available_parallelism()?.get(),
             memory_gigabytes: kilobytes(&meminfo, "MemTotal:").unwrap_or_default().div_ceil(1 << 20),
             kernel: kernel.trim().to_owned(),
+            sync_milliseconds: time_syncs(&folder.join("sync")).context("timing the disk")?,
             versions: versions(repository),
         })
     }
+}
+
+/// What bounds every durable server: the time from writing a page to its being safe.
+fn time_syncs(path: &Path) -> Result<Spread> {
+    let mut file = File::create(path)?;
+    let mut times = Vec::with_capacity(SYNCS);
+    for _ in 0..SYNCS {
+        let began = Instant::now();
+        file.write_all(&[0x5a; 4096])?;
+        file.sync_data()?;
+        times.push(began.elapsed().as_secs_f64() * 1000.0);
+    }
+    fs::remove_file(path)?;
+    Spread::of(times).context("nothing was timed")
 }
 
 fn processor(cpuinfo: &str) -> Option<&str> {

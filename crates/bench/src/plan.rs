@@ -60,6 +60,16 @@ impl Scenario {
         }
     }
 
+    /// Whether a target is set for one of its figures.
+    pub(crate) fn has_target(self) -> bool {
+        !matches!(self, Self::Fanout | Self::JitterPlain)
+    }
+
+    /// Whether connections are cut, so that some acknowledgements can't arrive.
+    pub(crate) fn breaks_connections(self) -> bool {
+        matches!(self, Self::JitterPlain | Self::JitterRecovery)
+    }
+
     /// Whether the server can take part.
     pub(crate) fn suits(self, server: Server) -> bool {
         self != Self::JitterRecovery || server.recovers()
@@ -104,12 +114,12 @@ impl Sizes {
     /// A first impression of one round in under three minutes.
     pub(crate) fn quick() -> Self {
         Self {
-            connections: 2_000,
+            connections: 4_000,
             stored_messages: 50_000,
             warm_up: Duration::from_secs(1),
             chat: Duration::from_secs(3),
-            hold: Duration::from_secs(2),
-            jitter: Duration::from_secs(6),
+            hold: Duration::from_secs(1),
+            jitter: Duration::from_secs(5),
             jitter_mean_seconds: 3.0,
             ..Self::full()
         }

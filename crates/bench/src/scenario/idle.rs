@@ -1,6 +1,11 @@
 //! Connections that are held and do nothing but answer heartbeats.
+//!
+//! They are made in equal steps, and memory per connection is the growth from the step with the least memory to the
+//! last. What a server set aside while it started, and gives back or fills without growing, would otherwise make its
+//! connections look smaller than they are.
 
 use std::cell::RefCell;
+use std::ops::Range;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -8,12 +13,14 @@ use anyhow::{Context as _, Result, bail};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use super::{CpuMeter, Outcome, Target, as_f64};
+use super::{CpuMeter, CpuSpent, Outcome, Target, as_f64};
 use crate::client::{Client, source};
 use crate::process;
 
 /// How many connect at a time: enough to keep the server busy, too few to be an avalanche.
 const CONNECTING_AT_ONCE: usize = 100;
+
+const STEPS: usize = 5;
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Options {
@@ -25,42 +32,58 @@ pub(crate) struct Options {
 /// Runs the scenario. A connection that fails or is lost is an error.
 pub(crate) async fn run(target: &Target, options: Options) -> Result<Outcome> {
     target.require_users(options.connections)?;
-    let before = process::settled_resident_bytes(target.pid).await?;
-    let meter = CpuMeter::start(target.pid)?;
-    let clients = connect_all(target, options.connections).await?;
-    let connecting = meter.stop()?;
-
+    let step = options.connections / STEPS;
     // Dropping the set closes the connections.
     let mut held = JoinSet::new();
-    for mut client in clients {
-        held.spawn_local(async move { client.hold().await });
+    let mut resident = Vec::with_capacity(STEPS);
+    let mut connecting = CpuSpent::default();
+    for first in (0..STEPS).map(|done| done * step) {
+        let meter = CpuMeter::start(target.pid)?;
+        let clients = connect_all(target, first..first + step).await?;
+        connecting += meter.stop()?;
+        for mut client in clients {
+            held.spawn_local(async move { client.hold().await });
+        }
+        resident.push(process::settled_resident_bytes(target.pid).await?);
     }
+
     let meter = CpuMeter::start(target.pid)?;
     tokio::select! {
         () = sleep(options.hold) => {}
         Some(lost) = held.join_next() => return Err(lost?).context("an idle connection was lost"),
     }
     let holding = meter.stop()?;
-    let after = process::settled_resident_bytes(target.pid).await?;
-    if held.len() != options.connections {
-        bail!("{} of {} connections are left", held.len(), options.connections);
+    if held.len() != STEPS * step {
+        bail!("{} of {} connections are left", held.len(), STEPS * step);
     }
 
     let mut outcome = Outcome::default();
-    outcome.figure("connections", as_f64(options.connections));
-    let grown = as_f64(usize::try_from(after.saturating_sub(before))?);
-    outcome.figure("memory_per_connection_kb", grown / 1000.0 / as_f64(options.connections));
-    outcome.figure("resident_before_mb", as_f64(usize::try_from(before)?) / 1e6);
-    outcome.figure("resident_after_mb", as_f64(usize::try_from(after)?) / 1e6);
-    outcome.figure("connections_per_second", as_f64(options.connections) / connecting.elapsed.as_secs_f64());
-    connecting.record(&mut outcome, "connection", options.connections);
+    outcome.figure("connections", as_f64(held.len()));
+    let megabytes = resident.iter().map(|&bytes| usize::try_from(bytes).map(|bytes| as_f64(bytes) / 1e6));
+    let megabytes = megabytes.collect::<Result<Vec<_>, _>>()?;
+    if let Some(growth) = growth_per_step(&megabytes) {
+        outcome.figure("memory_per_connection_kb", growth * 1000.0 / as_f64(step));
+    }
+    outcome.figure("resident_with_a_fifth_mb", megabytes[0]);
+    outcome.figure("resident_with_all_mb", megabytes[STEPS - 1]);
+    outcome.figure("connections_per_second", as_f64(held.len()) / connecting.elapsed.as_secs_f64());
+    connecting.record(&mut outcome, "connection", held.len());
     let idle_share = holding.server.as_secs_f64() / holding.elapsed.as_secs_f64();
     outcome.figure("idle_cpu_percent", 100.0 * idle_share);
     Ok(outcome)
 }
 
-async fn connect_all(target: &Target, count: usize) -> Result<Vec<Client>> {
-    let queue = Rc::new(RefCell::new(0..count));
+/// The average growth from the least of the values to the last, if that comes later.
+fn growth_per_step(values: &[f64]) -> Option<f64> {
+    let last = *values.last()?;
+    let (index, least) = values.iter().enumerate().min_by(|(_, one), (_, other)| one.total_cmp(other))?;
+    let steps = values.len() - 1 - index;
+    (steps > 0).then(|| (last - least) / as_f64(steps))
+}
+
+async fn connect_all(target: &Target, indexes: Range<usize>) -> Result<Vec<Client>> {
+    let count = indexes.len();
+    let queue = Rc::new(RefCell::new(indexes));
     let (address, auths) = (target.address, Rc::new(target.auths.clone()));
     let mut workers = JoinSet::new();
     for _ in 0..CONNECTING_AT_ONCE.min(count) {
@@ -80,4 +103,17 @@ async fn connect_all(target: &Target, count: usize) -> Result<Vec<Client>> {
         clients.append(&mut worker??);
     }
     Ok(clients)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn growth_counts_from_the_least() {
+        assert_eq!(growth_per_step(&[10.0, 12.0, 14.0, 16.0]), Some(2.0));
+        assert_eq!(growth_per_step(&[36.0, 33.0, 38.0, 43.0]), Some(5.0));
+        assert_eq!(growth_per_step(&[36.0, 30.0]), None);
+        assert_eq!(growth_per_step(&[]), None);
+    }
 }

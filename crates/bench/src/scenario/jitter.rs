@@ -22,6 +22,9 @@ use crate::packet::{self, Packet};
 use crate::world::{message_text, parse_text};
 
 const SETTLE_LIMIT: Duration = Duration::from_secs(10);
+
+/// When everybody is online and nothing has arrived for so long, nothing will.
+const QUIET: Duration = Duration::from_secs(2);
 const RECONNECT_MILLISECONDS: std::ops::Range<u64> = 500..1500;
 
 /// What a client does about the messages that it missed.
@@ -53,6 +56,7 @@ struct Direction {
     /// How often each arrived, by number.
     arrived: RefCell<Vec<u8>>,
     last_arrived: Cell<usize>,
+    arrivals: Cell<usize>,
     out_of_order: Cell<usize>,
 }
 
@@ -79,6 +83,7 @@ impl Direction {
             self.out_of_order.set(self.out_of_order.get() + 1);
         }
         *times = times.saturating_add(1);
+        self.arrivals.set(self.arrivals.get() + 1);
         self.last_arrived.set(self.last_arrived.get().max(number));
     }
 
@@ -269,7 +274,15 @@ pub(crate) async fn run(target: &Target, options: Options) -> Result<Outcome> {
     let directions = || people.iter().map(|person| &person.outgoing);
     let missed = || directions().map(|direction| direction.count_missed()).sum::<usize>();
     let settled = wait_until(SETTLE_LIMIT, everybody_online).await;
-    wait_until(SETTLE_LIMIT, || missed() == 0).await;
+    let arrivals = || directions().map(|direction| direction.arrivals.get()).sum::<usize>();
+    let (mut last, mut since) = (arrivals(), Instant::now());
+    wait_until(SETTLE_LIMIT, || {
+        if arrivals() != last {
+            (last, since) = (arrivals(), Instant::now());
+        }
+        missed() == 0 || since.elapsed() > QUIET
+    })
+    .await;
 
     let total =
         |count: fn(&Direction) -> usize| directions().map(|direction| count(direction)).sum::<usize>();

@@ -9,6 +9,7 @@ pub(crate) mod jitter;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::ops::AddAssign;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -76,10 +77,19 @@ struct CpuMeter {
     since: Instant,
 }
 
+#[derive(Default)]
 struct CpuSpent {
     server: Duration,
     own: Duration,
     elapsed: Duration,
+}
+
+impl AddAssign for CpuSpent {
+    fn add_assign(&mut self, other: Self) {
+        self.server += other.server;
+        self.own += other.own;
+        self.elapsed += other.elapsed;
+    }
 }
 
 impl CpuMeter {
