@@ -24,7 +24,7 @@ const MAX_EMAIL: usize = 254;
 const MAX_NAME: usize = 100;
 /// When a wrong login is answered, counted from its coming. An imported bcrypt hash takes longer than an
 /// argon2 hash or the decoy; without this the time would tell which e-mails belong to an account.
-const REFUSAL_TIME: Duration = Duration::from_millis(250);
+const REFUSAL_TIME: Duration = Duration::from_millis(400);
 
 /// The routes of accounts.
 pub(super) fn router() -> Router<AppState> {
