@@ -242,7 +242,6 @@ impl Chat {
         Ok(profile)
     }
 
-
     /// Step two and three of `send_message`: the conversation's room, then the other's personal room.
     fn deliver(&self, conversation: &Conversation, message: &crate::store::Message, json: &str) {
         self.bus.emit(&conversation_room(&conversation.id), None, "new_message", json);
