@@ -76,9 +76,9 @@ pub(crate) async fn run(target: &Target, options: Options) -> Result<Outcome> {
 /// The average growth from the least of the values to the last, if that comes later.
 fn growth_per_step(values: &[f64]) -> Option<f64> {
     let last = *values.last()?;
-    let (index, least) = values.iter().enumerate().min_by(|(_, one), (_, other)| one.total_cmp(other))?;
+    let (index, lowest) = values.iter().enumerate().min_by(|(_, one), (_, other)| one.total_cmp(other))?;
     let steps = values.len() - 1 - index;
-    (steps > 0).then(|| (last - least) / as_f64(steps))
+    (steps > 0).then(|| (last - lowest) / as_f64(steps))
 }
 
 async fn connect_all(target: &Target, indexes: Range<usize>) -> Result<Vec<Client>> {
