@@ -68,6 +68,8 @@ pub(crate) struct Stage {
     repository: PathBuf,
     folder: PathBuf,
     export: Export,
+    /// Held as long as the stage is in use.
+    _lock: File,
 }
 
 /// How a server is started.
@@ -81,14 +83,17 @@ pub(crate) struct StartOptions<'a> {
 
 impl Stage {
     /// Prepares `users` people and their conversations in `folder`, which is emptied first.
+    ///
+    /// Waits for another run of this program to end: they would measure each other.
     pub(crate) fn prepare(repository: &Path, folder: &Path, users: usize) -> Result<Self> {
+        let lock = lock(&with_suffix(folder, ".lock"))?;
         if folder.exists() {
             fs::remove_dir_all(folder).with_context(|| format!("emptying {}", folder.display()))?;
         }
         fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
         let folder = folder.canonicalize()?;
         let export = Export::write(&folder, users)?;
-        Ok(Self { repository: repository.canonicalize()?, folder, export })
+        Ok(Self { repository: repository.canonicalize()?, folder, export, _lock: lock })
     }
 
     /// A path in the stage's folder.
@@ -216,6 +221,18 @@ impl Stage {
         running.connected_after = started.elapsed();
         Ok(running)
     }
+}
+
+fn lock(path: &Path) -> Result<File> {
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent).with_context(|| format!("making {}", parent.display()))?;
+    }
+    let file = File::create(path).with_context(|| format!("making {}", path.display()))?;
+    if file.try_lock().is_err() {
+        eprintln!("waiting for another run to end");
+        file.lock()?;
+    }
+    Ok(file)
 }
 
 fn database_url(store: &Path) -> String {
