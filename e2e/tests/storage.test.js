@@ -40,3 +40,17 @@ test("while nothing can be stored, nothing is told; then it goes on by itself", 
   assert.deepEqual(history.map((message) => message.seq), [1, 2, 3]);
   assert.match(server.output, /ERROR/, "the cause is in the log");
 });
+
+test("health/db is 503 while nothing can be stored", async (t) => {
+  const server = await Server.start(t);
+  const health = async (path) => {
+    const { status, json } = await server.request("GET", path);
+    return [status, json.status];
+  };
+  assert.deepEqual(await health("/health/db"), [200, "ok"]);
+  server.limitFiles(0);
+  assert.deepEqual(await health("/health/db"), [503, "error"]);
+  assert.deepEqual(await health("/health"), [200, "ok"], "the process itself is well");
+  server.limitFiles("unlimited");
+  assert.deepEqual(await health("/health/db"), [200, "ok"]);
+});

@@ -99,10 +99,11 @@ pub async fn run(
     let serving = tokio::spawn(socketio::serve(listener, router, config.listener.clone(), stopped));
     shutdown.await;
     tracing::info!("shutting down");
-    engine.stop_accepting();
+    // No further session is opened. Connections are still taken until the last session has ended: a polling
+    // client fetches its acknowledgements, and the news of the end, with further requests.
+    engine.close_sessions(CLOSE_TIMEOUT).await;
     drop(stop);
-    // Both at once: polling requests end when their sessions do.
-    let (served, ()) = tokio::join!(serving, engine.close_sessions(CLOSE_TIMEOUT));
+    let served = serving.await;
     tidy.abort();
     store.close().await;
     tracing::info!("stopped");

@@ -27,7 +27,7 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// How long a session that ends in order waits for its events in work.
 const FINISH: Duration = Duration::from_secs(5);
 /// How long a session that ends in order may take to send what waits.
-const FLUSH: Duration = Duration::from_secs(2);
+const FLUSH: Duration = Duration::from_secs(5);
 
 /// Base64 with or without padding: clients differ.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -320,22 +320,24 @@ impl Connection {
                         tracing::debug!(sid = %self.session.sid, "the client did not fetch what waited for it");
                     }
                 }
-                self.session.end(reason);
+                self.session.stop(reason);
             }
             Transport::WebSocket(mut websocket) => {
-                let waiting = self.session.take_outbox();
-                self.session.end(reason);
+                let waiting = self.session.stop(reason);
                 if reason.cuts() {
-                    return websocket.cut();
+                    websocket.cut();
+                } else {
+                    let code = self.close_code.unwrap_or(reason.websocket_code());
+                    let mut time = FAREWELL;
+                    if reason.flushes() {
+                        websocket.queue(waiting);
+                        time = FLUSH;
+                    }
+                    websocket.close(code, time).await;
                 }
-                let mut time = FAREWELL;
-                if reason.flushes() {
-                    websocket.queue(waiting);
-                    time = FLUSH;
-                }
-                websocket.close(self.close_code.unwrap_or(reason.websocket_code()), time).await;
             }
         }
+        self.session.server.forget(&self.session, reason);
     }
 }
 

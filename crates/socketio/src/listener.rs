@@ -43,7 +43,7 @@ pub struct ListenerConfig {
     pub write_timeout: Duration,
     /// The proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
-    /// How long requests may take to finish at shutdown. 5 s.
+    /// How long requests may take to finish at shutdown. 2 s.
     pub shutdown_timeout: Duration,
 }
 
@@ -56,7 +56,7 @@ impl Default for ListenerConfig {
             max_connections_per_address: None,
             write_timeout: Duration::from_secs(20),
             trusted_proxies: Vec::new(),
-            shutdown_timeout: Duration::from_secs(5),
+            shutdown_timeout: Duration::from_secs(2),
         }
     }
 }

@@ -123,11 +123,13 @@ impl Future for Poller {
             Some(polling) if polling.upgraded.is_none() => encode(&Session::take_for_response(&mut state)),
             _ => Vec::new(),
         };
-        if let Some(reason) = farewell {
-            let packet: &[u8] = if reason == CloseReason::TransportClose { b"6" } else { b"1" };
-            append(&mut payload, packet);
+        if !payload.is_empty() {
+            // The end is told by the next response: the official client forgets the acknowledgements that it
+            // finds in one payload with the close packet.
+        } else if let Some(reason) = farewell {
+            payload.push(if reason == CloseReason::TransportClose { b'6' } else { b'1' });
             state.told();
-        } else if payload.is_empty() {
+        } else {
             match &mut state.polling {
                 Some(polling) if !polling.upgrading => {
                     polling.poll.waker = Some(cx.waker().clone());
@@ -187,13 +189,13 @@ impl Poster {
         }
         let result = std::future::poll_fn(|cx| {
             let mut state = self.session.lock();
-            let farewell = state.farewell();
+            let refused = state.refuses_posts();
             match &mut state.polling {
                 Some(polling) if matches!(polling.body, Body::Done) => {
                     polling.body = Body::None;
                     Poll::Ready(Ok(()))
                 }
-                Some(polling) => match farewell {
+                Some(polling) => match refused {
                     Some(reason) => Poll::Ready(Err(reason)),
                     None => {
                         polling.post.waker = Some(cx.waker().clone());

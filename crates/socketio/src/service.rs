@@ -155,8 +155,9 @@ where
         return coded(HandshakeError::BadRequest);
     }
     match poster.deliver(body).await {
-        // The client's own close packet is an orderly end.
+        // The client's own close packet is an orderly end, as is the server's.
         Ok(()) | Err(CloseReason::TransportClose) => ok("text/html", "ok"),
+        Err(reason) if reason.flushes() => ok("text/html", "ok"),
         Err(_) => coded(HandshakeError::BadRequest),
     }
 }

@@ -205,20 +205,17 @@ impl Session {
         Poll::Pending
     }
 
-    /// The session has ended: wakes who waits for it, forgets it, counts it.
-    pub(crate) fn end(&self, reason: CloseReason) {
-        {
-            let mut state = self.state.lock();
-            state.close(reason);
-            state.phase = Phase::Ended;
-            state.outbox = VecDeque::new();
-            state.bytes = 0;
-            state.waker = None;
-            if let Some(polling) = &mut state.polling {
-                polling.wake();
-            }
+    /// Nothing more is taken to be sent; wakes who waits for the end. Answers what still waits to be sent.
+    pub(crate) fn stop(&self, reason: CloseReason) -> VecDeque<Frame> {
+        let mut state = self.state.lock();
+        state.close(reason);
+        state.phase = Phase::Ended;
+        state.bytes = 0;
+        state.waker = None;
+        if let Some(polling) = &mut state.polling {
+            polling.wake();
         }
-        self.server.forget(self, reason);
+        std::mem::take(&mut state.outbox)
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
@@ -242,7 +239,16 @@ impl State {
         if self.phase == Phase::Farewell {
             self.phase = Phase::Told;
             self.wake();
+            if let Some(polling) = &mut self.polling {
+                polling.wake();
+            }
         }
+    }
+
+    /// Why a POST gets no answer but the end of the session. In an orderly end the client learns of it by its
+    /// GET, with all that waited: an error before that would make it give up on what is on its way.
+    pub(crate) fn refuses_posts(&self) -> Option<CloseReason> {
+        self.farewell().filter(|reason| !reason.flushes() || matches!(self.phase, Phase::Told | Phase::Ended))
     }
 
     /// Wakes the session's task, once until it looks.

@@ -3,6 +3,7 @@
 //! One thread writes, and commits in groups ([`writer`]); a few connections read ([`reader`]). The file is
 //! one that `sqlite3` opens; a lock beside it keeps a second process away.
 
+mod checkpoint;
 mod codec;
 mod import;
 mod job;
@@ -253,8 +254,8 @@ impl Store for SqliteStore {
     async fn ping(&self) -> Result<()> {
         let both = async {
             self.readers.read(statements::ping).await?;
-            // A transaction of the writer, which shows that it has the lock and a disk to write to.
-            self.write(|_| Ok(())).await
+            // A commit of the writer, which shows that it has the lock and a disk to write to.
+            self.write(|connection| Ok(statements::touch(connection)?)).await
         };
         tokio::time::timeout(PING_TIMEOUT, both)
             .await

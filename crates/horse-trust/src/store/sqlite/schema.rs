@@ -7,9 +7,6 @@ use super::BUSY_TIMEOUT;
 /// The migrations, in order; the schema's version is how many of them were applied.
 const MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/sqlite/0001_initial.sql")];
 
-/// How many pages the WAL may hold before they are copied into the database file (4 kB each).
-const CHECKPOINT_PAGES: u32 = 4000;
-
 /// Marks a file as ours, in its header.
 const APPLICATION_ID: u32 = u32::from_be_bytes(*b"HsTr");
 
@@ -33,11 +30,16 @@ impl From<rusqlite::Error> for SchemaError {
 fn configure_writer(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
-    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     connection.pragma_update(None, "foreign_keys", "OFF")?;
     connection.pragma_update(None, "cache_size", -16_384)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(())
+}
+
+/// As the writer, it syncs what it copies before the log is begun anew.
+pub(super) fn configure_checkpointer(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "synchronous", "FULL")
 }
 
 pub(super) fn configure_reader(connection: &Connection) -> rusqlite::Result<()> {

@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
+use super::checkpoint::Checkpoints;
 use super::job::{Job, Write};
 use super::queue::Queue;
 use super::statements;
@@ -30,7 +31,7 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Starts the thread, which keeps `lock`, and the task that tells what came of each job.
-    pub(super) fn start(path: PathBuf, connection: Connection, lock: File) -> rusqlite::Result<Self> {
+    pub(super) fn start(path: PathBuf, mut connection: Connection, lock: File) -> rusqlite::Result<Self> {
         let ids = Arc::new(IdGenerator::new());
         if let Some(last) = statements::greatest_message_id(&connection, IdGenerator::MADE_UP_SECONDS)? {
             ids.continue_after(&last);
@@ -39,6 +40,7 @@ impl Writer {
         let (told, batches) = mpsc::unbounded_channel();
         tokio::spawn(tell(batches));
         let mut thread = Thread {
+            checkpoints: Checkpoints::start(&path, &mut connection)?,
             path,
             connection,
             ids: Arc::clone(&ids),
@@ -111,6 +113,7 @@ async fn tell(mut batches: mpsc::UnboundedReceiver<Vec<Job>>) {
 struct Thread {
     path: PathBuf,
     connection: Connection,
+    checkpoints: Checkpoints,
     ids: Arc<IdGenerator>,
     told: mpsc::UnboundedSender<Vec<Job>>,
     /// Of conversations written to lately: the last message, which is read from the file otherwise.
@@ -143,7 +146,9 @@ impl Thread {
                 queue.close();
                 break;
             }
+            self.checkpoints.after_commit(&self.connection);
         }
+        self.checkpoints.close();
         let checkpoint = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
         if let Err(error) = checkpoint {
             tracing::warn!(%error, path = %self.path.display(), "the write-ahead log stays until the next start");
