@@ -106,8 +106,8 @@ impl Sizes {
             stored_messages: 1_000_000,
             warm_up: Duration::from_secs(2),
             chat: Duration::from_secs(10),
-            hold: Duration::from_secs(30),
-            jitter: Duration::from_secs(30),
+            hold: Duration::from_secs(26),
+            jitter: Duration::from_secs(20),
         }
     }
 

@@ -9,7 +9,8 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use crate::compare::Results;
 use crate::plan::Scenario;
-use crate::report::spread;
+use crate::report::{number, spread};
+use crate::scenario::as_f64;
 use crate::server::Server;
 use crate::stats::Spread;
 
@@ -36,6 +37,7 @@ fn colour(server: Server) -> RGBColor {
 pub(crate) fn draw(results: &Results, folder: &Path) -> Result<Vec<Plot>> {
     fs::create_dir_all(folder)?;
     let sizes = &results.sizes;
+    let connections = number(as_f64(sizes.connections), 0);
     let bars = [
         (
             "cpu-per-message.svg",
@@ -47,13 +49,13 @@ pub(crate) fn draw(results: &Results, folder: &Path) -> Result<Vec<Plot>> {
             "memory-per-connection.svg",
             Scenario::Idle,
             "memory_per_connection_kb",
-            format!("Memory per idle connection, {} connections (kB)", sizes.connections),
+            format!("Memory per idle connection, {connections} connections (kB)"),
         ),
         (
             "connect-at-once.svg",
             Scenario::Avalanche,
             "all_connected_s",
-            format!("{} clients connect at once: all connected after (s)", sizes.connections),
+            format!("{connections} clients connect at once: all connected after (s)"),
         ),
     ];
     let mut plots = Vec::new();
@@ -117,6 +119,7 @@ fn draw_bars(
         .configure_mesh()
         .disable_y_mesh()
         .light_line_style(TRANSPARENT)
+        .x_label_formatter(&|value| format!("{value}"))
         .y_label_formatter(&name)
         .label_style((FONT, 14))
         .draw()?;
@@ -176,7 +179,7 @@ fn draw_curves(
     }
     chart
         .configure_series_labels()
-        .position(SeriesLabelPosition::UpperLeft)
+        .position(SeriesLabelPosition::LowerRight)
         .background_style(WHITE.mix(0.85))
         .border_style(TRANSPARENT)
         .label_font((FONT, 14))

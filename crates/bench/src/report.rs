@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 use crate::compare::{Results, Run};
 use crate::plan::{Scenario, Sizes};
 use crate::plots;
-use crate::scenario::Outcome;
+use crate::scenario::{Outcome, as_f64};
 use crate::server::Server;
 use crate::stats::Spread;
 
@@ -35,7 +35,7 @@ struct Target {
 
 fn targets(sizes: &Sizes) -> Vec<Target> {
     use Scenario::{Avalanche, ClosedLoop, ColdStart, FixedRate, Idle, JitterRecovery};
-    let (pairs, connections) = (sizes.pairs, sizes.connections);
+    let (pairs, connections) = (sizes.pairs, number(as_f64(sizes.connections), 0));
     let row = |title: String, scenario, figure, digits, wording, goal| Target {
         title,
         scenario,
@@ -146,7 +146,7 @@ fn ratio(results: &Results, scenario: Scenario, figure: &str) -> Option<Spread> 
 }
 
 /// A number with a thin space between thousands.
-fn number(value: f64, digits: usize) -> String {
+pub(crate) fn number(value: f64, digits: usize) -> String {
     let text = format!("{value:.digits$}");
     let (whole, fraction) =
         text.split_once('.').map_or((text.as_str(), None), |(whole, rest)| (whole, Some(rest)));
@@ -266,7 +266,8 @@ pub(crate) fn figures_table(outcome: &Outcome) -> String {
 }
 
 fn about(scenario: Scenario, sizes: &Sizes) -> String {
-    let Sizes { pairs, devices, connections, .. } = sizes;
+    let Sizes { pairs, devices, .. } = sizes;
+    let connections = number(as_f64(sizes.connections), 0);
     match scenario {
         Scenario::ClosedLoop => format!(
             "{pairs} pairs, each a conversation that both have joined. One of each pair writes his next message \
@@ -306,7 +307,7 @@ fn about(scenario: Scenario, sizes: &Sizes) -> String {
         Scenario::ColdStart => format!(
             "From the start of the process to the first TCP connection accepted, and to the first Socket.IO \
              connection with its token checked. The product opens a store of {} messages; the others have none.",
-            number(crate::scenario::as_f64(sizes.stored_messages), 0)
+            number(as_f64(sizes.stored_messages), 0)
         ),
     }
 }
