@@ -121,7 +121,8 @@ impl Connection {
             let mut sleep = std::pin::pin!(tokio::time::sleep_until(self.deadline()));
             std::future::poll_fn(|cx| self.poll(cx, sleep.as_mut())).await
         };
-        self.finish(reason).await;
+        // Boxed, so that a session does not hold all its life the room that its end takes.
+        Box::pin(self.finish(reason)).await;
     }
 
     fn poll(&mut self, cx: &mut Context<'_>, mut sleep: Pin<&mut Sleep>) -> Poll<CloseReason> {

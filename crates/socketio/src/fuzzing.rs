@@ -93,12 +93,12 @@ enum End {
 fn decode(bytes: &[u8], piece: usize) -> (Vec<String>, End) {
     let mut decoder = Decoder::default();
     let mut messages = Vec::new();
-    for piece in bytes.chunks(piece) {
+    'pieces: for piece in bytes.chunks(piece) {
         let mut piece = piece.to_vec();
         let mut position = 0;
         loop {
             match decoder.next(&mut piece, &mut position, FRAME_LIMITS) {
-                Ok(Some(Incoming::Close(_))) => return (messages, End::BetweenMessages),
+                Ok(Some(Incoming::Close(_))) => break 'pieces,
                 Ok(Some(message)) => messages.push(match message {
                     Incoming::Text(text) => format!("text {text}"),
                     Incoming::Binary(bytes) => format!("binary {bytes:?}"),
