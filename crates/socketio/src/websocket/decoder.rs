@@ -148,7 +148,7 @@ impl Decoder {
     /// Whether a frame or a fragmented message has begun and not ended.
     #[cfg(any(test, feature = "fuzzing"))]
     pub(crate) fn is_within_message(&self) -> bool {
-        !self.partial.is_empty() || self.fragmented.is_some()
+        (self.lent != Lent::Partial && !self.partial.is_empty()) || self.fragmented.is_some()
     }
 
     fn reclaim(&mut self) {
