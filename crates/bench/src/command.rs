@@ -8,6 +8,7 @@ use anyhow::{Result, anyhow};
 use clap::{Args, Parser, Subcommand};
 
 use crate::compare::{self, CompareOptions};
+use crate::history::{self, HistoryOptions};
 use crate::process::raise_open_files;
 use crate::scenario::jitter::CatchUp;
 use crate::scenario::{Outcome, Target, avalanche, chat, fanout, idle, jitter};
@@ -99,6 +100,8 @@ enum Action {
     },
     /// Every scenario against every server in turn, in interleaved rounds, and the report.
     Compare(CompareOptions),
+    /// The product on a store of ten million messages, beside one of ten thousand.
+    History(HistoryOptions),
     /// Writes the report again from the results of the last comparison.
     Report {
         /// The repository's folder.
@@ -169,6 +172,7 @@ pub(crate) async fn run(command: Command) -> Result<()> {
             jitter::run(&loaded.target, options).await?
         }
         Action::Compare(options) => return compare::run(options).await,
+        Action::History(options) => return history::run(options).await,
         Action::Report { repository } => return report_again(&repository),
     };
     print(&outcome)

@@ -58,7 +58,8 @@ pub(crate) struct Results {
     pub(crate) runs: Vec<Run>,
 }
 
-fn output_folder(repository: &Path) -> PathBuf {
+/// Where everything that is measured is kept.
+pub(crate) fn output_folder(repository: &Path) -> PathBuf {
     repository.join("bench/output")
 }
 

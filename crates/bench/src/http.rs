@@ -1,6 +1,6 @@
-//! People and conversations by the HTTP interface, for a server that this program did not start.
+//! A client of the HTTP interface; with it, people and conversations for a server that this program did not start.
 
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -47,23 +47,63 @@ fn text_at(answer: &Value, pointers: &[&str]) -> Result<String> {
 }
 
 fn post(server: SocketAddr, path: &str, token: Option<&str>, body: &Value) -> Result<Value> {
-    let body = body.to_string();
-    let authorization = token.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
-    let request = format!(
-        "POST {path} HTTP/1.0\r\nHost: {server}\r\nContent-Type: application/json\r\n{authorization}\
-         Content-Length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    let mut stream = TcpStream::connect(server).with_context(|| format!("connecting to {server}"))?;
-    stream.set_read_timeout(Some(TIME_LIMIT))?;
-    stream.write_all(request.as_bytes())?;
-    // HTTP/1.0: no chunks, and the answer ends with the connection.
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).with_context(|| format!("waiting for the answer of {path}"))?;
-    let (head, content) = answer.split_once("\r\n\r\n").with_context(|| format!("{path}: no HTTP answer"))?;
-    let status = head.split(' ').nth(1).unwrap_or_default();
-    if !status.starts_with('2') {
-        bail!("POST {path}: {status} {content}");
+    Connection::open(server)?.request("POST", path, token, &body.to_string())
+}
+
+/// A connection on which one request follows the other.
+pub(crate) struct Connection {
+    server: SocketAddr,
+    stream: BufReader<TcpStream>,
+}
+
+impl Connection {
+    pub(crate) fn open(server: SocketAddr) -> Result<Self> {
+        let stream = TcpStream::connect(server).with_context(|| format!("connecting to {server}"))?;
+        stream.set_read_timeout(Some(TIME_LIMIT))?;
+        stream.set_nodelay(true)?;
+        Ok(Self { server, stream: BufReader::new(stream) })
     }
-    serde_json::from_str(content).with_context(|| format!("POST {path}: {content}"))
+
+    pub(crate) fn get(&mut self, path: &str, token: &str) -> Result<Value> {
+        self.request("GET", path, Some(token), "")
+    }
+
+    fn request(&mut self, method: &str, path: &str, token: Option<&str>, body: &str) -> Result<Value> {
+        let authorization =
+            token.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\n{authorization}\
+             Content-Length: {}\r\n\r\n{body}",
+            self.server,
+            body.len()
+        );
+        self.stream.get_mut().write_all(request.as_bytes())?;
+        let (status, content) = self.response().with_context(|| format!("the answer to {method} {path}"))?;
+        if !status.starts_with('2') {
+            bail!("{method} {path}: {status} {content}");
+        }
+        serde_json::from_str(&content).with_context(|| format!("{method} {path}: {content}"))
+    }
+
+    fn response(&mut self) -> Result<(String, String)> {
+        let mut line = String::new();
+        self.stream.read_line(&mut line)?;
+        let status = line.split(' ').nth(1).context("no HTTP answer")?.to_owned();
+        let mut length = None;
+        loop {
+            line.clear();
+            self.stream.read_line(&mut line)?;
+            if line.trim_end().is_empty() {
+                break;
+            }
+            if let Some((name, value)) = line.split_once(':')
+                && name.eq_ignore_ascii_case("content-length")
+            {
+                length = Some(value.trim().parse()?);
+            }
+        }
+        let mut content = vec![0; length.context("the answer has no length")?];
+        self.stream.read_exact(&mut content)?;
+        Ok((status, String::from_utf8(content)?))
+    }
 }

@@ -5,6 +5,7 @@
 //! - `server`, `process`: the servers under test, and what the kernel says about them
 //! - `scenario`: what is done to a server
 //! - `plan`, `compare`: which scenarios each server goes through, in interleaved rounds
+//! - `history`: the product on a large store beside a small one
 //! - `stats`, `report`, `plots`, `machine`: what is said about it
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line program speaks by printing")]
 
@@ -12,6 +13,7 @@ mod client;
 mod command;
 mod compare;
 mod frame;
+mod history;
 mod http;
 mod machine;
 mod pace;

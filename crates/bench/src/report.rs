@@ -8,6 +8,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 
 use crate::compare::{Results, Run};
+use crate::history::{self, History};
 use crate::plan::{Scenario, Sizes};
 use crate::plots;
 use crate::scenario::{Outcome, as_f64};
@@ -164,7 +165,7 @@ pub(crate) fn number(value: f64, digits: usize) -> String {
     grouped
 }
 
-fn cell(spread: Option<Spread>, digits: usize) -> String {
+pub(crate) fn cell(spread: Option<Spread>, digits: usize) -> String {
     match spread {
         None => "–".to_owned(),
         Some(Spread { minimum, median, maximum }) => {
@@ -320,13 +321,20 @@ pub(crate) fn write(results: &Results, repository: &Path) -> Result<()> {
     let notes =
         fs::read_to_string(&notes_path).with_context(|| format!("reading {}", notes_path.display()))?;
     let page = docs.join("performance.md");
-    fs::write(&page, render(results, repository, &plots, &notes))
+    let history = history::load(repository)?;
+    fs::write(&page, render(results, repository, &plots, history.as_ref(), &notes))
         .with_context(|| format!("writing {}", page.display()))?;
     println!("wrote {}", page.display());
     Ok(())
 }
 
-fn render(results: &Results, repository: &Path, plots: &[plots::Plot], notes: &str) -> String {
+fn render(
+    results: &Results,
+    repository: &Path,
+    plots: &[plots::Plot],
+    history: Option<&History>,
+    notes: &str,
+) -> String {
     let mut page = String::from(
         "# Performance\n\n<!-- Written by `make bench`; edit bench/performance-notes.md and crates/bench instead. -->\n\n",
     );
@@ -339,6 +347,10 @@ fn render(results: &Results, repository: &Path, plots: &[plots::Plot], notes: &s
     page.push_str(&targets_table(results));
     for plot in plots {
         let _ = write!(page, "\n![{}](plots/{})\n", plot.caption, plot.file);
+    }
+
+    if let Some(history) = history {
+        let _ = write!(page, "\n## A long history\n\n{}", history.table());
     }
 
     page.push_str("\n## The machine\n\n");

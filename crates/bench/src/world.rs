@@ -105,23 +105,33 @@ impl Export {
     }
 }
 
-/// Writes `messages` messages for import, spread evenly over `conversations`, oldest first.
+/// Writes `messages` messages for import, oldest first: a tenth of them in conversation 0, for a history that is
+/// longer than the others', and the rest spread evenly. All but the last thousand have been read.
 pub(crate) fn write_messages(path: &Path, messages: usize, conversations: usize) -> Result<()> {
     // One second apart, from the date on which the conversations were made.
     let start_milliseconds: u64 = 1_740_830_400_000;
     write_lines(path, messages, |index| {
-        let conversation = index % conversations;
-        let turn = index / conversations % 2;
-        let milliseconds = start_milliseconds + 1000 * index as u64;
+        let conversation = conversation_of(index, conversations);
+        let date = |index: usize| {
+            let milliseconds = start_milliseconds + 1000 * index as u64;
+            json!({ "$date": { "$numberLong": milliseconds.to_string() } })
+        };
+        let is_read = index + 1000 < messages;
         json!({
             "_id": { "$oid": format!("65e1b2c3d4e5f6a7{index:08x}") },
             "conversation_id": { "$oid": conversation_id(conversation) },
-            "sender_id": { "$oid": user_id(2 * conversation + turn) },
+            // Runs of three by the same person, as people write.
+            "sender_id": { "$oid": user_id(2 * conversation + index / 30 % 2) },
             "text": message_text('h', index),
-            "is_read": false,
-            "sent_at": { "$date": { "$numberLong": milliseconds.to_string() } },
+            "is_read": is_read,
+            "read_at": is_read.then(|| date(index + 60)),
+            "sent_at": date(index),
         })
     })
+}
+
+fn conversation_of(message: usize, conversations: usize) -> usize {
+    if message.is_multiple_of(10) || conversations == 1 { 0 } else { 1 + message % (conversations - 1) }
 }
 
 fn write_lines(path: &Path, count: usize, record: impl Fn(usize) -> serde_json::Value) -> Result<()> {
@@ -154,6 +164,16 @@ mod tests {
         assert_eq!(parse_text(&message_text('a', 1234)), Some(('a', 1234)));
         assert_eq!(parse_text("hello there"), None);
         assert_eq!(parse_text(""), None);
+    }
+
+    #[test]
+    fn a_tenth_of_the_messages_is_in_one_conversation_and_the_rest_in_all_others() {
+        let mut counts = [0; 7];
+        for message in 0..6000 {
+            counts[conversation_of(message, counts.len())] += 1;
+        }
+        assert_eq!(counts[0], 600);
+        assert!(counts[1..].iter().all(|&count| count > 500), "{counts:?}");
     }
 
     #[test]
