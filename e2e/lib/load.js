@@ -42,6 +42,8 @@ export class Writer {
 
   /** Nothing acknowledged is lost, changed or out of order, and nothing at all is there twice. */
   check(history) {
+    const ids = history.map((message) => message._id);
+    assert.deepEqual(ids, ids.toSorted(), "ids sort by creation, also over restarts");
     const position = new Map(history.map((message, at) => [message._id, at]));
     assert.equal(position.size, history.length, "no id twice");
     assert.equal(new Set(history.map((message) => message.text)).size, history.length, "no text twice");
