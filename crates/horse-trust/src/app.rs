@@ -1,10 +1,11 @@
 //! The one place where store and bus are chosen and wired.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 use crate::auth::{Passwords, Throttle, Tokens};
 use crate::bus::LocalBus;
@@ -20,6 +21,9 @@ use crate::store::sqlite::{OpenError, SqliteStore};
 const TIDY_INTERVAL: Duration = Duration::from_mins(1);
 /// How long sockets may take to finish and close at shutdown.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(7);
+
+/// How many connections may wait to be accepted: all clients come back at once after a restart.
+const BACKLOG: u32 = 4096;
 
 /// Why the server does not run. One line that names the thing.
 #[derive(Debug, thiserror::Error)]
@@ -48,8 +52,24 @@ pub enum RunError {
 
 /// Binds the configured address.
 pub async fn listen(config: &Config) -> Result<TcpListener, RunError> {
-    let bound = TcpListener::bind((config.host.as_str(), config.port)).await;
-    bound.map_err(|source| RunError::Listen { address: format!("{}:{}", config.host, config.port), source })
+    let listen_error =
+        |source| RunError::Listen { address: format!("{}:{}", config.host, config.port), source };
+    let addresses = tokio::net::lookup_host((config.host.as_str(), config.port)).await;
+    let mut last_error = io::Error::from(io::ErrorKind::NotFound);
+    for address in addresses.map_err(listen_error)? {
+        match listen_on(address) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => last_error = error,
+        }
+    }
+    Err(listen_error(last_error))
+}
+
+fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Opens the configured store.

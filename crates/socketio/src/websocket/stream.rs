@@ -19,6 +19,10 @@ use crate::listener::Permit;
 const READ_SIZE: usize = 16 * 1024;
 /// How many frames one write takes at most.
 const FRAMES_A_WRITE: usize = 64;
+/// How many bytes of a peer that was told to go are read and thrown away.
+const MAX_DISCARDED: usize = 1024 * 1024;
+/// How long such a peer has to close its side.
+const PEER_CLOSE: Duration = Duration::from_millis(800);
 
 thread_local! {
     /// Taken out while it is used, so that a nested use would get a buffer of its own.
@@ -188,8 +192,23 @@ impl WebSocket {
         };
         match tokio::time::timeout(time, farewell).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::debug!(%error, "the peer went before the close frame"),
-            Err(_) => tracing::debug!("the peer did not take the close frame in time"),
+            Ok(Err(error)) => return tracing::debug!(%error, "the peer went before the close frame"),
+            Err(_) => return tracing::debug!("the peer did not take the close frame in time"),
+        }
+        // Closed with input unread, the system would reset the connection, and what the peer has not taken yet
+        // would be lost with it.
+        let discard = async {
+            let mut buffer = vec![0; 4096];
+            let mut discarded = 0;
+            while discarded < MAX_DISCARDED {
+                match tokio::io::AsyncReadExt::read(&mut self.stream, &mut buffer).await {
+                    Ok(0) | Err(_) => break,
+                    Ok(count) => discarded += count,
+                }
+            }
+        };
+        if tokio::time::timeout(PEER_CLOSE, discard).await.is_err() {
+            tracing::debug!("the peer did not close in time");
         }
     }
 
