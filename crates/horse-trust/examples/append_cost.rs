@@ -43,7 +43,7 @@ async fn main() -> Result<(), Failure> {
         conversations.push(tokio::spawn(async move { store.open_conversation(new).await.map(Arc::new) }));
     }
     let conversations = all(conversations).await?;
-    for group in [1, 10, 25, 50, 200] {
+    for group in [1, 10, 25, 50] {
         in_groups(&store, &conversations, group, messages / 50 * group.min(50)).await?;
     }
     closed_loop(&store, &conversations, messages).await?;
