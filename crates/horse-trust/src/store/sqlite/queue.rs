@@ -17,6 +17,9 @@ const CAPACITY: usize = 100_000;
 /// one, so when many wrote at once a moment ago, it pays to let the others catch up.
 const WINDOW: Duration = Duration::from_micros(1500);
 
+/// For how many batches the writer does not wait after it waited and nobody came.
+const IMPATIENT: u32 = 16;
+
 /// The jobs between the callers and the writer's thread.
 #[derive(Default)]
 pub(super) struct Queue {
@@ -30,6 +33,8 @@ struct State {
     is_closed: bool,
     /// For how many jobs the writer sleeps, 0 if it does not: waking it costs a system call.
     awaited: usize,
+    /// For how many batches more the writer does not wait.
+    impatient: u32,
     /// How many jobs the last two batches had together: how many callers are at work.
     recent: [usize; 2],
 }
@@ -70,10 +75,17 @@ impl Queue {
         // Callers that wait for their answers before they write again come in turns: the last two batches
         // together are all of them. One that writes alone is never made to wait.
         let group = (state.recent[0] + state.recent[1]).min(BATCH);
-        if state.jobs.len() < group && group > 2 && !state.is_closed {
+        if state.impatient > 0 {
+            state.impatient -= 1;
+        } else if state.jobs.len() < group && group > 2 && !state.is_closed {
+            let before = state.jobs.len();
             state.awaited = group;
             let waited = self.filled.wait_timeout(state, WINDOW).unwrap_or_else(PoisonError::into_inner);
             state = waited.0;
+            // All callers wait for this very batch, as when one sends many messages and then waits.
+            if state.jobs.len() == before {
+                state.impatient = IMPATIENT;
+            }
         }
         state.awaited = 0;
         let count = state.jobs.len().min(BATCH);
