@@ -14,8 +14,9 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::schema;
 
-/// How many pages of 4 kB the log may hold before it is copied.
-const PAGES: u32 = 4000;
+/// How many pages of 4 kB the log may hold before it is copied: rarely, as each time makes some commits slow,
+/// but little enough that the log of a server that was killed is read in a moment.
+const PAGES: u32 = 8000;
 
 /// The writer's side.
 pub(super) struct Checkpoints {

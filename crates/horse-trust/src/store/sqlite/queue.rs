@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use super::closed;
 use super::job::Job;
@@ -12,13 +11,6 @@ use crate::store::StoreError;
 const BATCH: usize = 512;
 /// How many jobs may wait; more fail at once.
 const CAPACITY: usize = 100_000;
-
-/// How long the writer waits for the rest of a group. A sync costs about as much for fifty messages as for
-/// one, so when many wrote at once a moment ago, it pays to let the others catch up.
-const WINDOW: Duration = Duration::from_micros(1500);
-
-/// For how many batches the writer does not wait after it waited and nobody came.
-const IMPATIENT: u32 = 16;
 
 /// The jobs between the callers and the writer's thread.
 #[derive(Default)]
@@ -31,12 +23,8 @@ pub(super) struct Queue {
 struct State {
     jobs: VecDeque<Job>,
     is_closed: bool,
-    /// For how many jobs the writer sleeps, 0 if it does not: waking it costs a system call.
-    awaited: usize,
-    /// For how many batches more the writer does not wait.
-    impatient: u32,
-    /// How many jobs the last two batches had together: how many callers are at work.
-    recent: [usize; 2],
+    /// Whether the writer sleeps: waking it costs a system call.
+    is_waited_for: bool,
 }
 
 impl Queue {
@@ -55,8 +43,7 @@ impl Queue {
             return Err(Box::new(job));
         }
         state.jobs.push_back(job);
-        if state.awaited > 0 && state.jobs.len() >= state.awaited {
-            state.awaited = 0;
+        if std::mem::take(&mut state.is_waited_for) {
             self.filled.notify_one();
         }
         Ok(())
@@ -69,27 +56,11 @@ impl Queue {
             if state.is_closed {
                 return None;
             }
-            state.awaited = 1;
+            state.is_waited_for = true;
             state = self.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        // Callers that wait for their answers before they write again come in turns: the last two batches
-        // together are all of them. One that writes alone is never made to wait.
-        let group = (state.recent[0] + state.recent[1]).min(BATCH);
-        if state.impatient > 0 {
-            state.impatient -= 1;
-        } else if state.jobs.len() < group && group > 2 && !state.is_closed {
-            let before = state.jobs.len();
-            state.awaited = group;
-            let waited = self.filled.wait_timeout(state, WINDOW).unwrap_or_else(PoisonError::into_inner);
-            state = waited.0;
-            // All callers wait for this very batch, as when one sends many messages and then waits.
-            if state.jobs.len() == before {
-                state.impatient = IMPATIENT;
-            }
-        }
-        state.awaited = 0;
+        state.is_waited_for = false;
         let count = state.jobs.len().min(BATCH);
-        state.recent = [state.recent[1], count];
         Some(state.jobs.drain(..count).collect())
     }
 
