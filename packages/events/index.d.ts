@@ -1,0 +1,365 @@
+/**
+ * The events of Horse Trust's chat, for the typed events of Socket.IO:
+ *
+ * ```ts
+ * const socket: Socket<ServerToClientEvents, ClientToServerEvents> = io(url, { auth });
+ * ```
+ *
+ * Lengths of texts are counted as JavaScript's `length` does, in UTF-16 units. Fields may be added to what the
+ * server sends, never renamed or dropped.
+ */
+
+/** An id: 1 to 64 characters of `A-Z a-z 0-9 _ -`. Ids of messages sort by the time they were sent. */
+export type Id = string;
+
+/** A time in UTC, to the millisecond: `2024-01-15T10:30:00.000Z`. */
+export type Time = string;
+
+/** The handshake's `auth`. As a function (`auth: (set) => set({…})`) it can bring a new token at each connection. */
+export interface Auth {
+  /** A JWT, from `POST /api/auth/login`. */
+  token: string;
+  /**
+   * The `_id` of the last message the client has: what came after it in all of the user's conversations is sent as
+   * `new_message`, in order, and then every new one, joined or not. `0` or `""`: everything from the beginning.
+   * Left out or null: only new messages of joined conversations.
+   */
+  serverOffset?: Id | 0 | null;
+  /** `true` turns Socket.IO's connection state recovery on: after at most two minutes away nothing is missed. */
+  recovery?: boolean;
+}
+
+/** The argument of `connect_error`. */
+export interface ConnectError {
+  /**
+   * Of this server: `Authentication error: no token`, `Authentication error: invalid token`,
+   * `Too many connections`.
+   */
+  message: string;
+  /** Comes with `Too many connections`. */
+  data?: {
+    /** Seconds, at least 1, until a connection is taken again. */
+    retry_after: number;
+  };
+}
+
+/** What one user sees of another. */
+export interface Profile {
+  _id: Id;
+  /** 1 to 100 characters; null if the user has no profile here. */
+  full_name: string | null;
+  /** Left out if there is none. */
+  profile_picture_url?: string;
+}
+
+/** A message. The same in `new_message`, in acknowledgements and over HTTP. */
+export interface Message {
+  _id: Id;
+  conversation_id: Id;
+  /** Who wrote it: the whole profile, whatever the name says. */
+  sender_id: Profile;
+  /** 1 to 2000 characters; `""` once it is deleted. */
+  text: string;
+  /** Whether the other has read it. */
+  is_read: boolean;
+  sent_at: Time;
+  /** 1, 2, 3 … in the conversation, without holes. */
+  seq: number;
+  /** As the sender gave it; left out if there was none. */
+  client_id?: string;
+  /** When it was last edited; left out until then. */
+  edited_at?: Time;
+  /** When it was deleted; left out until then. */
+  deleted_at?: Time;
+}
+
+/** One of the two of a conversation. */
+export interface Participant extends Profile {
+  /** Whether a device of theirs is connected, or was 5 seconds ago; false while a block stands. */
+  online: boolean;
+  /** When the last device went; null while online, if never seen, and while a block stands. */
+  last_seen: Time | null;
+  /** The `seq` up to which they have read; 0 if nothing. */
+  read_seq: number;
+  /** The `seq` up to which a device of theirs was handed the messages; 0 if nothing. */
+  delivered_seq: number;
+}
+
+/** The newest message of a conversation, in a list. */
+export interface LastMessage {
+  text: string;
+  /** Who wrote it: the id alone. */
+  sender_id: Id;
+  sent_at: Time;
+  is_read: boolean;
+}
+
+/** A conversation, as `GET /api/chat/conversations` lists it. */
+export interface Conversation {
+  _id: Id;
+  participants: [Participant, Participant];
+  /** The horse it is about; left out if none was named. */
+  horse_id?: Id;
+  /** Null while nothing was written. */
+  last_message: LastMessage | null;
+  /** How many messages to the user are not read, 0 or more. */
+  unread_count: number;
+  /** The `seq` of the newest message; 0 while nothing was written. */
+  last_seq: number;
+  blocked_by_me: boolean;
+  blocked_by_other: boolean;
+  created_at: Time;
+  /** When the newest message was sent; `created_at` while nothing was written. */
+  updated_at: Time;
+}
+
+/** Why the server says no; see docs/protocol.md. Texts may be added. */
+export type Refusal =
+  | "A reason is required (maximum 1000 characters)"
+  | "Cannot block yourself"
+  | "Cannot report your own message"
+  | "Conversation not found"
+  | "Error sending message"
+  | "Invalid message"
+  | "Invalid or expired token"
+  | "Invalid recipient ID"
+  | "Invalid request"
+  | "Message can no longer be changed"
+  | "Message is too long (maximum 2000 characters)"
+  | "Message not found"
+  | "Message text is required"
+  | "Only the sender can change a message"
+  | "Server error"
+  | "Too many conversations joined"
+  | "Too many messages"
+  | "Unknown event"
+  | "User not found"
+  | "You cannot message this user"
+  | "You have blocked this user";
+
+/** The acknowledgement of a refused event. Nothing was done; the connection stays open. */
+export interface Refused {
+  success: false;
+  message: Refusal | (string & {});
+  /** Comes with `Too many messages`: whole seconds, at least 1, until it can be tried again. */
+  retry_after?: number;
+}
+
+/** The acknowledgement of an event that was done; nothing more is to be said. */
+export interface Done {
+  success: true;
+}
+
+/** The acknowledgement of an event that was done. */
+export interface Answered<Data> extends Done {
+  data: Data;
+}
+
+/** What an acknowledgement brings: `if (answer.success) answer.data; else answer.message`. */
+export type Acknowledgement<Data = undefined> = (Data extends undefined ? Done : Answered<Data>) | Refused;
+
+/** The callback that takes an acknowledgement; called once, or never if the connection is lost before. */
+export type Acknowledge<Data = undefined> = (answer: Acknowledgement<Data>) => void;
+
+/** The payload of `send_message`. */
+export interface SendMessage {
+  conversation_id: Id;
+  /** 1 to 2000 characters, not white space alone, without U+0000. */
+  text: string;
+  /**
+   * 1 to 64 characters that the client chooses, new for each message, the same when one is sent again: a message is
+   * stored once for each sender and `client_id`. A repeat is acknowledged with the first message.
+   */
+  client_id?: string;
+}
+
+/** The payload of `fetch_messages`: the part behind `after_seq`, or the one before `before_seq`, or the newest. */
+export type FetchMessages = {
+  conversation_id: Id;
+  /** Messages at most, 1 to 100; 30 if left out. */
+  limit?: number;
+} & (
+  | {
+      /** The messages after this `seq` (0: from the beginning). */
+      after_seq?: number;
+      before_seq?: never;
+    }
+  | {
+      after_seq?: never;
+      /** The last messages before this `seq`, 1 or more. */
+      before_seq?: number;
+    }
+);
+
+/** The acknowledgement of `fetch_messages`. */
+export interface Fetched extends Answered<Message[]> {
+  /** Whether there is more in the direction that was asked for. */
+  has_more: boolean;
+}
+
+/** The payload of `mark_read`. */
+export interface MarkRead {
+  conversation_id: Id;
+  /** The `seq` up to which the user has read; all if left out. */
+  up_to_seq?: number;
+}
+
+/** What is read now, and what is not. */
+export interface Marked {
+  /** The `seq` up to which the user has now read; 0 if nothing. */
+  up_to_seq: number;
+  /** Unread messages in all conversations. */
+  unread_count: number;
+  /** Unread messages in this conversation. */
+  conversation_unread_count: number;
+}
+
+/** The payload of `edit_message`. */
+export interface EditMessage {
+  message_id: Id;
+  /** As of `send_message`. */
+  text: string;
+}
+
+/** The payload of `report_message`. */
+export interface ReportMessage {
+  message_id: Id;
+  /** 1 to 1000 characters, not white space alone. */
+  reason: string;
+}
+
+/**
+ * What clients send. Every event is acknowledged; `typing` and `stop_typing` can do without the callback.
+ * `socket.emitWithAck` knows the types too.
+ */
+export interface ClientToServerEvents {
+  /** From now on this socket gets the events of the conversation. At most 1000 conversations a socket. */
+  join_conversation: (conversation_id: Id, acknowledge: Acknowledge) => void;
+  /** Stores a message, then tells the others; the acknowledgement is the stored message. */
+  send_message: (payload: SendMessage, acknowledge: Acknowledge<Message>) => void;
+  /** The user is writing; ends by itself 6 seconds after the last. */
+  typing: (conversation_id: Id, acknowledge?: Acknowledge) => void;
+  /** The user has stopped writing. */
+  stop_typing: (conversation_id: Id, acknowledge?: Acknowledge) => void;
+  /** A part of the history, oldest first; deleted messages are in it, without text. Marks nothing as read. */
+  fetch_messages: (payload: FetchMessages, acknowledge: (answer: Fetched | Refused) => void) => void;
+  /** Marks what the other wrote as read. */
+  mark_read: (payload: MarkRead, acknowledge: Acknowledge<Marked>) => void;
+  /** Replaces the text of an own message, in the first 15 minutes (`EDIT_WINDOW`). */
+  edit_message: (payload: EditMessage, acknowledge: Acknowledge<Message>) => void;
+  /** Takes an own message back, in the first 15 minutes (`EDIT_WINDOW`). */
+  delete_message: (payload: { message_id: Id } | Id, acknowledge: Acknowledge<Message>) => void;
+  /** From now on no message and no typing goes between the two, and neither sees the other's presence. */
+  block_user: (payload: { user_id: Id } | Id, acknowledge: Acknowledge) => void;
+  /** Ends the user's block; one by the other stays. */
+  unblock_user: (payload: { user_id: Id } | Id, acknowledge: Acknowledge) => void;
+  /** Tells the admins of another's message, which is kept for them as it is. */
+  report_message: (payload: ReportMessage, acknowledge: Acknowledge<{ report_id: Id }>) => void;
+  /** Keeps the socket beyond the end of its token, with a new token of the same user. */
+  refresh_token: (
+    payload: { token: string } | string,
+    /** `expires_at` is null if the new token has no end. */
+    acknowledge: Acknowledge<{ expires_at: Time | null }>,
+  ) => void;
+}
+
+/** The argument of `message_notification`. */
+export interface MessageNotification {
+  conversation_id: Id;
+  /** Who wrote. */
+  sender: Id;
+  /** The first 60 characters of the text. */
+  preview: string;
+}
+
+/** The argument of `user_typing` and `user_stop_typing`. */
+export interface UserTyping {
+  userId: Id;
+  conversation_id: Id;
+}
+
+/** The argument of `messages_read`. */
+export interface MessagesRead {
+  conversation_id: Id;
+  /** Who has read. */
+  reader: Id;
+  /** What the other wrote up to this `seq` is read. */
+  up_to_seq: number;
+  read_at: Time;
+}
+
+/** The argument of `message_delivered`. */
+export interface MessageDelivered {
+  conversation_id: Id;
+  /** Whose device has the messages. */
+  recipient: Id;
+  /** What was written to the recipient up to this `seq` is there. */
+  up_to_seq: number;
+  delivered_at: Time;
+}
+
+/** The argument of `unread_count`. */
+export interface UnreadCount {
+  /** Unread messages in all conversations. */
+  unread_count: number;
+  conversation_id: Id;
+  /** Unread messages in this conversation. */
+  conversation_unread_count: number;
+}
+
+/** The argument of `presence`. */
+export interface Presence {
+  user_id: Id;
+  online: boolean;
+  /** When the last device went; null while online, or if never seen. */
+  last_seen: Time | null;
+}
+
+/** The argument of `message_deleted`. */
+export interface MessageDeleted {
+  message_id: Id;
+  conversation_id: Id;
+  seq: number;
+  deleted_at: Time;
+}
+
+/** The argument of `resync`. */
+export interface Resync {
+  /** Where messages came that the client has not, up to the newest `seq` of each. */
+  conversations: { conversation_id: Id; last_seq: number }[];
+}
+
+/**
+ * What the server sends. With `auth.recovery` each event has one more argument, the offset that the client library
+ * itself makes use of.
+ */
+export interface ServerToClientEvents {
+  /** A message in a joined conversation (with `auth.serverOffset`: in any), the user's own included. */
+  new_message: (message: Message) => void;
+  /** Somebody wrote to the user; comes to all of the user's sockets, joined or not. */
+  message_notification: (notification: MessageNotification) => void;
+  /** The other in a joined conversation is writing. */
+  user_typing: (typing: UserTyping) => void;
+  /** The other has stopped writing, has been silent for 6 seconds, or is gone. */
+  user_stop_typing: (typing: UserTyping) => void;
+  /** The other, or the user on another device, has read. */
+  messages_read: (read: MessagesRead) => void;
+  /** Messages have reached a device of the recipient. At most ten a second and conversation; the last always comes. */
+  message_delivered: (delivered: MessageDelivered) => void;
+  /** The user's unread messages have changed. At most ten a second and conversation; the last always comes. */
+  unread_count: (count: UnreadCount) => void;
+  /** Somebody with whom the user shares a conversation has come, or gone 5 seconds ago. */
+  presence: (presence: Presence) => void;
+  /** A message has a new text, and `edited_at`. */
+  message_updated: (message: Message) => void;
+  /** A message was taken back. */
+  message_deleted: (deleted: MessageDeleted) => void;
+  /** More was missed since `auth.serverOffset` than is replayed: the client fetches what it wants with `fetch_messages`. */
+  resync: (resync: Resync) => void;
+  /** The token ends at this time, in a minute: the server closes the connection then unless `refresh_token` comes. */
+  token_expiring: (expiring: { expires_at: Time }) => void;
+  /** The user has blocked somebody, on another device. */
+  user_blocked: (blocked: { user_id: Id }) => void;
+  /** The user has ended a block, on another device. */
+  user_unblocked: (unblocked: { user_id: Id }) => void;
+}
