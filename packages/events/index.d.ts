@@ -75,11 +75,11 @@ export interface Message {
 
 /** One of the two of a conversation. */
 export interface Participant extends Profile {
-  /** Whether a device of theirs is connected, or was 5 seconds ago; false while a block stands. */
+  /** Whether a device of theirs is connected, or was 5 seconds ago. Of the other: false while a block stands. */
   online: boolean;
-  /** When the last device went; null while online, if never seen, and while a block stands. */
+  /** When the last device went; null while online, or if never seen. Of the other: null while a block stands. */
   last_seen: Time | null;
-  /** The `seq` up to which they have read; 0 if nothing. */
+  /** The `seq` up to which they have read what the other wrote; 0 if nothing. */
   read_seq: number;
   /** The `seq` up to which a device of theirs was handed the messages; 0 if nothing. */
   delivered_seq: number;

@@ -1,0 +1,237 @@
+// Every route answers as docs/api/openapi.yaml says, and every answer that it names comes about.
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import test from "node:test";
+
+import { Server, eventually, run, temporaryFolder, token } from "../lib/server.js";
+import { Routes } from "./lib/routes.js";
+
+const ADMIN = token({ userId: "the-admin", role: "admin" });
+const routes = new Routes();
+const ask = async (server, status, method, path, options) => {
+  const answer = await routes.ask(server, method, path, options);
+  assert.equal(answer.status, status, `${method} ${path} ${JSON.stringify(options?.body)}: ${answer.text}`);
+  return answer.json;
+};
+/** The routes that want a token, and those that take a body. */
+const concrete = (path) => path.replaceAll(/\{\w+\}/g, "x");
+
+test("accounts", async (t) => {
+  const server = await Server.start(t);
+  const register = (status, more) => {
+    const body = { email: "ana@example.com", password: "correct horse", full_name: "Ana", ...more };
+    return ask(server, status, "POST", "/api/auth/register", { body });
+  };
+  const login = (status, body) => ask(server, status, "POST", "/api/auth/login", { body });
+  const { token: bearer } = await register(201, { phone: "+5491112345678", role: "seller" });
+  await register(409);
+  await register(403, { role: "admin" });
+  await register(422, { email: "no address", full_name: 7 });
+  await login(200, { email: "ana@example.com", password: "correct horse" });
+  await login(422, {});
+  await login(401, { email: "ana@example.com", password: "wrong" });
+  await ask(server, 200, "GET", "/api/auth/me", { token: bearer });
+  await ask(server, 404, "GET", "/api/auth/me", { token: token({ userId: "nobody", role: "seller" }) });
+  await Promise.all(Array.from({ length: 20 }, () => login(401, { email: "victim@example.com", password: "wrong" })));
+  await login(429, { email: "victim@example.com", password: "wrong" });
+  await ask(server, 200, "POST", "/api/auth/logout-everywhere", { token: bearer });
+  await ask(server, 401, "GET", "/api/auth/me", { token: bearer });
+});
+
+test("an account that may not log in", async (t) => {
+  const folder = temporaryFolder(t);
+  const user = {
+    _id: { $oid: "65a50b5e9f1c2d3e4f506170" }, email: "old@example.com", role: "seller", full_name: "Old",
+    // bcrypt of "imported horse".
+    password_hash: "$2b$04$kFu.HLznUF0UjCimWOGK8uKBn2PI7V.qrzc8gmfTwIL6U0a7qp4fa",
+    profile_picture_url: "https://img.example/old.jpg", is_active: false, created_at: { $date: "2024-01-15T10:30:00.000Z" },
+  };
+  writeFileSync(join(folder, "users.json"), JSON.stringify(user));
+  const imported = run(folder, ["import", "--users", "users.json"]);
+  assert.equal(imported.status, 0, imported.stderr);
+  const server = await Server.start(t, {}, { folder });
+  await ask(server, 403, "POST", "/api/auth/login", { body: { email: user.email, password: "imported horse" } });
+  const old = token({ userId: user._id.$oid, role: "seller" });
+  await ask(server, 200, "GET", "/api/auth/me", { token: old });
+});
+
+test("conversations and messages", async (t) => {
+  const server = await Server.start(t, { EDIT_WINDOW: "2s" });
+  const [ana, bruno, carla] = await Promise.all(["Ana", "Bruno", "Carla"].map((name) => server.register(name)));
+  const as = (user) => (status, method, path, body) => ask(server, status, method, path, { token: user.token, body });
+  const [asAna, asBruno, asCarla] = [ana, bruno, carla].map(as);
+
+  const { data: conversation } = await asAna(200, "POST", "/api/chat/conversations", { recipient_id: bruno.id });
+  await asAna(200, "POST", "/api/chat/conversations", { recipient_email: bruno.email, horse_id: "horse_1" });
+  for (const [body, status] of [
+    [{ recipient_id: "no id!" }, 400],
+    [{ recipient_id: bruno.id, horse_id: "no id!" }, 400],
+    [{ recipient_id: ana.id }, 400],
+    [{ recipient_id: "nobody" }, 404],
+    [{ recipient_email: "nobody@example.com" }, 404],
+  ]) {
+    await asAna(status, "POST", "/api/chat/conversations", body);
+  }
+  const messages = `/api/chat/conversations/${conversation._id}/messages`;
+  await asAna(200, "GET", "/api/chat/conversations");
+  const { data: message } = await asAna(201, "POST", messages, { text: "hello", client_id: "1" });
+  await asAna(200, "POST", messages, { text: "hello", client_id: "1" });
+  const { data: other } = await asAna(201, "POST", messages, { text: "Buy now" });
+  await asAna(200, "GET", "/api/chat/conversations");
+  await asBruno(200, "GET", "/api/chat/unread-count");
+  for (const text of [" ", "x".repeat(2001), 7]) {
+    await asAna(422, "POST", messages, { text });
+    await asAna(422, "PATCH", `/api/chat/messages/${message._id}`, { text });
+  }
+  const changed = `/api/chat/messages/${message._id}`;
+  await asAna(200, "PATCH", changed, { text: "hello!" });
+  await asBruno(403, "PATCH", changed, { text: "x" });
+  await asBruno(403, "DELETE", changed);
+  await asCarla(404, "PATCH", changed, { text: "x" });
+  await asCarla(404, "DELETE", changed);
+  await asAna(200, "DELETE", changed);
+  await asBruno(200, "POST", `/api/chat/conversations/${conversation._id}/read`, { up_to_seq: 1 });
+  await asBruno(200, "POST", `/api/chat/conversations/${conversation._id}/read`);
+  await asBruno(422, "POST", `/api/chat/conversations/${conversation._id}/read`, { up_to_seq: "x" });
+  for (const query of ["", "?page=2&limit=1", "?after_seq=0&limit=1", "?before_seq=2"]) {
+    await asBruno(200, "GET", messages + query);
+  }
+  await asBruno(422, "GET", `${messages}?limit=0`);
+  await asBruno(422, "GET", `${messages}?after_seq=1&before_seq=2`);
+  await asCarla(404, "GET", messages);
+  await asCarla(404, "POST", messages, { text: "x" });
+  await asCarla(404, "POST", `/api/chat/conversations/${conversation._id}/read`);
+
+  const isTooOld = async () => {
+    const options = { token: ana.token, body: { text: "Buy today" } };
+    return (await routes.ask(server, "PATCH", `/api/chat/messages/${other._id}`, options)).status === 403;
+  };
+  await eventually("it is too old to be changed", isTooOld);
+  await asAna(403, "DELETE", `/api/chat/messages/${other._id}`);
+
+  await t.test("blocks, reports, and what admins see", async () => {
+    await asBruno(201, "POST", "/api/chat/reports", { message_id: other._id, reason: "Asks for money in advance." });
+    await asAna(400, "POST", "/api/chat/reports", { message_id: other._id, reason: "x" });
+    await asCarla(404, "POST", "/api/chat/reports", { message_id: other._id, reason: "x" });
+    await asBruno(422, "POST", "/api/chat/reports", { message_id: other._id, reason: " " });
+    await asBruno(201, "POST", "/api/chat/blocks", { user_id: ana.id });
+    for (const [body, status] of [[{ user_id: "no id!" }, 400], [{ user_id: bruno.id }, 400], [{ user_id: "nobody" }, 404]]) {
+      await asBruno(status, "POST", "/api/chat/blocks", body);
+    }
+    await asBruno(200, "GET", "/api/chat/blocks");
+    await asBruno(200, "GET", "/api/chat/conversations");
+    await asBruno(403, "POST", messages, { text: "x" });
+    await asAna(403, "POST", messages, { text: "x" });
+    await asBruno(200, "DELETE", `/api/chat/blocks/${ana.id}`);
+    await asBruno(400, "DELETE", "/api/chat/blocks/no%20id!");
+    for (const path of ["/api/admin/reports", "/api/admin/withdrawn"]) {
+      await ask(server, 200, "GET", path, { token: ADMIN });
+      await ask(server, 200, "GET", `${path}?page=2&limit=1`, { token: ADMIN });
+      await ask(server, 422, "GET", `${path}?limit=0`, { token: ADMIN });
+      await asAna(403, "GET", path);
+    }
+    const withdrawn = `/api/admin/withdrawn?conversation_id=${conversation._id}`;
+    const { data } = await ask(server, 200, "GET", withdrawn, { token: ADMIN });
+    assert.deepEqual(new Set(data.map((one) => one.kind)), new Set(["edited", "deleted"]));
+  });
+});
+
+test("tokens and bodies that are none", async (t) => {
+  const server = await Server.start(t);
+  const { token: bearer } = await server.register();
+  for (const { method, path, operation } of routes.all) {
+    const target = concrete(path);
+    const send = (status, options) => ask(server, status, method.toUpperCase(), target, options);
+    if (!operation.security) {
+      await send(401, {});
+      await send(401, { token: "garbage" });
+    }
+    if (!operation.requestBody) continue;
+    for (const raw of ["[]", "{", Buffer.from([0x7b, 0xff])]) await send(400, { token: bearer, raw });
+    await send(413, { token: bearer, raw: " ".repeat(100_001) });
+  }
+});
+
+test("what comes too fast", async (t) => {
+  const server = await Server.start(t, { MESSAGE_RATE: "1" });
+  const { ana, conversation } = await server.pair();
+  const limited = routes.all.filter(({ operation }) => !operation.security && operation.responses[429]);
+  const bodies = {
+    openConversation: { recipient_id: "nobody" },
+    sendMessage: { text: "x" },
+    editMessage: { text: "x" },
+    block: { user_id: "nobody" },
+    report: { message_id: "x", reason: "x" },
+  };
+  for (const { method, path, operation } of limited) {
+    const target = path.replace("conversations/{id}", `conversations/${conversation}`);
+    const options = { token: ana.token, body: bodies[operation.operationId] };
+    // More than any rate takes at once.
+    const one = () => routes.ask(server, method.toUpperCase(), concrete(target), options);
+    const answers = await Promise.all(Array.from({ length: 100 }, one));
+    assert.ok(answers.some((answer) => answer.status === 429), `${method} ${path}: ${answers[99].text}`);
+  }
+});
+
+test("the store fails", async (t) => {
+  const server = await Server.start(t);
+  const { ana, bruno, conversation } = await server.pair();
+  const messages = `/api/chat/conversations/${conversation}/messages`;
+  const options = (user, body) => ({ token: user.token, body });
+  const { data } = await ask(server, 201, "POST", messages, options(ana, { text: "hello" }));
+  server.limitFiles(0);
+  const message = `/api/chat/messages/${data._id}`;
+  await ask(server, 500, "POST", messages, options(ana, { text: "x" }));
+  await ask(server, 500, "PATCH", message, options(ana, { text: "x" }));
+  await ask(server, 500, "DELETE", message, options(ana));
+  await ask(server, 500, "GET", messages, options(bruno));
+  await ask(server, 500, "POST", `/api/chat/conversations/${conversation}/read`, options(bruno));
+  await ask(server, 500, "POST", "/api/chat/conversations", options(ana, { recipient_id: bruno.id, horse_id: "new" }));
+  await ask(server, 500, "POST", "/api/chat/blocks", options(ana, { user_id: bruno.id }));
+  await ask(server, 500, "DELETE", `/api/chat/blocks/${bruno.id}`, options(ana));
+  await ask(server, 500, "POST", "/api/chat/reports", options(bruno, { message_id: data._id, reason: "x" }));
+  await ask(server, 500, "POST", "/api/auth/logout-everywhere", options(ana));
+  const account = { email: "new@example.com", password: "correct horse", full_name: "New" };
+  await ask(server, 500, "POST", "/api/auth/register", { body: account });
+  await ask(server, 503, "GET", "/health/db");
+});
+
+test("too many passwords wait to be checked", async (t) => {
+  const server = await Server.start(t);
+  const body = { email: "ana@example.com", password: "correct horse", full_name: "Ana" };
+  const answers = await Promise.all(Array.from({ length: 220 }, () => routes.ask(server, "POST", "/api/auth/register", { body })));
+  assert.ok(answers.some((answer) => answer.status === 429));
+});
+
+test("the server itself, and the documents", async (t) => {
+  const server = await Server.start(t);
+  for (const path of ["/", "/health", "/health/db", "/docs/", "/docs/asyncapi.yaml", "/docs/openapi.yaml", "/docs/events.d.ts"]) {
+    await ask(server, 200, "GET", path);
+  }
+  const page = await server.request("GET", "/docs/");
+  for (const [, link] of page.text.matchAll(/href="([^"]+)"/g)) {
+    assert.equal((await server.request("GET", `/docs/${link}`)).status, 200, link);
+  }
+  const redirected = await fetch(`${server.url}/docs`, { redirect: "manual" });
+  assert.equal(redirected.headers.get("location"), "/docs/");
+  const { status, headers } = redirected;
+  routes.check("GET", "/docs", undefined, { status, headers, text: await redirected.text() });
+  for (const file of routes.document.content.paths["/socket.io/{file}"].get.parameters[0].schema.enum) {
+    const { headers } = await routes.ask(server, "GET", `/socket.io/${file}`);
+    await ask(server, 304, "GET", `/socket.io/${file}`, { headers: { "if-none-match": headers.get("etag") } });
+  }
+});
+
+test("all of the document was seen, and nothing else", () => {
+  const exempt = [
+    // The store can be made to fail at writing alone.
+    /^GET .* 500 Server error$/,
+    /^POST \/api\/auth\/login 500/,
+    // Half a minute, and a connection that breaks in the middle of a body.
+    /The body (took too long|could not be read)$/,
+    // A build without the bundle.
+    /^GET \/socket\.io\/\{file\} 404/,
+  ];
+  assert.deepEqual(routes.findings(exempt), []);
+});
