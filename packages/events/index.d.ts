@@ -230,7 +230,8 @@ export interface ReportMessage {
 
 /**
  * What clients send. Every event is acknowledged; `typing` and `stop_typing` can do without the callback.
- * `socket.emitWithAck` knows the types too.
+ * `socket.emitWithAck` knows the types too; behind `socket.timeout(…)` pass the callback `(error, answer) => …`
+ * instead, because there socket.io-client 4.8 takes the awaited answer for an `Error`.
  */
 export interface ClientToServerEvents {
   /** From now on this socket gets the events of the conversation. At most 1000 conversations a socket. */

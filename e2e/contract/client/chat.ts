@@ -6,6 +6,8 @@ import type {
   ClientToServerEvents,
   ConnectError,
   Done,
+  FetchMessages,
+  Fetched,
   Id,
   Message,
   Profile,
@@ -139,8 +141,11 @@ async function play(a: Device, b: Device, elsewhere: Device, { ana, conversation
   const stored: Message = data(await a.socket.emitWithAck("send_message", { conversation_id: conversation, text, client_id: "1" }));
   await until("the message is there", () => b.lastMessage?._id === stored._id && b.lastSeq === stored.seq && b.unread === 1);
   await until("its sender knows", () => a.seen.message_delivered > 0);
-  const fetched = await b.socket.timeout(5_000).emitWithAck("fetch_messages", { conversation_id: conversation, after_seq: 0, limit: 10 });
-  if (data<Message[]>(fetched).length !== 1 || (fetched.success && fetched.has_more)) throw new Error("there is one message");
+  const part: FetchMessages = { conversation_id: conversation, after_seq: 0, limit: 10 };
+  const fetched = await new Promise<Fetched | Refused>((resolve, reject) => {
+    b.socket.timeout(5_000).emit("fetch_messages", part, (error, answer) => (error ? reject(error) : resolve(answer)));
+  });
+  if (data(fetched).length !== 1 || (fetched.success && fetched.has_more)) throw new Error("there is one message");
   const { unread_count } = data(await b.socket.emitWithAck("mark_read", { conversation_id: conversation, up_to_seq: stored.seq }));
   if (unread_count !== 0) throw new Error(`${unread_count} are unread`);
   await until("its sender knows", () => a.seen.messages_read > 0);
