@@ -48,7 +48,7 @@ test("a client written against the declarations compiles, wrong uses do not, and
 
   const server = await Server.start(t);
   const { ana, bruno, conversation } = await server.pair();
-  const exp = Math.floor(Date.now() / 1000) + 62;
+  const exp = Math.floor(Date.now() / 1000) + 30;
   const expiring = token({ userId: ana.id, role: "seller", exp });
   const { chat } = await import("./output/chat.js");
   const seen = await chat({ url: server.url, ana, bruno, conversation, expiring });

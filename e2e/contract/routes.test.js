@@ -116,8 +116,13 @@ test("conversations and messages", async (t) => {
     await asBruno(200, "GET", "/api/chat/conversations");
     await asBruno(403, "POST", messages, { text: "x" });
     await asAna(403, "POST", messages, { text: "x" });
+    const { data: last } = await asAna(200, "GET", `${messages}?limit=1`);
+    await asAna(403, "PATCH", `/api/chat/messages/${last[0]._id}`, { text: "x" });
+    await asAna(201, "POST", "/api/chat/blocks", { user_id: bruno.id });
+    await asAna(403, "PATCH", `/api/chat/messages/${last[0]._id}`, { text: "x" });
     await asBruno(200, "DELETE", `/api/chat/blocks/${ana.id}`);
     await asBruno(400, "DELETE", "/api/chat/blocks/no%20id!");
+    await asBruno(400, "DELETE", `/api/chat/blocks/${bruno.id}`);
     for (const path of ["/api/admin/reports", "/api/admin/withdrawn"]) {
       await ask(server, 200, "GET", path, { token: ADMIN });
       await ask(server, 200, "GET", `${path}?page=2&limit=1`, { token: ADMIN });
@@ -125,6 +130,7 @@ test("conversations and messages", async (t) => {
       await asAna(403, "GET", path);
     }
     const withdrawn = `/api/admin/withdrawn?conversation_id=${conversation._id}`;
+    await ask(server, 404, "GET", "/api/admin/withdrawn?conversation_id=no-id!", { token: ADMIN });
     const { data } = await ask(server, 200, "GET", withdrawn, { token: ADMIN });
     assert.deepEqual(new Set(data.map((one) => one.kind)), new Set(["edited", "deleted"]));
   });

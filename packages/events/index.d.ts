@@ -5,8 +5,8 @@
  * const socket: Socket<ServerToClientEvents, ClientToServerEvents> = io(url, { auth });
  * ```
  *
- * Lengths of texts are counted as JavaScript's `length` does, in UTF-16 units. Fields may be added to what the
- * server sends, never renamed or dropped.
+ * Lengths of messages' texts are counted as JavaScript's `length` does, in UTF-16 units; others in characters. Fields
+ * may be added to what the server sends, never renamed or dropped.
  */
 
 /** An id: 1 to 64 characters of `A-Z a-z 0-9 _ -`. Ids of messages sort by the time they were sent. */

@@ -27,7 +27,7 @@ export interface Setting {
   ana: Account;
   bruno: Account;
   conversation: Id;
-  /** A token of Ana's that ends in little more than a minute. */
+  /** A token of Ana's that ends in less than a minute. */
   expiring: string;
 }
 
@@ -115,16 +115,19 @@ async function until(what: string, condition: () => boolean): Promise<void> {
 export async function chat({ url, ana, bruno, conversation, expiring }: Setting): Promise<Seen> {
   const a = new Device(url, { token: expiring, serverOffset: 0 });
   const b = new Device(url, (set) => set({ token: bruno.token }));
-  const elsewhere = new Device(url, { token: bruno.token, serverOffset: "not the id of a message" });
+  const elsewhere = new Device(url, { token: bruno.token });
   const devices = [a, b, elsewhere];
   try {
     await until("all are connected", () => devices.every((device) => device.socket.connected));
     await play(a, b, elsewhere, { ana, conversation });
+    const lost = new Device(url, { token: bruno.token, serverOffset: "not the id of a message" });
+    devices.push(lost);
+    await until("the unknown offset was answered", () => lost.seen.resync > 0);
   } finally {
     devices.forEach((device) => device.socket.disconnect());
   }
   const total = { ...a.seen };
-  for (const { seen } of [b, elsewhere]) {
+  for (const { seen } of devices.slice(1)) {
     for (const event of Object.keys(seen) as (keyof Seen)[]) total[event] += seen[event];
   }
   return total;
@@ -166,6 +169,5 @@ async function play(a: Device, b: Device, elsewhere: Device, { ana, conversation
   await until("the token is about to end", () => a.seen.token_expiring > 0);
   const { expires_at } = data(await a.socket.emitWithAck("refresh_token", { token: ana.token }));
   if (expires_at !== null && Date.parse(expires_at) < Date.now()) throw new Error(expires_at);
-  await until("the unknown offset was answered", () => elsewhere.seen.resync > 0);
   await until("somebody is online", () => [a, b].some(({ online }) => [...online.values()].includes(true)));
 }
