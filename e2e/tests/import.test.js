@@ -61,6 +61,8 @@ for (const [form, writer] of Object.entries(WRITERS)) {
       const server = await Server.start(t, {}, { folder });
       const bearer = token({ userId: oid(1), role: "seller" });
       const list = (await server.request("GET", "/api/chat/conversations", { token: bearer })).json;
+      // Who has read up to where changes by what is looked at below.
+      for (const conversation of list.data) delete conversation.participant_states;
       const unread = (await server.request("GET", "/api/chat/unread-count", { token: bearer })).json.unread_count;
       const history = await server.history(token({ userId: oid(2) }), oid(100));
       await server.stop();

@@ -8,14 +8,14 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket};
 
 use crate::auth::{Passwords, Throttle, Tokens};
-use crate::bus::LocalBus;
+use crate::bus::{Bus, Hub};
 use crate::chat::Chat;
 use crate::config::{Config, ConfigError};
 use crate::http::{self, AppState};
 use crate::id::IdGenerator;
-use crate::realtime::Realtime;
-use crate::store::Store;
+use crate::realtime::{Expiries, Realtime};
 use crate::store::sqlite::{OpenError, SqliteStore};
+use crate::store::{Store, StoreError};
 
 /// How often what is no longer needed in memory is thrown away.
 const TIDY_INTERVAL: Duration = Duration::from_mins(1);
@@ -45,6 +45,9 @@ pub enum RunError {
     /// The demo's accounts or secret.
     #[error("demo: {0}")]
     Demo(String),
+    /// What is in the store.
+    #[error("reading the store: {0}")]
+    Read(#[from] StoreError),
     /// The accept loop.
     #[error("serving: {0}")]
     Serve(io::Error),
@@ -88,26 +91,33 @@ pub async fn run(
     let secret = config.require_secret()?;
     let tokens = Arc::new(Tokens::new(secret.expose(), config.jwt_expires_in));
     let namespace = socketio::Namespace::new("/", &config.engine);
-    let bus = Arc::new(LocalBus::new(namespace.clone()));
-    let chat = Chat::new(Arc::clone(&store), bus, config.message_rate);
-    namespace.serve(Box::new(Realtime::new(Arc::clone(&chat), Arc::clone(&tokens))));
+    let hub = Arc::new(Hub::new(namespace.clone()));
+    let bus: Arc<dyn Bus> = Arc::clone(&hub) as Arc<dyn Bus>;
+    let chat = Chat::new(Arc::clone(&store), Arc::clone(&bus), config.chat.clone());
+    let expiries = Arc::<Expiries>::default();
+    for (user, not_before) in store.revocations().await? {
+        tokens.revoke(user, not_before);
+    }
+    namespace.serve(Box::new(Realtime::new(
+        Arc::clone(&chat),
+        Arc::clone(&tokens),
+        Arc::clone(&hub),
+        Arc::clone(&expiries),
+    )));
     let engine = socketio::Server::builder(config.engine.clone()).with(&namespace).build();
     let state = AppState {
         chat: Arc::clone(&chat),
         store: Arc::clone(&store),
+        bus,
         tokens,
         passwords: Arc::new(Passwords::new()),
         throttle: Arc::new(Throttle::default()),
         ids: Arc::new(IdGenerator::new()),
     };
     let router = http::router(state, engine.clone(), &config.cors_origins);
-    let tidy = tokio::spawn(async move {
-        let mut interval = tokio::time::interval(TIDY_INTERVAL);
-        loop {
-            interval.tick().await;
-            chat.tidy();
-        }
-    });
+    let mut background = chat.start();
+    background.spawn(expiries.run());
+    background.spawn(tidy(Arc::clone(&chat), hub));
     if let Ok(address) = listener.local_addr() {
         tracing::info!(%address, "listening");
     }
@@ -124,8 +134,19 @@ pub async fn run(
     engine.close_sessions(CLOSE_TIMEOUT).await;
     drop(stop);
     let served = serving.await;
-    tidy.abort();
+    background.shutdown().await;
+    chat.close().await;
     store.close().await;
     tracing::info!("stopped");
     served.map_err(io::Error::other).and_then(|result| result).map_err(RunError::Serve)
+}
+
+/// Throws away what is no longer needed, as long as it runs.
+async fn tidy(chat: Arc<Chat>, hub: Arc<Hub>) {
+    let mut interval = tokio::time::interval(TIDY_INTERVAL);
+    loop {
+        interval.tick().await;
+        hub.tidy();
+        chat.tidy().await;
+    }
 }

@@ -9,6 +9,8 @@ use clap::Args;
 use http::HeaderValue;
 use ipnet::IpNet;
 
+use crate::chat::ChatConfig;
+
 /// The flags, each also an environment variable. Text, so that a bad value is reported in one line here.
 #[derive(Args, Clone, Default)]
 pub struct Flags {
@@ -66,6 +68,15 @@ pub struct Flags {
     /// How long a lost connection can be recovered [default: 2m]
     #[arg(long, env = "RECOVERY_WINDOW", hide_env = true)]
     pub recovery_window: Option<String>,
+    /// How long a message can be edited and deleted by its sender [default: 15m]
+    #[arg(long, env = "EDIT_WINDOW", hide_env = true)]
+    pub edit_window: Option<String>,
+    /// How long texts that were edited away or deleted are kept for admins [default: 90d]
+    #[arg(long, env = "WITHDRAWN_RETENTION", hide_env = true)]
+    pub withdrawn_retention: Option<String>,
+    /// How long a user may be without a connection before others see it [default: 5s]
+    #[arg(long, env = "PRESENCE_GRACE", hide_env = true)]
+    pub presence_grace: Option<String>,
 }
 
 // Not as doc comments: rustdoc wants URLs to be links there, which a terminal would show as such.
@@ -142,8 +153,8 @@ pub struct Config {
     pub cors_origins: CorsOrigins,
     /// The file of the store; `None` if `DATABASE_URL` was not given.
     pub database: Option<PathBuf>,
-    /// Messages a second and user.
-    pub message_rate: Option<NonZeroU32>,
+    /// The chat's limits and times.
+    pub chat: ChatConfig,
     /// A tracing filter.
     pub log: String,
     /// How log lines look.
@@ -189,7 +200,7 @@ impl Config {
             jwt_expires_in: Duration::from_hours(7 * 24),
             cors_origins: CorsOrigins::Exact(vec![HeaderValue::from_static("http://localhost:5173")]),
             database: None,
-            message_rate: NonZeroU32::new(10),
+            chat: ChatConfig::default(),
             log: "info".to_owned(),
             log_format: LogFormat::Pretty,
             engine,
@@ -203,9 +214,14 @@ impl Config {
         set(&mut config.cors_origins, "CORS_ORIGINS", flags.cors_origins.as_deref(), parse_origins)?;
         let database = |text: &str| parse_database_url(text).map(Some);
         set(&mut config.database, "DATABASE_URL", flags.database_url.as_deref(), database)?;
-        set(&mut config.message_rate, "MESSAGE_RATE", flags.message_rate.as_deref(), |text| {
+        set(&mut config.chat.message_rate, "MESSAGE_RATE", flags.message_rate.as_deref(), |text| {
             text.parse().map(NonZeroU32::new).map_err(|_| format!("{text:?} is not a whole number from 0"))
         })?;
+        let chat = &mut config.chat;
+        set(&mut chat.edit_window, "EDIT_WINDOW", flags.edit_window.as_deref(), parse_duration)?;
+        let retention = flags.withdrawn_retention.as_deref();
+        set(&mut chat.withdrawn_retention, "WITHDRAWN_RETENTION", retention, parse_duration)?;
+        set(&mut chat.presence_grace, "PRESENCE_GRACE", flags.presence_grace.as_deref(), parse_duration)?;
         set(&mut config.log, "LOG", flags.log.as_deref(), |text| {
             let filter = text.parse::<tracing_subscriber::EnvFilter>();
             filter.map(|_| text.to_owned()).map_err(|_| format!("{text:?} is not a tracing filter"))
@@ -352,7 +368,7 @@ mod tests {
         assert_eq!((config.host.as_str(), config.port), ("127.0.0.1", 3000));
         assert_eq!(config.database(), PathBuf::from("data/horse-trust.db"));
         assert_eq!(config.jwt_expires_in, Duration::from_hours(168));
-        assert_eq!(config.message_rate, NonZeroU32::new(10));
+        assert_eq!(config.chat.message_rate, NonZeroU32::new(10));
         assert!(config.require_secret().unwrap_err().to_string().contains("openssl rand"));
     }
 
@@ -412,7 +428,7 @@ mod tests {
         })
         .unwrap();
         assert_eq!(config.database(), PathBuf::from("/var/lib/x.db"));
-        assert_eq!(config.message_rate, None);
+        assert_eq!(config.chat.message_rate, None);
         assert_eq!(config.jwt_expires_in, Duration::from_mins(90));
         assert_eq!(config.listener.trusted_proxies.len(), 2);
         assert!(matches!(config.cors_origins, CorsOrigins::Exact(origins) if origins.len() == 2));

@@ -18,6 +18,12 @@ impl Timestamp {
         Self(i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX))
     }
 
+    /// A time in seconds since 1970, as tokens have it.
+    pub fn from_seconds(seconds: f64) -> Self {
+        #[expect(clippy::cast_possible_truncation, reason = "beyond the greatest time is the greatest time")]
+        Self((seconds * 1000.0).round() as i64)
+    }
+
     /// Parses ISO 8601 with a zone, as JavaScript's `toISOString` and `mongoexport` write it.
     pub fn parse(text: &str) -> Option<Self> {
         let date = OffsetDateTime::parse(text, &Rfc3339).ok()?;

@@ -438,10 +438,13 @@ mod chat {
 }
 
 mod bad_weather {
+    use std::sync::Arc;
+
     use horse_trust::id::Id;
     use horse_trust::store::{
-        Appended, Conversation, ConversationSummary, Message, NewConversation, NewMessage, Page, Profile,
-        Result, Store, StoreError, User,
+        Appended, Change, Changed, Conversation, ConversationSummary, Delivered, Done, History, MarkRead,
+        Message, Missed, NewConversation, NewMessage, NewReport, Page, Profile, Range, Read, Report, Result,
+        Store, StoreError, User, Withdrawn,
     };
     use horse_trust::timestamp::Timestamp;
 
@@ -503,11 +506,56 @@ mod bad_weather {
         async fn conversation_summary(&self, _: i64, _: &Id) -> Result<Option<ConversationSummary>> {
             self.fail()
         }
-        async fn messages(&self, _: &Conversation, _: Page) -> Result<Vec<Message>> {
+        async fn history(&self, _: &Conversation, _: Range) -> Result<History> {
             self.fail()
         }
-        async fn mark_read(&self, _: &Conversation, _: &Id) -> Result<u64> {
+        async fn missed(&self, _: &Id, _: Option<&Id>, _: usize) -> Result<Missed> {
             self.fail()
+        }
+        fn mark_read(&self, _: MarkRead, done: Done<Read>) {
+            done(self.fail());
+        }
+        fn change_message(&self, _: Change, done: Done<Changed>) {
+            done(self.fail());
+        }
+        async fn set_delivered(&self, _: Vec<Delivered>) -> Result<()> {
+            self.fail()
+        }
+        async fn message(&self, _: &Id) -> Result<Option<(Arc<Conversation>, Message)>> {
+            self.fail()
+        }
+        async fn partners_of(&self, _: Vec<Id>) -> Result<Vec<Vec<Id>>> {
+            self.fail()
+        }
+        async fn set_last_seen(&self, _: Vec<(Id, Timestamp)>) -> Result<()> {
+            self.fail()
+        }
+        fn set_block(&self, _: &Id, _: &Id, _: bool, done: Done<()>) {
+            done(self.fail());
+        }
+        async fn blocks_between(&self, _: &Id, _: &Id) -> Result<[bool; 2]> {
+            Ok([false; 2])
+        }
+        async fn blocked_by(&self, _: &Id) -> Result<Vec<(Id, Option<Profile>)>> {
+            self.fail()
+        }
+        async fn report(&self, _: NewReport) -> Result<Id> {
+            self.fail()
+        }
+        async fn reports(&self, _: Page) -> Result<Vec<Report>> {
+            self.fail()
+        }
+        async fn withdrawn(&self, _: Option<&Id>, _: Page) -> Result<Vec<Withdrawn>> {
+            self.fail()
+        }
+        async fn forget_withdrawn(&self, _: Timestamp) -> Result<u64> {
+            Err(StoreError::Engine("the cause".into()))
+        }
+        async fn revoke_tokens(&self, _: &Id, _: Timestamp) -> Result<()> {
+            self.fail()
+        }
+        async fn revocations(&self) -> Result<Vec<(Id, Timestamp)>> {
+            Ok(Vec::new())
         }
         async fn unread_count(&self, _: &Id) -> Result<u64> {
             self.fail()
@@ -536,9 +584,16 @@ mod bad_weather {
     /// Whatever asks the store is answered with `Server error`, and the server lives on.
     async fn failures_are_hidden(panics: bool) -> Server {
         let folder = tempfile::tempdir().unwrap();
-        let server = Server::over(std::sync::Arc::new(Broken { panics }), folder, |_| {}).await;
+        let server = Server::over(Arc::new(Broken { panics }), folder, |_| {}).await;
         let token = server.token("ana");
-        for path in ["/api/auth/me", CONVERSATIONS, &messages("c"), "/api/chat/unread-count"] {
+        for path in [
+            "/api/auth/me",
+            CONVERSATIONS,
+            &messages("c"),
+            &(messages("c") + "?after_seq=0"),
+            "/api/chat/unread-count",
+            "/api/chat/blocks",
+        ] {
             refused(&server.get(path, &token).await, 500, "Server error");
         }
         for (path, body) in [
@@ -549,6 +604,10 @@ mod bad_weather {
             ),
             (CONVERSATIONS, json!({"recipient_id": "bruno"})),
             (&messages("c"), json!({"text": "x"})),
+            ("/api/chat/conversations/c/read", json!({})),
+            ("/api/chat/blocks", json!({"user_id": "bruno"})),
+            ("/api/chat/reports", json!({"message_id": "m", "reason": "x"})),
+            ("/api/auth/logout-everywhere", json!({})),
         ] {
             refused(&server.post(path, &token, body).await, 500, "Server error");
         }

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use horse_trust::import::{Counts, ImportError, ImportOptions, run};
-use horse_trust::store::{LastMessage, Page, Profile, Role, Store};
+use horse_trust::store::{LastMessage, Profile, Role, Store};
 use horse_trust::timestamp::Timestamp;
 use tempfile::TempDir;
 
-use crate::store::{append, id, open_sqlite, soon};
+use crate::store::{append, id, mark_read, open_sqlite, read_page, soon};
 
 const ANN: &str = "65a000000000000000000001";
 const BEN: &str = "65a000000000000000000002";
@@ -146,7 +146,7 @@ async fn check(store: &dyn Store) {
     assert_eq!(list[1].last_message.as_ref().unwrap().text, "last");
 
     let talk = soon(store.conversation(&id(TALK))).await.unwrap().unwrap();
-    let history = soon(store.messages(&talk, Page { number: 1, limit: 30 })).await.unwrap();
+    let history = read_page(store, &talk, 1, 30).await;
     let seen: Vec<_> = history
         .iter()
         .map(|message| (message.seq, message.text.as_str(), message.sender.as_str(), message.is_read))
@@ -158,9 +158,9 @@ async fn check(store: &dyn Store) {
     );
     assert_eq!(history[0].id, id("65d000000000000000000001"));
     assert_eq!(history[0].sent_at, Timestamp::parse("2024-03-01T00:00:01Z").unwrap());
-    let newest = soon(store.messages(&talk, Page { number: 1, limit: 2 })).await.unwrap();
+    let newest = read_page(store, &talk, 1, 2).await;
     assert_eq!(newest.iter().map(|message| message.seq).collect::<Vec<_>>(), [3, 5]);
-    let older = soon(store.messages(&talk, Page { number: 2, limit: 2 })).await.unwrap();
+    let older = read_page(store, &talk, 2, 2).await;
     assert_eq!(older.iter().map(|message| message.seq).collect::<Vec<_>>(), [1, 2]);
     assert_eq!(soon(store.unread_count(&id(ANN))).await.unwrap(), 2);
     assert_eq!(soon(store.unread_count(&id(BEN))).await.unwrap(), 1);
@@ -206,7 +206,7 @@ async fn what_is_said_here_goes_on_behind_what_was_imported() {
     let next = append(&*store, &talk, ANN, "here").await.unwrap();
     assert_eq!(next.seq, 6);
     assert!(next.id > id("65d000000000000000000009"));
-    assert_eq!(soon(store.mark_read(&talk, &id(BEN))).await.unwrap(), 2);
+    assert_eq!(mark_read(&*store, &talk, BEN).await.unwrap(), 2);
     let quiet = Arc::new(soon(store.conversation(&id(QUIET))).await.unwrap().unwrap());
     append(&*store, &quiet, BEN, "news").await.unwrap();
     let list = soon(store.conversations_of(&id(ANN))).await.unwrap();
@@ -224,7 +224,7 @@ async fn what_is_said_here_goes_on_behind_what_was_imported() {
         [(0, 2), (0, 2), (1, 5)]
     );
     let store = place.store();
-    let history = soon(store.messages(&talk, Page { number: 1, limit: 2 })).await.unwrap();
+    let history = read_page(&*store, &talk, 1, 2).await;
     let seen: Vec<_> = history.iter().map(|message| (message.seq, message.text.as_str())).collect();
     assert_eq!(seen, [(6, "here"), (7, "late")]);
     assert_eq!(append(&*store, &talk, ANN, "on").await.unwrap().seq, 8);
@@ -246,7 +246,7 @@ async fn texts_and_ids_stay_as_they_are() {
     place.import_all(USERS, CONVERSATIONS, &lines);
     let store = place.store();
     let talk = soon(store.conversation(&id(TALK))).await.unwrap().unwrap();
-    let history = soon(store.messages(&talk, Page { number: 1, limit: 30 })).await.unwrap();
+    let history = read_page(&*store, &talk, 1, 30).await;
     let found: Vec<_> = history.iter().map(|message| message.text.as_str()).collect();
     assert_eq!(found, ["\0", "🐴", "🐴", " ", "\"\\", &"é".repeat(5000)]);
     assert_eq!(history[3].id, id("Own-Id_3"));
@@ -327,7 +327,7 @@ async fn a_bad_record_is_named_and_nothing_of_its_file_stays() {
     assert!(soon(store.user(&id("new"))).await.unwrap().is_none());
     assert!(soon(store.conversation(&id("new"))).await.unwrap().is_none());
     let talk = soon(store.conversation(&id(TALK))).await.unwrap().unwrap();
-    assert!(soon(store.messages(&talk, Page { number: 1, limit: 30 })).await.unwrap().is_empty());
+    assert!(read_page(&*store, &talk, 1, 30).await.is_empty());
     assert_eq!(soon(store.unread_count(&id(BEN))).await.unwrap(), 0);
     soon(store.close()).await;
 }

@@ -5,4 +5,5 @@ mod http;
 mod import;
 mod server;
 mod store;
+mod store_delivery;
 mod store_model;

@@ -8,14 +8,21 @@ use std::time::Duration;
 use horse_trust::id::Id;
 use horse_trust::store::sqlite::SqliteStore;
 use horse_trust::store::{
-    Conversation, Message, NewConversation, NewMessage, Page, Profile, Result, Role, Store, StoreError, User,
+    Conversation, MarkRead, Message, NewConversation, NewMessage, Page, Profile, Range, Result, Role, Store,
+    StoreError, User,
 };
 use horse_trust::timestamp::Timestamp;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
+use crate::store_delivery::{
+    a_senders_name_for_a_message_is_stored_once, blocks_go_one_way_and_hide_both,
+    complaints_keep_what_was_said, messages_can_be_edited_and_deleted_for_some_time, receipts_never_go_back,
+    revocations_only_grow, slices_have_no_holes, unread_counts_follow_each_write, what_was_missed_is_known,
+};
+
 /// A store that is empty but for what a check puts there.
-type AnyStore = Arc<dyn Store>;
+pub(crate) type AnyStore = Arc<dyn Store>;
 
 pub(crate) fn id(text: &str) -> Id {
     Id::parse(text).unwrap()
@@ -34,12 +41,16 @@ pub(crate) fn append(
     text: &str,
 ) -> impl Future<Output = Result<Message>> + use<> {
     let (told, result) = oneshot::channel();
-    let message =
-        NewMessage { conversation: Arc::clone(conversation), sender: id(sender), text: text.to_owned() };
+    let message = NewMessage {
+        conversation: Arc::clone(conversation),
+        sender: id(sender),
+        text: text.to_owned(),
+        client_id: None,
+    };
     store.append_message(
         message,
         Box::new(move |result| {
-            told.send(result.map(|(_, message)| message)).expect("the test waits for the result");
+            told.send(result.map(|(_, stored)| stored.message)).expect("the test waits for the result");
         }),
     );
     async { soon(result).await.expect("the callback is called") }
@@ -63,10 +74,31 @@ fn user(name: &str) -> User {
     }
 }
 
+/// A page of history.
+pub(crate) async fn read_page(
+    store: &dyn Store,
+    conversation: &Conversation,
+    number: u64,
+    limit: u64,
+) -> Vec<Message> {
+    soon(store.history(conversation, Range::Page(Page { number, limit }))).await.unwrap().messages
+}
+
+/// Marks all as read; answers how many messages that were not read now are.
+pub(crate) async fn mark_read(
+    store: &dyn Store,
+    conversation: &Arc<Conversation>,
+    reader: &str,
+) -> Result<u64> {
+    let (told, result) = oneshot::channel();
+    let mark = MarkRead { conversation: Arc::clone(conversation), reader: id(reader), up_to: None };
+    store.mark_read(mark, Box::new(move |read| told.send(read.map(|read| read.newly_read)).unwrap()));
+    soon(result).await.expect("the callback is called")
+}
+
 /// The sequence numbers of a page.
 async fn page(store: &dyn Store, conversation: &Conversation, number: u64, limit: u64) -> Vec<i64> {
-    let messages = soon(store.messages(conversation, Page { number, limit })).await.unwrap();
-    messages.iter().map(|message| message.seq).collect()
+    read_page(store, conversation, number, limit).await.iter().map(|message| message.seq).collect()
 }
 
 async fn messages_come_back_as_they_were_stored(store: AnyStore) {
@@ -80,7 +112,7 @@ async fn messages_come_back_as_they_were_stored(store: AnyStore) {
     let after = Timestamp::now();
     assert!(stored.windows(2).all(|pair| pair[0].id < pair[1].id && pair[0].sent_at <= pair[1].sent_at));
     assert!(stored.iter().all(|message| (before..=after).contains(&message.sent_at)));
-    let read = soon(store.messages(&conversation, Page { number: 1, limit: 30 })).await.unwrap();
+    let read = read_page(&*store, &conversation, 1, 30).await;
     for (index, (read, stored)) in read.iter().zip(&stored).enumerate() {
         assert_eq!(read.seq, i64::try_from(index).unwrap() + 1);
         assert_eq!((&read.id, read.seq, &read.sender), (&stored.id, stored.seq, &stored.sender));
@@ -123,13 +155,18 @@ async fn what_is_sent_without_waiting_keeps_its_order(store: AnyStore) {
     for number in 0..MESSAGES {
         let conversation = &conversations[usize::try_from(number % 3).unwrap()];
         let sender = conversation.participants[usize::try_from(number % 2).unwrap()].clone();
-        let message = NewMessage { conversation: Arc::clone(conversation), sender, text: number.to_string() };
+        let message = NewMessage {
+            conversation: Arc::clone(conversation),
+            sender,
+            text: number.to_string(),
+            client_id: None,
+        };
         let told = Arc::clone(&told);
         let done = if number == MESSAGES - 1 { done.take() } else { None };
         store.append_message(
             message,
             Box::new(move |result| {
-                let (_, message) = result.unwrap();
+                let message = result.unwrap().1.message;
                 told.lock().unwrap().push((message.text.parse::<i64>().unwrap(), message.seq, message.id));
                 if let Some(done) = done {
                     done.send(()).unwrap();
@@ -159,7 +196,7 @@ async fn two_who_write_at_once_see_one_order(store: AnyStore) {
     for writer in writers {
         soon(writer).await.unwrap();
     }
-    let history = soon(store.messages(&conversation, Page { number: 1, limit: 100 })).await.unwrap();
+    let history = read_page(&*store, &conversation, 1, 100).await;
     assert_eq!(history.iter().map(|message| message.seq).collect::<Vec<_>>(), (1..=100).collect::<Vec<_>>());
     for sender in ["ann", "ben"] {
         let theirs = history.iter().filter(|message| message.sender == id(sender));
@@ -175,19 +212,19 @@ async fn reading_marks_what_the_other_wrote(store: AnyStore) {
     }
     let unread = async |user: &str| soon(store.unread_count(&id(user))).await.unwrap();
     assert_eq!((unread("ann").await, unread("ben").await, unread("cat").await), (1, 2, 0));
-    assert_eq!(soon(store.mark_read(&conversation, &id("ben"))).await.unwrap(), 2);
-    assert_eq!(soon(store.mark_read(&conversation, &id("ben"))).await.unwrap(), 0);
-    assert_eq!(soon(store.mark_read(&conversation, &id("cat"))).await.unwrap(), 0);
+    assert_eq!(mark_read(&*store, &conversation, "ben").await.unwrap(), 2);
+    assert_eq!(mark_read(&*store, &conversation, "ben").await.unwrap(), 0);
+    assert!(mark_read(&*store, &conversation, "cat").await.is_err());
     assert_eq!((unread("ann").await, unread("ben").await), (1, 0));
     append(&*store, &conversation, "ann", "4").await.unwrap();
-    let history = soon(store.messages(&conversation, Page { number: 1, limit: 30 })).await.unwrap();
+    let history = read_page(&*store, &conversation, 1, 30).await;
     let read: Vec<_> = history.iter().map(|message| message.is_read).collect();
     assert_eq!(read, [true, true, false, false]);
     assert_eq!((unread("ann").await, unread("ben").await), (1, 1));
     let list = soon(store.conversations_of(&id("ben"))).await.unwrap();
     assert_eq!(list[0].unread_count, 1);
     assert!(!list[0].last_message.as_ref().unwrap().is_read);
-    soon(store.mark_read(&conversation, &id("ben"))).await.unwrap();
+    mark_read(&*store, &conversation, "ben").await.unwrap();
     let summary = soon(store.conversation_summary(conversation.key, &id("ann"))).await.unwrap().unwrap();
     assert!(summary.last_message.unwrap().is_read);
     assert_eq!(summary.unread_count, 1);
@@ -318,6 +355,15 @@ suite!(
         two_have_one_conversation_about_a_horse,
         accounts_have_an_email_each,
         after_the_close_appends_fail,
+        a_senders_name_for_a_message_is_stored_once,
+        unread_counts_follow_each_write,
+        slices_have_no_holes,
+        what_was_missed_is_known,
+        messages_can_be_edited_and_deleted_for_some_time,
+        receipts_never_go_back,
+        blocks_go_one_way_and_hide_both,
+        complaints_keep_what_was_said,
+        revocations_only_grow,
     ]
 );
 

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use horse_trust::store::{Conversation, Page, Store};
+use horse_trust::store::{Conversation, Store};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
-use crate::store::{append, id, open, open_sqlite, soon};
+use crate::store::{append, id, mark_read, open, open_sqlite, read_page, soon};
 
 const USERS: [&str; 3] = ["ann", "ben", "cat"];
 /// The conversations, by the index of their users.
@@ -47,7 +47,7 @@ async fn check(store: &dyn Store, conversations: &[Arc<Conversation>], model: &[
         for limit in [3, 100] {
             let mut found = Vec::new();
             for number in 1.. {
-                let mut page = soon(store.messages(conversation, Page { number, limit })).await.unwrap();
+                let mut page = read_page(store, conversation, number, limit).await;
                 if page.is_empty() {
                     break;
                 }
@@ -107,8 +107,8 @@ async fn run(steps: Vec<Step>) {
                 }
             }
             Step::Read { conversation, side } => {
-                let reader = id(USERS[PAIRS[conversation][side]]);
-                let marked = soon(store.mark_read(&conversations[conversation], &reader)).await.unwrap();
+                let reader = USERS[PAIRS[conversation][side]];
+                let marked = mark_read(&*store, &conversations[conversation], reader).await.unwrap();
                 assert_eq!(marked, model[conversation].unread(side) as u64);
                 for (sender, is_read) in &mut model[conversation].messages {
                     *is_read |= *sender != side;
@@ -158,7 +158,7 @@ async fn counts_are_right_after_writers_and_readers_at_once() {
             let reader = tokio::spawn(async move {
                 let mut marked = 0;
                 for _ in 0..100 {
-                    marked += soon(to_read.mark_read(&read, &id(name))).await.unwrap();
+                    marked += mark_read(&*to_read, &read, name).await.unwrap();
                 }
                 marked
             });
@@ -171,7 +171,7 @@ async fn counts_are_right_after_writers_and_readers_at_once() {
     }
     let mut unread = [0_u64; 2];
     for number in 1..=8 {
-        for message in soon(store.messages(&conversation, Page { number, limit: 100 })).await.unwrap() {
+        for message in read_page(&*store, &conversation, number, 100).await {
             if !message.is_read {
                 unread[usize::from(message.sender == conversation.participants[0])] += 1;
             }

@@ -1,6 +1,7 @@
 //! A namespace: who is let in, its rooms, and what is emitted to them.
 
 use std::cell::OnceCell;
+use std::collections::HashSet;
 use std::future::Future;
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -9,6 +10,7 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use serde_json::value::RawValue;
+use smallvec::SmallVec;
 
 use crate::close::CloseReason;
 use crate::config::Config;
@@ -161,6 +163,35 @@ impl Namespace {
         });
     }
 
+    /// Emits an event, once a socket, to every socket that is in one of `rooms`. `takes` is asked for each, with the
+    /// first of the rooms in which it is; it must not join or leave rooms.
+    ///
+    /// Emits that follow one another reach each socket in that order.
+    pub fn emit_to(
+        &self,
+        rooms: &[&str],
+        event: &str,
+        arguments: &str,
+        mut takes: impl FnMut(&Socket, usize) -> bool,
+    ) {
+        let outgoing = Outgoing::new(self, event, arguments, &[]);
+        let mut seen = Seen::default();
+        for (index, room) in rooms.iter().enumerate() {
+            self.0.rooms.visit(room, |socket| {
+                if (rooms.len() == 1 || seen.insert(socket.key())) && takes(socket, index) {
+                    socket.deliver(&outgoing);
+                }
+            });
+        }
+    }
+
+    /// Whether a socket in `room` has a connection now.
+    pub fn has_connected(&self, room: &str) -> bool {
+        let mut found = false;
+        self.0.rooms.visit(room, |socket| found = found || socket.is_connected());
+        found
+    }
+
     /// The sockets in a room, also those whose connection is lost but may be recovered.
     pub fn sockets_in(&self, room: &str) -> Vec<Socket> {
         let mut sockets = Vec::new();
@@ -192,6 +223,27 @@ impl Namespace {
 impl std::fmt::Debug for Namespace {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_tuple("Namespace").field(&self.name()).finish()
+    }
+}
+
+/// The sockets that an emit has come to: most often a few, that are looked through; else many.
+#[derive(Default)]
+struct Seen {
+    few: SmallVec<[SocketId; 16]>,
+    many: HashSet<SocketId>,
+}
+
+impl Seen {
+    /// `false` if it was there already.
+    fn insert(&mut self, key: SocketId) -> bool {
+        if self.few.contains(&key) {
+            return false;
+        }
+        if self.few.len() < self.few.inline_size() {
+            self.few.push(key);
+            return true;
+        }
+        self.many.insert(key)
     }
 }
 

@@ -36,6 +36,8 @@ pub(crate) struct State {
     bytes: usize,
     /// Wakes the session's task.
     waker: Option<Waker>,
+    /// Wakes who waits until less waits to be sent.
+    drained: Option<Waker>,
     /// Whether `waker` was called since the task last looked.
     notified: bool,
     /// Holds back polling responses while a client is let into a namespace.
@@ -164,6 +166,20 @@ impl Session {
     pub(crate) fn sent(&self, cost: usize) {
         let mut state = self.state.lock();
         state.bytes = state.bytes.saturating_sub(cost);
+        state.wake_drained();
+    }
+
+    /// Ready once no more than `limit` bytes wait to be sent, with `true`; or the session ends, with `false`.
+    pub(crate) fn poll_drained(&self, cx: &Context<'_>, limit: usize) -> Poll<bool> {
+        let mut state = self.state.lock();
+        if state.closing.is_some() || state.phase == Phase::Ended {
+            return Poll::Ready(false);
+        }
+        if state.bytes <= limit {
+            return Poll::Ready(true);
+        }
+        state.drained = Some(cx.waker().clone());
+        Poll::Pending
     }
 
     /// Takes what waits, for a polling response. Empty if there is nothing, or it is held back.
@@ -173,6 +189,7 @@ impl Session {
         }
         let frames = std::mem::take(&mut state.outbox);
         state.bytes = 0;
+        state.wake_drained();
         frames
     }
 
@@ -212,6 +229,7 @@ impl Session {
         state.phase = Phase::Ended;
         state.bytes = 0;
         state.waker = None;
+        state.wake_drained();
         if let Some(polling) = &mut state.polling {
             polling.wake();
         }
@@ -261,6 +279,12 @@ impl State {
         }
     }
 
+    fn wake_drained(&mut self) {
+        if let Some(waker) = self.drained.take() {
+            waker.wake();
+        }
+    }
+
     fn wake_for_output(&mut self) {
         match &mut self.polling {
             Some(polling) => polling.wake_poll(),
@@ -271,6 +295,7 @@ impl State {
     fn close(&mut self, reason: CloseReason) {
         if self.closing.is_none() {
             self.closing = Some(reason);
+            self.wake_drained();
             if !reason.flushes() {
                 self.phase = Phase::Farewell;
             }

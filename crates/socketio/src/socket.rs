@@ -123,6 +123,16 @@ impl Socket {
         self.deliver(&Outgoing::new(&self.0.namespace, event, arguments, &[]));
     }
 
+    /// Waits until no more than `limit` bytes wait to be sent to the client; `false` if there is no connection, or it
+    /// ended meanwhile. One caller at a time.
+    pub async fn drained(&self, limit: usize) -> bool {
+        let session = self.0.link.lock().session.clone();
+        match session {
+            Some(session) => std::future::poll_fn(|cx| session.poll_drained(cx, limit)).await,
+            None => false,
+        }
+    }
+
     /// Emits an event with binary attachments, which `arguments` names by placeholders.
     pub fn emit_binary(&self, event: &str, arguments: &str, attachments: &[Bytes]) {
         self.deliver(&Outgoing::new(&self.0.namespace, event, arguments, attachments));

@@ -1,14 +1,17 @@
 //! JSON Web Tokens, HS256 alone.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use parking_lot::RwLock;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::id::Id;
 use crate::store::Role;
+use crate::timestamp::Timestamp;
 
 /// The token does not verify. Why is nobody's business but ours, and even the log's only at debug.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -24,6 +27,8 @@ pub struct Claims {
     pub role: Role,
     /// When the token ends, in seconds since 1970, if it does.
     pub expires_at: Option<f64>,
+    /// When the token was issued, if it says so.
+    pub issued_at: Option<Timestamp>,
 }
 
 /// Issues and verifies tokens.
@@ -32,6 +37,8 @@ pub struct Tokens {
     decoding: DecodingKey,
     validation: Validation,
     expires_in: Duration,
+    /// Of users who have ended all sessions: when. Older tokens are void.
+    revoked: RwLock<HashMap<Id, Timestamp>>,
 }
 
 /// The claims as they stand in a token. Times are checked by hand, because the contract gives no leeway and
@@ -41,6 +48,8 @@ struct RawClaims {
     #[serde(rename = "userId")]
     user_id: Option<Value>,
     role: Option<Value>,
+    iat: Option<Value>,
+    iat_ms: Option<Value>,
     #[serde(default, deserialize_with = "present")]
     exp: Option<Value>,
     #[serde(default, deserialize_with = "present")]
@@ -65,7 +74,23 @@ impl Tokens {
             decoding: DecodingKey::from_secret(secret.as_bytes()),
             validation,
             expires_in,
+            revoked: RwLock::default(),
         }
+    }
+
+    /// Makes the tokens void that were issued to `user` before `not_before`. One that does not say when it was
+    /// issued counts as older.
+    pub fn revoke(&self, user: Id, not_before: Timestamp) {
+        let mut revoked = self.revoked.write();
+        let known = revoked.entry(user).or_insert(not_before);
+        *known = (*known).max(not_before);
+    }
+
+    /// Whether a token that was verified has been made void since.
+    pub fn is_revoked(&self, claims: &Claims) -> bool {
+        let revoked = self.revoked.read();
+        let Some(not_before) = revoked.get(&claims.user) else { return false };
+        claims.issued_at.is_none_or(|at| at < *not_before)
     }
 
     /// A token for a user.
@@ -76,16 +101,23 @@ impl Tokens {
     /// A token for a user that ends after `expires_in`.
     pub fn issue_for(&self, user: &Id, role: Role, expires_in: Duration) -> String {
         #[derive(Serialize)]
-        #[serde(rename_all = "camelCase")]
         struct Issued<'a> {
+            #[serde(rename = "userId")]
             user_id: &'a Id,
             role: Role,
             iat: u64,
             exp: u64,
+            /// As `iat`, in milliseconds: a token may be issued in the second in which others were revoked.
+            iat_ms: u64,
         }
         let now = since_epoch();
-        let claims =
-            Issued { user_id: user, role, iat: now.as_secs(), exp: now.saturating_add(expires_in).as_secs() };
+        let claims = Issued {
+            user_id: user,
+            role,
+            iat: now.as_secs(),
+            exp: now.saturating_add(expires_in).as_secs(),
+            iat_ms: milliseconds(now),
+        };
         jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding)
             .expect("claims of text and numbers are signed with a symmetric key")
     }
@@ -97,7 +129,7 @@ impl Tokens {
                 tracing::debug!(%error, "a token was refused");
                 InvalidToken
             })?;
-        let RawClaims { user_id, role, exp, nbf } = token.claims;
+        let RawClaims { user_id, role, iat, iat_ms, exp, nbf } = token.claims;
         let now = since_epoch().as_secs_f64();
         let time = |claim: Option<Value>| match claim {
             None => Ok(None),
@@ -110,7 +142,11 @@ impl Tokens {
         let user = user_id.as_ref().and_then(Value::as_str).and_then(|id| Id::parse(id).ok());
         let role =
             if role.as_ref().and_then(Value::as_str) == Some("admin") { Role::Admin } else { Role::Seller };
-        Ok(Claims { user: user.ok_or(InvalidToken)?, role, expires_at })
+        let seconds = iat.as_ref().and_then(Value::as_f64).map(Timestamp::from_seconds);
+        // A token of another issuer has whole seconds: within its second it may be older than a revocation.
+        let issued_at = iat_ms.as_ref().and_then(Value::as_i64).map(Timestamp).or(seconds);
+        let claims = Claims { user: user.ok_or(InvalidToken)?, role, expires_at, issued_at };
+        if self.is_revoked(&claims) { Err(InvalidToken) } else { Ok(claims) }
     }
 }
 
@@ -118,6 +154,10 @@ impl fmt::Debug for Tokens {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Tokens").field("expires_in", &self.expires_in).finish_non_exhaustive()
     }
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn since_epoch() -> Duration {
@@ -157,7 +197,7 @@ mod tests {
         let verify = |claims: &Value| tokens.verify(&sign(Algorithm::HS256, "secret", claims));
         assert_eq!(
             verify(&json!({"userId": "u"})),
-            Ok(Claims { user: claims_user(), role: Role::Seller, expires_at: None })
+            Ok(Claims { user: claims_user(), role: Role::Seller, expires_at: None, issued_at: None })
         );
         assert!(verify(&json!({"userId": "u", "exp": now + 60, "nbf": now})).is_ok());
         for bad in [
@@ -177,6 +217,19 @@ mod tests {
         ] {
             assert_eq!(verify(&bad), Err(InvalidToken), "{bad}");
         }
+    }
+
+    #[test]
+    fn revoked_tokens_are_void_and_later_ones_are_not() {
+        let tokens = Tokens::new("secret", WEEK);
+        let old = tokens.issue(&claims_user(), Role::Seller);
+        std::thread::sleep(Duration::from_millis(2));
+        tokens.revoke(claims_user(), Timestamp::now());
+        tokens.revoke(claims_user(), Timestamp(0));
+        assert!(tokens.verify(&old).is_err());
+        assert!(tokens.verify(&sign(Algorithm::HS256, "secret", &json!({"userId": "u"}))).is_err());
+        assert!(tokens.verify(&tokens.issue(&claims_user(), Role::Seller)).is_ok());
+        assert!(tokens.verify(&sign(Algorithm::HS256, "secret", &json!({"userId": "v"}))).is_ok());
     }
 
     #[test]

@@ -1,40 +1,80 @@
 //! The rules of the chat: who may write where, what a message may say, who is told of it and in which
 //! order. No transport and no SQL; it speaks to the [`Store`] and to the [`Bus`].
 
+mod coalescer;
+mod limits;
+mod messages;
+mod people;
+mod presence;
+mod reading;
+mod receipts;
 mod refusal;
 pub mod text;
+mod typing;
 pub mod view;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 
-use governor::clock::{Clock, DefaultClock};
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use quick_cache::sync::Cache;
-use socketio::SocketId;
+use tokio::task::JoinSet;
 
+use self::limits::Limits;
+pub use self::messages::{Draft, Sent};
+use self::presence::Presence;
+pub use self::reading::{Offset, Replay, Slice};
+use self::receipts::Receipts;
 pub use self::refusal::Refusal;
-use self::view::{MessageJson, MessageView};
-use crate::bus::Bus;
+use self::typing::Typing;
+pub use self::view::MessageJson;
+use crate::bus::{Bus, Notice};
 use crate::id::Id;
-use crate::store::{
-    Conversation, ConversationSummary, NewConversation, NewMessage, Page, Profile, Store, StoreError,
-};
+use crate::store::{Conversation, ConversationSummary, NewConversation, Profile, Store, StoreError};
 
-/// How many conversations and profiles are remembered; about 200 bytes each.
+/// How many conversations, profiles and pairs of users are remembered; about 200 bytes each.
 const CACHED_ENTRIES: usize = 50_000;
+
+/// What can be set.
+#[derive(Debug, Clone)]
+pub struct ChatConfig {
+    /// Messages a second that one user may send, with bursts of five times as many, and ten times as many other
+    /// requests; `None` is no limit.
+    pub message_rate: Option<NonZeroU32>,
+    /// For how long a message can be edited and deleted by its sender.
+    pub edit_window: Duration,
+    /// For how long texts that were edited away or deleted are kept for a dispute.
+    pub withdrawn_retention: Duration,
+    /// How long a user may be without a device before the others are told.
+    pub presence_grace: Duration,
+}
+
+impl Default for ChatConfig {
+    fn default() -> Self {
+        Self {
+            message_rate: NonZeroU32::new(10),
+            edit_window: Duration::from_mins(15),
+            withdrawn_retention: Duration::from_hours(90 * 24),
+            presence_grace: Duration::from_secs(5),
+        }
+    }
+}
 
 /// The chat.
 pub struct Chat {
     store: Arc<dyn Store>,
     bus: Arc<dyn Bus>,
+    config: ChatConfig,
     /// What never changes of a conversation, so an entry is never wrong.
     conversations: Cache<Id, Arc<Conversation>>,
     /// Profiles of users, also that a user has none; see [`Chat::profile_changed`].
     profiles: Cache<Id, Option<Arc<Profile>>>,
-    rate: Option<DefaultKeyedRateLimiter<Id>>,
-    /// Keeps one participant from flooding the other with what costs nothing to send.
-    typing_rate: DefaultKeyedRateLimiter<Id>,
+    /// Of two users, in the order of their ids: whether the first has blocked the second, and the other way round.
+    blocks: Cache<(Id, Id), [bool; 2]>,
+    limits: Limits,
+    presence: Presence,
+    receipts: Receipts,
+    typing: Typing,
 }
 
 /// What a sender needs to write in a conversation, looked up before the message joins the batch.
@@ -43,39 +83,75 @@ pub struct Desk {
     sender: Option<Arc<Profile>>,
 }
 
-/// A page of history: messages, oldest first, and what their senders are called.
-pub struct History {
-    /// The messages as JSON.
-    pub messages: Vec<MessageJson>,
+/// Whether the asking user has blocked the other, and the other the asking user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Blocks {
+    by_user: bool,
+    by_other: bool,
 }
 
-/// Called once with what became of a message, after all others were told.
-pub type Sent = Box<dyn FnOnce(Result<MessageJson, Refusal>) + Send>;
+impl Blocks {
+    fn check(self) -> Result<(), Refusal> {
+        match self {
+            Self { by_user: true, .. } => Err(Refusal::OtherBlocked),
+            Self { by_other: true, .. } => Err(Refusal::BlockedByOther),
+            _ => Ok(()),
+        }
+    }
 
-/// The room of a conversation.
-pub fn conversation_room(id: &Id) -> String {
-    format!("conv:{id}")
-}
-
-/// The personal room of a user.
-pub fn user_room(id: &Id) -> String {
-    format!("user:{id}")
+    fn any(self) -> bool {
+        self.by_user || self.by_other
+    }
 }
 
 impl Chat {
-    /// A chat over `store` and `bus`. `message_rate` is the messages a second that one user may send, with
-    /// bursts of five times as many; `None` is no limit.
-    pub fn new(store: Arc<dyn Store>, bus: Arc<dyn Bus>, message_rate: Option<NonZeroU32>) -> Arc<Self> {
-        let rate = message_rate
-            .map(|rate| RateLimiter::keyed(Quota::per_second(rate).allow_burst(rate.saturating_mul(BURST))));
+    /// A chat over `store` and `bus`.
+    pub fn new(store: Arc<dyn Store>, bus: Arc<dyn Bus>, config: ChatConfig) -> Arc<Self> {
         Arc::new(Self {
             store,
             bus,
             conversations: Cache::new(CACHED_ENTRIES),
             profiles: Cache::new(CACHED_ENTRIES),
-            rate,
-            typing_rate: RateLimiter::keyed(Quota::per_second(TYPING_RATE).allow_burst(TYPING_BURST)),
+            blocks: Cache::new(CACHED_ENTRIES),
+            limits: Limits::new(config.message_rate),
+            presence: Presence::new(config.presence_grace),
+            receipts: Receipts::new(),
+            typing: Typing::new(),
+            config,
         })
+    }
+
+    /// Starts what goes on beside the requests: who came and went, receipts, typing that ends. It ends when the
+    /// set is dropped.
+    pub fn start(self: &Arc<Self>) -> JoinSet<()> {
+        let mut tasks = JoinSet::new();
+        tasks.spawn(Arc::clone(self).tell_presence());
+        tasks.spawn(Arc::clone(self).tell_delivered());
+        tasks.spawn(Arc::clone(self).tell_unread());
+        tasks.spawn(Arc::clone(self).store_delivered());
+        tasks.spawn(Arc::clone(self).end_typing());
+        tasks
+    }
+
+    /// Stores what is only noted so far. To be called when the sockets are closed, before the store is.
+    pub async fn close(&self) {
+        self.store_last_seen().await;
+        self.flush_delivered().await;
+    }
+
+    /// Whether `user` may open another connection now.
+    pub fn admit(&self, user: &Id) -> Result<(), Refusal> {
+        self.limits.connection(user)
+    }
+
+    /// Whether `user` may ask for something else now.
+    pub fn request(&self, user: &Id) -> Result<(), Refusal> {
+        self.limits.request(user)
+    }
+
+    /// Whether `user` may join another conversation now.
+    pub fn join(&self, user: &Id) -> Result<(), Refusal> {
+        self.limits.join(user)
     }
 
     /// The conversation, if `user` takes part in it.
@@ -103,95 +179,56 @@ impl Chat {
         self.conversations.get(&id).map(|conversation| taking_part(conversation, user))
     }
 
+    /// As [`Chat::conversation`], for one who wants to be heard by the other: refused if either has blocked the
+    /// other.
+    pub async fn open_conversation_for(
+        &self,
+        user: &Id,
+        conversation_id: &str,
+    ) -> Result<Arc<Conversation>, Refusal> {
+        let conversation = self.conversation(user, conversation_id).await?;
+        self.blocks(user, &conversation).await?.check()?;
+        Ok(conversation)
+    }
+
+    /// As [`Chat::open_conversation_for`], without waiting.
+    pub fn open_conversation_at_once(
+        &self,
+        user: &Id,
+        conversation_id: &str,
+    ) -> Option<Result<Arc<Conversation>, Refusal>> {
+        match self.conversation_at_once(user, conversation_id)? {
+            Ok(conversation) => {
+                let blocks = self.blocks_at_once(user, &conversation)?;
+                Some(blocks.check().map(|()| conversation))
+            }
+            Err(refusal) => Some(Err(refusal)),
+        }
+    }
+
     /// What `user` needs to write in `conversation_id`.
     pub async fn desk(&self, user: &Id, conversation_id: &str) -> Result<Desk, Refusal> {
-        let conversation = self.conversation(user, conversation_id).await?;
+        let conversation = self.open_conversation_for(user, conversation_id).await?;
         Ok(Desk { conversation, sender: self.profile(user).await? })
     }
 
     /// As [`Chat::desk`], without waiting: `None` if the store has to be asked.
     pub fn desk_at_once(&self, user: &Id, conversation_id: &str) -> Option<Result<Desk, Refusal>> {
-        match self.conversation_at_once(user, conversation_id)? {
+        match self.open_conversation_at_once(user, conversation_id)? {
             Ok(conversation) => self.profiles.get(user).map(|sender| Ok(Desk { conversation, sender })),
             Err(refusal) => Some(Err(refusal)),
         }
     }
 
-    /// Checks `text` and gives it to the store; `sent` is called once, after the message is on disk and
-    /// everybody was told, or with the refusal.
-    ///
-    /// The order of calls for one conversation is the order in which the messages are stored and delivered.
-    pub fn send(self: &Arc<Self>, user: &Id, desk: Desk, text: String, sent: Sent) {
-        let rate = self.rate.as_ref().map_or(Ok(()), |rate| check_rate(rate, user));
-        if let Err(refusal) = rate.and_then(|()| text::check(&text)) {
-            return sent(Err(refusal));
-        }
-        let Desk { conversation, sender } = desk;
-        let message = NewMessage { conversation, sender: user.clone(), text };
-        let chat = Arc::clone(self);
-        self.store.append_message(
-            message,
-            Box::new(move |appended| match appended {
-                Ok((new, message)) => {
-                    let json = MessageView::new(&new.conversation, sender.as_deref(), &message).to_json();
-                    chat.deliver(&new.conversation, &message, &json);
-                    sent(Ok(json));
-                }
-                Err(error) => {
-                    tracing::error!(%error, "a message could not be stored");
-                    sent(Err(Refusal::SendFailed));
-                }
-            }),
-        );
-    }
-
-    /// [`Chat::send`] for a caller that waits.
-    pub async fn post_message(
-        self: &Arc<Self>,
-        user: &Id,
-        conversation_id: &str,
-        text: String,
-    ) -> Result<MessageJson, Refusal> {
-        let desk = self.desk(user, conversation_id).await?;
-        let (sender, receiver) = tokio::sync::oneshot::channel();
-        self.send(
-            user,
-            desk,
-            text,
-            // The caller may have gone away meanwhile; the message is stored all the same.
-            Box::new(move |result| drop(sender.send(result))),
-        );
-        receiver.await.unwrap_or(Err(Refusal::SendFailed))
-    }
-
-    /// Tells the others in the conversation's room that `user` types, or no longer does.
-    pub fn typing(&self, user: &Id, conversation: &Id, socket: SocketId, event: &str) -> Result<(), Refusal> {
-        check_rate(&self.typing_rate, user)?;
-        let argument = format!(r#"{{"userId":"{user}","conversation_id":"{conversation}"}}"#);
-        self.bus.emit(&conversation_room(conversation), Some(socket), event, &argument);
-        Ok(())
-    }
-
-    /// A page of history; marks what others wrote as read.
-    pub async fn history(&self, user: &Id, conversation_id: &str, page: Page) -> Result<History, Refusal> {
-        let conversation = self.conversation(user, conversation_id).await?;
-        let messages = self.store.messages(&conversation, page).await.map_err(store_failed("messages"))?;
-        let [first, second] = &conversation.participants;
-        let profiles = [self.profile(first).await?, self.profile(second).await?];
-        let messages = messages
-            .iter()
-            .map(|message| {
-                let profile = profiles[usize::from(message.sender != *first)].as_deref();
-                MessageView::new(&conversation, profile, message).to_json()
-            })
-            .collect();
-        self.store.mark_read(&conversation, user).await.map_err(store_failed("mark_read"))?;
-        Ok(History { messages })
-    }
-
     /// The user's conversations, newest first.
     pub async fn conversations(&self, user: &Id) -> Result<Vec<ConversationSummary>, Refusal> {
+        self.limits.request(user)?;
         self.store.conversations_of(user).await.map_err(store_failed("conversations"))
+    }
+
+    /// Whether a device of `user` is connected.
+    pub fn is_online(&self, user: &Id) -> bool {
+        self.presence.is_online(user)
     }
 
     /// The one conversation of `user` and `recipient` about that horse, begun if there is none.
@@ -206,6 +243,7 @@ impl Chat {
         if recipient == *user {
             return Err(Refusal::MessageToSelf);
         }
+        self.limits.request(user)?;
         if self.store.user(&recipient).await.map_err(store_failed("user"))?.is_none() {
             return Err(Refusal::UserNotFound);
         }
@@ -215,22 +253,24 @@ impl Chat {
         summary.map_err(store_failed("conversation_summary"))?.ok_or(Refusal::StoreFailed)
     }
 
-    /// How many messages the user has not read.
-    pub async fn unread_count(&self, user: &Id) -> Result<u64, Refusal> {
-        self.store.unread_count(user).await.map_err(store_failed("unread_count"))
+    /// The account with this e-mail, to write to.
+    pub async fn user_by_email(&self, user: &Id, email: &str) -> Result<Id, Refusal> {
+        self.limits.request(user)?;
+        let found = self.store.user_by_email(&email.trim().to_lowercase()).await;
+        let found = found.map_err(store_failed("user_by_email"))?;
+        found.map(|user| user.profile.id).ok_or(Refusal::UserNotFound)
     }
 
-    /// Forgets what was remembered of a user's profile; to be called after it was stored.
+    /// Forgets what was remembered of a user's profile, on all nodes; to be called after it was stored.
     pub fn profile_changed(&self, user: &Id) {
         self.profiles.remove(user);
+        self.bus.publish(Notice::ProfileChanged { user: user.clone() });
     }
 
-    /// Frees what the rate limiter holds of users who are quiet. To be called every minute or so.
-    pub fn tidy(&self) {
-        for rate in self.rate.iter().chain([&self.typing_rate]) {
-            rate.retain_recent();
-            rate.shrink_to_fit();
-        }
+    /// Frees what is no longer needed. To be called every minute or so.
+    pub async fn tidy(&self) {
+        self.limits.tidy();
+        self.forget_withdrawn().await;
     }
 
     async fn profile(&self, user: &Id) -> Result<Option<Arc<Profile>>, Refusal> {
@@ -242,29 +282,35 @@ impl Chat {
         Ok(profile)
     }
 
-    /// Step two and three of `send_message`: the conversation's room, then the other's personal room.
-    fn deliver(&self, conversation: &Conversation, message: &crate::store::Message, json: &str) {
-        self.bus.emit(&conversation_room(&conversation.id), None, "new_message", json);
-        if let Some(other) = conversation.other(&message.sender) {
-            let notification = view::notification(&conversation.id, &message.sender, &message.text);
-            self.bus.emit(&user_room(other), None, "message_notification", &notification);
-        }
+    /// The profiles of the two.
+    async fn profiles_of(&self, conversation: &Conversation) -> Result<[Option<Arc<Profile>>; 2], Refusal> {
+        let [first, second] = &conversation.participants;
+        Ok([self.profile(first).await?, self.profile(second).await?])
+    }
+
+    async fn blocks(&self, user: &Id, conversation: &Conversation) -> Result<Blocks, Refusal> {
+        let Some(other) = conversation.other(user) else { return Err(Refusal::ConversationNotFound) };
+        let (first, second) = if user < other { (user, other) } else { (other, user) };
+        let load = self.store.blocks_between(first, second);
+        // A change that comes while it is loaded is not overwritten: the place is taken by then.
+        let found = self.blocks.get_or_insert_async(&(first.clone(), second.clone()), load).await;
+        Ok(seen_by(user, other, found.map_err(store_failed("blocks"))?))
+    }
+
+    fn blocks_at_once(&self, user: &Id, conversation: &Conversation) -> Option<Blocks> {
+        let other = conversation.other(user)?;
+        let pair = if user < other { (user.clone(), other.clone()) } else { (other.clone(), user.clone()) };
+        self.blocks.get(&pair).map(|blocks| seen_by(user, other, blocks))
     }
 }
 
-/// Bursts are this many seconds' worth of messages.
-const BURST: NonZeroU32 = NonZeroU32::new(5).expect("five is not zero");
-
-/// Typing events a second and user.
-const TYPING_RATE: NonZeroU32 = NonZeroU32::new(20).expect("it is not zero");
-/// And how many at once.
-const TYPING_BURST: NonZeroU32 = NonZeroU32::new(100).expect("it is not zero");
-
-fn check_rate(rate: &DefaultKeyedRateLimiter<Id>, user: &Id) -> Result<(), Refusal> {
-    rate.check_key(user).map_err(|not_until| {
-        let wait = not_until.wait_time_from(DefaultClock::default().now());
-        Refusal::TooManyMessages { retry_after: wait.as_secs() + 1 }
-    })
+/// What is remembered of two users in the order of their ids, as one of them sees it.
+fn seen_by(user: &Id, other: &Id, [by_first, by_second]: [bool; 2]) -> Blocks {
+    if user < other {
+        Blocks { by_user: by_first, by_other: by_second }
+    } else {
+        Blocks { by_user: by_second, by_other: by_first }
+    }
 }
 
 /// `conversation` if `user` is one of the two.

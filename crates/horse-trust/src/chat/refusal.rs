@@ -15,6 +15,9 @@ pub enum Refusal {
     /// A payload of another shape, or U+0000 in the text.
     #[error("Invalid message")]
     InvalidMessage,
+    /// A `client_id` of another shape.
+    #[error("Invalid message")]
+    InvalidClientId,
     /// The store failed; nothing was stored or emitted.
     #[error("Error sending message")]
     SendFailed,
@@ -45,4 +48,34 @@ pub enum Refusal {
     /// Not an id.
     #[error("Invalid horse ID")]
     InvalidHorse,
+    /// A payload of another shape, of an event that carries no text.
+    #[error("Invalid request")]
+    InvalidRequest,
+    /// Unknown, or in a conversation of others: a stranger cannot tell which.
+    #[error("Message not found")]
+    MessageNotFound,
+    /// The message is the other's.
+    #[error("Only the sender can change a message")]
+    NotTheSender,
+    /// The message is older than the time in which it may be changed.
+    #[error("Message can no longer be changed")]
+    TooLateToChange,
+    /// The user has blocked the other.
+    #[error("You have blocked this user")]
+    OtherBlocked,
+    /// The other has blocked the user.
+    #[error("You cannot message this user")]
+    BlockedByOther,
+    /// Nobody blocks themselves.
+    #[error("Cannot block yourself")]
+    BlockOfSelf,
+    /// Nobody reports themselves.
+    #[error("Cannot report your own message")]
+    ReportOfSelf,
+    /// Absent, empty, or too long.
+    #[error("A reason is required (maximum 1000 characters)")]
+    ReasonRequired,
+    /// The new token does not verify, or is another user's.
+    #[error("Invalid or expired token")]
+    InvalidToken,
 }

@@ -11,6 +11,7 @@ use super::error::FieldError;
 use super::extract::{Authenticated, Fields};
 use super::{ApiError, AppState, client_address};
 use crate::auth::Verdict;
+use crate::bus::Notice;
 use crate::store::{Profile, Role, User};
 use crate::timestamp::Timestamp;
 
@@ -32,6 +33,7 @@ pub(super) fn router() -> Router<AppState> {
         .route("/api/auth/register", post(register))
         .route("/api/auth/login", post(login))
         .route("/api/auth/me", get(me))
+        .route("/api/auth/logout-everywhere", post(logout_everywhere))
 }
 
 async fn register(
@@ -137,6 +139,20 @@ async fn me(
 ) -> Result<Json<Value>, ApiError> {
     let user = state.store.user(&claims.user).await?.ok_or(ApiError::UserNotFound)?;
     Ok(Json(json!({"success": true, "user": view(&user)})))
+}
+
+/// Makes all tokens of the user void and ends all sockets.
+async fn logout_everywhere(
+    State(state): State<AppState>,
+    Authenticated(claims): Authenticated,
+) -> Result<Json<Value>, ApiError> {
+    // The millisecond that is not over belongs to the old tokens.
+    let not_before = Timestamp(Timestamp::now().0 + 1);
+    state.store.revoke_tokens(&claims.user, not_before).await?;
+    state.tokens.revoke(claims.user.clone(), not_before);
+    tracing::info!(user = %claims.user, "all sessions of a user were ended");
+    state.bus.publish(Notice::TokensRevoked { user: claims.user, not_before });
+    Ok(Json(json!({"success": true})))
 }
 
 /// An account as its owner sees it; never the hash.

@@ -33,6 +33,8 @@ pub enum ApiError {
     InvalidCredentials,
     /// Nobody gives themselves the role of an admin.
     AdminRole,
+    /// The route is for admins.
+    AdminsOnly,
     /// The account may not log in.
     Deactivated,
     /// No such account.
@@ -70,6 +72,11 @@ impl From<Refusal> for ApiError {
                 let msg = refusal.to_string();
                 Self::Invalid(msg.clone(), vec![FieldError { path: "text", msg }])
             }
+            Refusal::InvalidClientId => {
+                let msg = "client_id must be 1 to 64 characters".to_owned();
+                Self::Invalid(refusal.to_string(), vec![FieldError { path: "client_id", msg }])
+            }
+            Refusal::ReasonRequired => Self::field("reason", refusal.to_string()),
             Refusal::TooManyMessages { retry_after } => Self::TooMany("Too many messages", retry_after),
             Refusal::UserNotFound => Self::UserNotFound,
             Refusal::SendFailed | Refusal::StoreFailed => Self::Internal,
@@ -116,6 +123,7 @@ impl IntoResponse for ApiError {
             Self::InvalidToken => (StatusCode::UNAUTHORIZED, "Invalid or expired token".to_owned()),
             Self::InvalidCredentials => (StatusCode::UNAUTHORIZED, "Invalid credentials".to_owned()),
             Self::AdminRole => (StatusCode::FORBIDDEN, "Cannot register as admin".to_owned()),
+            Self::AdminsOnly => (StatusCode::FORBIDDEN, "Admins only".to_owned()),
             Self::Deactivated => (StatusCode::FORBIDDEN, "Account is deactivated".to_owned()),
             Self::UserNotFound => (StatusCode::NOT_FOUND, "User not found".to_owned()),
             Self::RouteNotFound => (StatusCode::NOT_FOUND, "Route not found".to_owned()),
@@ -138,7 +146,11 @@ impl IntoResponse for ApiError {
 
 fn refusal_status(refusal: Refusal) -> StatusCode {
     match refusal {
-        Refusal::ConversationNotFound => StatusCode::NOT_FOUND,
+        Refusal::ConversationNotFound | Refusal::MessageNotFound => StatusCode::NOT_FOUND,
+        Refusal::NotTheSender
+        | Refusal::TooLateToChange
+        | Refusal::OtherBlocked
+        | Refusal::BlockedByOther => StatusCode::FORBIDDEN,
         _ => StatusCode::BAD_REQUEST,
     }
 }

@@ -12,6 +12,7 @@ use super::error::FieldError;
 use super::{ApiError, AppState, client_address};
 use crate::auth::Claims;
 use crate::json::LossyString;
+use crate::store::Role;
 
 /// The user who asks, by a valid token.
 pub(super) struct Authenticated(pub(super) Claims);
@@ -30,6 +31,18 @@ impl FromRequestParts<AppState> for Authenticated {
             tracing::info!(address = %client_address(&parts.extensions), "a token was refused");
             ApiError::InvalidToken
         })
+    }
+}
+
+/// An admin who asks, by a valid token.
+pub(super) struct Admin;
+
+impl FromRequestParts<AppState> for Admin {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        let Authenticated(claims) = Authenticated::from_request_parts(parts, state).await?;
+        if claims.role == Role::Admin { Ok(Self) } else { Err(ApiError::AdminsOnly) }
     }
 }
 
@@ -65,6 +78,18 @@ impl Fields {
             errors.push(FieldError { path, msg: format!("{path} must be a string") });
         }
         text
+    }
+}
+
+impl Fields {
+    /// A whole number that is not negative; `None` if it is missing or null.
+    pub(super) fn number(&self, path: &'static str) -> Result<Option<i64>, ApiError> {
+        let Some(value) = self.0.get(path).map(|value| value.get()).filter(|value| *value != "null") else {
+            return Ok(None);
+        };
+        let number = serde_json::from_str::<u64>(value).ok().and_then(|number| i64::try_from(number).ok());
+        let error = || ApiError::field(path, format!("{path} must be a whole number from 0"));
+        number.map(Some).ok_or_else(error)
     }
 }
 

@@ -1,13 +1,18 @@
 //! The routes, one file a resource, each with its `router()`.
 
 mod accounts;
+mod admin;
+mod blocks;
 mod body;
 mod bundle;
 mod conversations;
+mod docs;
 mod error;
 mod extract;
 mod health;
+mod messages;
 mod page;
+mod reports;
 
 use std::sync::Arc;
 
@@ -21,6 +26,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 pub use self::error::ApiError;
 use crate::auth::{Passwords, Throttle, Tokens};
+use crate::bus::Bus;
 use crate::chat::Chat;
 use crate::config::CorsOrigins;
 use crate::id::IdGenerator;
@@ -33,6 +39,8 @@ pub struct AppState {
     pub chat: Arc<Chat>,
     /// What is remembered.
     pub store: Arc<dyn Store>,
+    /// Carries news to sockets.
+    pub bus: Arc<dyn Bus>,
     /// Issues and verifies tokens.
     pub tokens: Arc<Tokens>,
     /// Computes password hashes.
@@ -48,11 +56,19 @@ pub fn router(state: AppState, engine: socketio::Server, origins: &CorsOrigins) 
     let api = Router::new()
         .merge(accounts::router())
         .merge(conversations::router())
+        .merge(messages::router())
+        .merge(blocks::router())
+        .merge(reports::router())
+        .merge(admin::router())
         .merge(health::router())
         .with_state(state)
         // Answers hold tokens and what people wrote.
         .layer(set_header(header::CACHE_CONTROL, "no-store"));
-    let files = Router::new().merge(page::router()).merge(bundle::router()).layer(CompressionLayer::new());
+    let files = Router::new()
+        .merge(page::router())
+        .merge(bundle::router())
+        .merge(docs::router())
+        .layer(CompressionLayer::new());
     Router::new()
         .merge(api)
         .merge(files)

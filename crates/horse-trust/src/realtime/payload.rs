@@ -1,21 +1,23 @@
 //! The shapes of what clients send.
 
+use std::collections::HashMap;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::chat::Refusal;
+use crate::chat::{Draft, Refusal};
 use crate::json::LossyString;
 
 /// The payload of `send_message`.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct SendMessage {
     pub(super) conversation_id: String,
-    /// Empty if there was none.
-    pub(super) text: String,
+    /// Its text is empty if there was none.
+    pub(super) draft: Draft,
 }
 
 impl SendMessage {
-    /// Takes `{conversation_id, text}`; other fields are passed over.
+    /// Takes `{conversation_id, text, client_id}`; other fields are passed over.
     pub(super) fn parse(arguments: &[&RawValue]) -> Result<Self, Refusal> {
         #[derive(Deserialize)]
         struct Fields<'a> {
@@ -23,6 +25,8 @@ impl SendMessage {
             conversation_id: Option<&'a RawValue>,
             #[serde(borrow, default)]
             text: Option<&'a RawValue>,
+            #[serde(borrow, default)]
+            client_id: Option<&'a RawValue>,
         }
         let json = arguments.first().map_or("", |argument| argument.get());
         // A struct would also be read from an array.
@@ -33,8 +37,52 @@ impl SendMessage {
         let text_of = |value: &RawValue| LossyString::parse(value.get()).ok_or(Refusal::InvalidMessage);
         Ok(Self {
             conversation_id: text_of(fields.conversation_id.ok_or(Refusal::InvalidMessage)?)?,
-            text: fields.text.map(text_of).transpose()?.unwrap_or_default(),
+            draft: Draft {
+                text: fields.text.map(text_of).transpose()?.unwrap_or_default(),
+                client_id: fields.client_id.map(text_of).transpose()?,
+            },
         })
+    }
+}
+
+/// The fields of a payload that is an object; others than those that are asked for are passed over.
+pub(super) struct Fields<'a>(HashMap<LossyString, &'a RawValue>);
+
+impl<'a> Fields<'a> {
+    pub(super) fn parse(arguments: &[&'a RawValue]) -> Result<Self, Refusal> {
+        let json = arguments.first().map_or("", |argument| argument.get());
+        serde_json::from_str(json).map(Self).map_err(|_| Refusal::InvalidRequest)
+    }
+
+    /// A text; `None` if it is missing or null.
+    pub(super) fn text(&self, name: &str) -> Result<Option<String>, Refusal> {
+        let Some(value) = self.present(name) else { return Ok(None) };
+        LossyString::parse(value).map(Some).ok_or(Refusal::InvalidRequest)
+    }
+
+    /// A text that has to be there.
+    pub(super) fn required_text(&self, name: &str) -> Result<String, Refusal> {
+        self.text(name)?.ok_or(Refusal::InvalidRequest)
+    }
+
+    /// A whole number that is not negative; `None` if it is missing or null.
+    pub(super) fn number(&self, name: &str) -> Result<Option<i64>, Refusal> {
+        let Some(value) = self.present(name) else { return Ok(None) };
+        let number = serde_json::from_str::<u64>(value).ok().and_then(|number| i64::try_from(number).ok());
+        number.map(Some).ok_or(Refusal::InvalidRequest)
+    }
+
+    fn present(&self, name: &str) -> Option<&'a str> {
+        self.0.get(name).map(|value| value.get()).filter(|value| *value != "null")
+    }
+}
+
+/// A text that is the argument itself, or the field `name` of an object.
+pub(super) fn text_or_field(arguments: &[&RawValue], name: &str) -> Result<String, Refusal> {
+    let json = arguments.first().map_or("", |argument| argument.get());
+    match LossyString::parse(json) {
+        Some(text) => Ok(text),
+        None => Fields::parse(arguments)?.required_text(name),
     }
 }
 
@@ -49,7 +97,13 @@ mod tests {
 
     #[test]
     fn the_contracts_shape_is_taken() {
-        let message = |text: &str| Ok(SendMessage { conversation_id: "c".into(), text: text.into() });
+        let message = |text: &str| {
+            let draft = Draft { text: text.into(), client_id: None };
+            Ok(SendMessage { conversation_id: "c".into(), draft })
+        };
+        let named = parse(r#"{"conversation_id":"c","text":"hi","client_id":"1"}"#).unwrap();
+        assert_eq!(named.draft, Draft { text: "hi".into(), client_id: Some("1".into()) });
+        assert_eq!(parse(r#"{"conversation_id":"c","text":"hi","client_id":null}"#), message("hi"));
         assert_eq!(parse(r#"{"conversation_id":"c","text":"hi"}"#), message("hi"));
         assert_eq!(parse(r#"{"conversation_id":"c","text":"\ud800","more":[{}]}"#), message("\u{fffd}"));
         assert_eq!(parse(r#"{"conversation_id":"c","text":null}"#), message(""));
@@ -69,11 +123,36 @@ mod tests {
             r#"{"conversation_id":{"$ne":null},"text":"hi"}"#,
             r#"{"conversation_id":["c"],"text":"hi"}"#,
             r#"{"conversation_id":"c","text":1}"#,
+            r#"{"conversation_id":"c","text":"hi","client_id":1}"#,
             r#"{"conversation_id":"c","text":["hi"]}"#,
             r#"{"conversation_id":"c","text":{"a":1}}"#,
         ] {
             assert_eq!(parse(json), Err(Refusal::InvalidMessage), "{json}");
         }
         assert_eq!(SendMessage::parse(&[]), Err(Refusal::InvalidMessage));
+    }
+
+    #[test]
+    fn fields_are_taken_by_name_and_kind() {
+        let value: Box<RawValue> =
+            serde_json::from_str(r#"{"a":"x","b":7,"c":null,"d":-1,"e":1.5,"f":{"a":1}}"#).unwrap();
+        let arguments: &[&RawValue] = &[&value];
+        let fields = Fields::parse(arguments).unwrap();
+        assert_eq!(fields.text("a"), Ok(Some("x".to_owned())));
+        assert_eq!(fields.number("b"), Ok(Some(7)));
+        assert_eq!((fields.text("c"), fields.number("none")), (Ok(None), Ok(None)));
+        for name in ["a", "d", "e", "f"] {
+            assert_eq!(fields.number(name), Err(Refusal::InvalidRequest), "{name}");
+        }
+        assert_eq!(fields.text("b"), Err(Refusal::InvalidRequest));
+        assert_eq!(fields.required_text("c"), Err(Refusal::InvalidRequest));
+        assert_eq!(text_or_field(arguments, "a"), Ok("x".to_owned()));
+        let bare: Box<RawValue> = serde_json::from_str(r#""y""#).unwrap();
+        assert_eq!(text_or_field(&[&bare], "a"), Ok("y".to_owned()));
+        for json in ["null", "7", "[]", r#"["x"]"#] {
+            let value: Box<RawValue> = serde_json::from_str(json).unwrap();
+            assert_eq!(text_or_field(&[&value], "a"), Err(Refusal::InvalidRequest), "{json}");
+        }
+        assert_eq!(text_or_field(&[], "a"), Err(Refusal::InvalidRequest));
     }
 }

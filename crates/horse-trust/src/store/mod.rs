@@ -1,160 +1,19 @@
 //! What the server remembers, in the words of the domain. One folder an engine.
 
 pub mod sqlite;
+mod types;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
+pub use self::types::{
+    Appended, Change, Changed, Conversation, ConversationSummary, Delivered, Done, History, LastMessage,
+    MarkRead, Message, Missed, NewConversation, NewMessage, NewReport, Page, Profile, Range, Read, Report,
+    Role, Side, Stored, Unread, User, Withdrawn,
+};
 use crate::id::Id;
 use crate::timestamp::Timestamp;
-
-/// A user's rights, as the platform's tokens name them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// Buys and sells.
-    Seller,
-    /// Looks after the marketplace.
-    Admin,
-}
-
-/// What others see of a user.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Profile {
-    /// The user.
-    pub id: Id,
-    /// The name; an imported user may have none.
-    pub full_name: Option<String>,
-    /// Where the picture is.
-    pub profile_picture_url: Option<String>,
-}
-
-/// An account.
-#[derive(Clone)]
-pub struct User {
-    /// What others see.
-    pub profile: Profile,
-    /// Lower-case, unique.
-    pub email: String,
-    /// An argon2 (PHC string) or bcrypt (`$2a$`, `$2b$`) hash; empty for an imported account that has none,
-    /// to which nobody can log in. Never leaves the server.
-    pub password_hash: String,
-    /// The rights.
-    pub role: Role,
-    /// `+` and 7 to 15 digits.
-    pub phone: Option<String>,
-    /// Whether the account may log in.
-    pub is_active: bool,
-    /// When the account was made.
-    pub created_at: Timestamp,
-}
-
-/// A conversation of two: what never changes of it, so it may be cached without end.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Conversation {
-    /// The store's own key for it.
-    pub key: i64,
-    /// The id that clients know.
-    pub id: Id,
-    /// The two who take part, in the order in which they were given.
-    pub participants: [Id; 2],
-    /// The horse that it is about.
-    pub horse_id: Option<Id>,
-    /// When it was begun.
-    pub created_at: Timestamp,
-}
-
-impl Conversation {
-    /// The one who is not `user`; `None` if `user` takes no part.
-    pub fn other(&self, user: &Id) -> Option<&Id> {
-        let [first, second] = &self.participants;
-        if first == user {
-            Some(second)
-        } else if second == user {
-            Some(first)
-        } else {
-            None
-        }
-    }
-}
-
-/// A conversation as a list shows it to one of the two.
-#[derive(Debug, Clone)]
-pub struct ConversationSummary {
-    /// The unchanging part.
-    pub conversation: Conversation,
-    /// The profiles of `participants`, in their order; `None` where the user has none here.
-    pub profiles: [Option<Profile>; 2],
-    /// When the last message came, or the conversation was made.
-    pub updated_at: Timestamp,
-    /// The last message, if there is one.
-    pub last_message: Option<LastMessage>,
-    /// How many messages of the other the asking user has not read.
-    pub unread_count: u64,
-}
-
-/// The snapshot of the last message in a list.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct LastMessage {
-    /// Its text.
-    pub text: String,
-    /// Who wrote it.
-    pub sender_id: Id,
-    /// When.
-    pub sent_at: Timestamp,
-    /// Whether the other has read it.
-    pub is_read: bool,
-}
-
-/// A message to store. Id, sequence number and time are given by the store, in the order of commits.
-#[derive(Debug)]
-pub struct NewMessage {
-    /// Where it goes.
-    pub conversation: Arc<Conversation>,
-    /// Who wrote it: one of the participants.
-    pub sender: Id,
-    /// What was written, already checked.
-    pub text: String,
-}
-
-/// A stored message.
-#[derive(Debug, Clone)]
-pub struct Message {
-    /// Its id; ids made here sort by creation.
-    pub id: Id,
-    /// Its place in the conversation: 1, 2, 3 … without holes.
-    pub seq: i64,
-    /// Who wrote it.
-    pub sender: Id,
-    /// What was written.
-    pub text: String,
-    /// Whether the other has read it.
-    pub is_read: bool,
-    /// When it was stored.
-    pub sent_at: Timestamp,
-}
-
-/// Called once with what became of an append. See [`Store::append_message`].
-pub type Appended = Box<dyn FnOnce(Result<(NewMessage, Message)>) + Send>;
-
-/// A conversation to find or begin.
-#[derive(Debug)]
-pub struct NewConversation {
-    /// The two, the one who asks first.
-    pub participants: [Id; 2],
-    /// The horse that it is about.
-    pub horse_id: Option<Id>,
-}
-
-/// Which part of a history is wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Page {
-    /// From 1, the newest.
-    pub number: u64,
-    /// Messages a page, 1 to 100.
-    pub limit: u64,
-}
 
 /// Why the store could not do what was asked.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -177,7 +36,8 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// `appended` is called once, after the batch was committed and synced (or failed as a whole), in the
     /// order of commits, never two at a time, on a thread of the runtime; it must not block. In one
-    /// conversation commit order, the order of `seq` and the order of the calls here are the same.
+    /// conversation commit order, the order of `seq` and the order of the calls here are the same. A repeat of a
+    /// sender's `client_id` stores nothing and finds the first message.
     fn append_message(&self, message: NewMessage, appended: Appended);
 
     /// The conversation with this id.
@@ -193,11 +53,57 @@ pub trait Store: Send + Sync + 'static {
     /// One conversation as `user`'s list shows it.
     async fn conversation_summary(&self, key: i64, user: &Id) -> Result<Option<ConversationSummary>>;
 
-    /// A page of a conversation's history, oldest first within the page; deleted messages are left out.
-    async fn messages(&self, conversation: &Conversation, page: Page) -> Result<Vec<Message>>;
+    /// A part of a conversation's history, oldest first.
+    async fn history(&self, conversation: &Conversation, range: Range) -> Result<History>;
 
-    /// Marks what others wrote as read by `reader`; answers how many messages that were not read now are.
-    async fn mark_read(&self, conversation: &Conversation, reader: &Id) -> Result<u64>;
+    /// What came after the message `after` (everything, if `None`) in the conversations of `user`, at most
+    /// `limit` messages.
+    async fn missed(&self, user: &Id, after: Option<&Id>, limit: usize) -> Result<Missed>;
+
+    /// Marks what the other wrote as read. `done` is called as that of [`Store::append_message`].
+    fn mark_read(&self, mark: MarkRead, done: Done<Read>);
+
+    /// Edits or deletes a message. `done` is called as that of [`Store::append_message`].
+    fn change_message(&self, change: Change, done: Done<Changed>);
+
+    /// Notes up to where messages have reached a device; never takes back.
+    async fn set_delivered(&self, delivered: Vec<Delivered>) -> Result<()>;
+
+    /// The message with this id.
+    async fn message(&self, id: &Id) -> Result<Option<(Arc<Conversation>, Message)>>;
+
+    /// With whom each of these users shares a conversation, blocked ones left out, each of them once.
+    async fn partners_of(&self, users: Vec<Id>) -> Result<Vec<Vec<Id>>>;
+
+    /// Notes when users' last devices went.
+    async fn set_last_seen(&self, seen: Vec<(Id, Timestamp)>) -> Result<()>;
+
+    /// Has `blocker` block `other`, or no longer. `done` is called as that of [`Store::append_message`].
+    fn set_block(&self, blocker: &Id, other: &Id, is_blocked: bool, done: Done<()>);
+
+    /// Whether the first has blocked the second, and the second the first.
+    async fn blocks_between(&self, first: &Id, second: &Id) -> Result<[bool; 2]>;
+
+    /// Whom `user` has blocked, newest first, each with the profile if there is one.
+    async fn blocked_by(&self, user: &Id) -> Result<Vec<(Id, Option<Profile>)>>;
+
+    /// Keeps a complaint with the message as it is, or was before it was deleted; answers its id.
+    async fn report(&self, report: NewReport) -> Result<Id>;
+
+    /// Complaints, newest first.
+    async fn reports(&self, page: Page) -> Result<Vec<Report>>;
+
+    /// Texts that were edited away or deleted, of one conversation or of all, newest first.
+    async fn withdrawn(&self, conversation: Option<&Id>, page: Page) -> Result<Vec<Withdrawn>>;
+
+    /// Forgets the texts that were withdrawn before this; answers how many.
+    async fn forget_withdrawn(&self, before: Timestamp) -> Result<u64>;
+
+    /// Makes the tokens void that were issued to `user` before this.
+    async fn revoke_tokens(&self, user: &Id, not_before: Timestamp) -> Result<()>;
+
+    /// Before when each user's tokens are void, of those who have such a time.
+    async fn revocations(&self) -> Result<Vec<(Id, Timestamp)>>;
 
     /// How many messages written to `user` are not read, in all conversations.
     async fn unread_count(&self, user: &Id) -> Result<u64>;

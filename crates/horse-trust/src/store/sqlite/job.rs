@@ -1,28 +1,29 @@
 //! What the writer is asked to do; it tells what came of it after the commit.
 
-use rusqlite::Connection;
-use tokio::sync::oneshot;
-
 use super::closed;
-use crate::store::{Appended, Message, NewMessage, Result, StoreError};
+use super::memory::Context;
+use crate::store::{Appended, Done, NewMessage, Result, StoreError, Stored};
 
 /// One entry of a batch.
 pub(super) enum Job {
     /// A message to store.
-    Append {
-        message: NewMessage,
-        appended: Appended,
-        /// What came of it; `None` until it was tried.
-        stored: Option<Result<Message>>,
-    },
+    Append(Box<Append>),
     /// Any other write.
     Write(Box<dyn Write>),
+}
+
+/// A message on its way into the file.
+pub(super) struct Append {
+    pub(super) message: NewMessage,
+    appended: Appended,
+    /// What came of it; `None` until it was tried.
+    pub(super) stored: Option<Result<Stored>>,
 }
 
 /// A write that somebody waits for.
 pub(super) trait Write: Send {
     /// Does it, within the transaction of the batch.
-    fn run(&mut self, connection: &Connection) -> Result<()>;
+    fn run(&mut self, context: &mut Context<'_>) -> Result<()>;
     /// The batch was not committed: whatever [`Write::run`] found does not count.
     fn fail(&mut self, error: &StoreError);
     /// Answers the one who waits.
@@ -31,27 +32,28 @@ pub(super) trait Write: Send {
 
 impl Job {
     pub(super) fn append(message: NewMessage, appended: Appended) -> Self {
-        Self::Append { message, appended, stored: None }
+        Self::Append(Box::new(Append { message, appended, stored: None }))
     }
 
-    /// `work` runs within the transaction; its result is sent after the commit.
+    /// `work` runs within the transaction; `done` is called with its result after the commit.
     pub(super) fn write<T: Send + 'static>(
-        work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
-        sender: oneshot::Sender<Result<T>>,
+        work: impl FnOnce(&mut Context<'_>) -> Result<T> + Send + 'static,
+        done: Done<T>,
     ) -> Self {
-        Self::Write(Box::new(Request { work: Some(work), result: None, sender }))
+        Self::Write(Box::new(Request { work: Some(work), result: None, done }))
     }
 
     pub(super) fn fail(&mut self, error: &StoreError) {
         match self {
-            Self::Append { stored, .. } => *stored = Some(Err(error.clone())),
+            Self::Append(append) => append.stored = Some(Err(error.clone())),
             Self::Write(write) => write.fail(error),
         }
     }
 
     pub(super) fn tell(self) {
         match self {
-            Self::Append { message, appended, stored } => {
+            Self::Append(append) => {
+                let Append { message, appended, stored } = *append;
                 appended(stored.unwrap_or_else(|| Err(closed())).map(|stored| (message, stored)));
             }
             Self::Write(write) => write.tell(),
@@ -62,13 +64,13 @@ impl Job {
 struct Request<T, W> {
     work: Option<W>,
     result: Option<Result<T>>,
-    sender: oneshot::Sender<Result<T>>,
+    done: Done<T>,
 }
 
-impl<T: Send, W: FnOnce(&Connection) -> Result<T> + Send> Write for Request<T, W> {
-    fn run(&mut self, connection: &Connection) -> Result<()> {
+impl<T: Send, W: FnOnce(&mut Context<'_>) -> Result<T> + Send> Write for Request<T, W> {
+    fn run(&mut self, context: &mut Context<'_>) -> Result<()> {
         let Some(work) = self.work.take() else { return Ok(()) };
-        let (outcome, result) = match work(connection) {
+        let (outcome, result) = match work(context) {
             Ok(value) => (Ok(()), Ok(value)),
             Err(error) => (Err(error.clone()), Err(error)),
         };
@@ -81,7 +83,6 @@ impl<T: Send, W: FnOnce(&Connection) -> Result<T> + Send> Write for Request<T, W
     }
 
     fn tell(self: Box<Self>) {
-        // Who has stopped waiting does not want to know.
-        drop(self.sender.send(self.result.unwrap_or_else(|| Err(closed()))));
+        (self.done)(self.result.unwrap_or_else(|| Err(closed())));
     }
 }

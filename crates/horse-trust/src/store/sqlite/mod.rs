@@ -5,8 +5,12 @@
 
 mod checkpoint;
 mod codec;
+mod database;
 mod import;
 mod job;
+mod memory;
+mod messages;
+mod people;
 mod queue;
 mod reader;
 mod schema;
@@ -15,9 +19,7 @@ mod statements;
 mod tests;
 mod writer;
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,15 +28,18 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use self::job::Job;
+use self::memory::Context;
 use self::reader::Readers;
-use self::schema::SchemaError;
-use self::writer::Writer;
+use self::writer::{Writer, count};
 use super::{
-    Appended, Conversation, ConversationSummary, Message, NewConversation, NewMessage, Page, Profile, Result,
-    Store, StoreError, User,
+    Appended, Change, Changed, Conversation, ConversationSummary, Delivered, Done, History, MarkRead,
+    Message, Missed, NewConversation, NewMessage, NewReport, Page, Profile, Range, Read, Report, Result,
+    Store, StoreError, User, Withdrawn,
 };
 use crate::id::Id;
+use crate::timestamp::Timestamp;
 
+pub use self::database::{Database, OpenError};
 pub use self::import::{Staged, StagedConversation, StagedMessage, Transaction};
 
 /// How long a statement waits for a lock that another program (an operator's `sqlite3`) holds.
@@ -44,94 +49,10 @@ const PING_TIMEOUT: Duration = Duration::from_secs(2);
 /// How many connections read.
 const READERS: usize = 4;
 
-/// Why a store can't be opened. One line that names the file.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The folder or the lock file can't be made.
-    #[error("{}: {source}", path.display())]
-    Io {
-        /// What could not be made.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// Another process has the store.
-    #[error("{}: in use by another process", .0.display())]
-    InUse(PathBuf),
-    /// SQLite does not take the file.
-    #[error("{}: {source}", path.display())]
-    Sqlite {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: rusqlite::Error,
-    },
-    /// The file is an SQLite database of another program.
-    #[error("{}: a database of another program", .0.display())]
-    Foreign(PathBuf),
-    /// The file was written by a newer version of this program.
-    #[error("{}: made by a newer version (schema {found}, this program knows {known})", path.display())]
-    Newer {
-        /// The file.
-        path: PathBuf,
-        /// Its schema.
-        found: u32,
-        /// The newest schema that is known here.
-        known: u32,
-    },
-}
-
 /// The embedded store.
 pub struct SqliteStore {
     writer: Writer,
     readers: Arc<Readers>,
-}
-
-/// An open database file that no other process has, before threads are started on it.
-pub struct Database {
-    path: PathBuf,
-    connection: Connection,
-    lock: File,
-}
-
-impl Database {
-    /// Opens the file, makes it and its folder if there is none, takes the lock and migrates the schema.
-    pub fn open(path: &Path) -> std::result::Result<Self, OpenError> {
-        let io_error = |path: &Path| {
-            let path = path.to_owned();
-            move |source| OpenError::Io { path, source }
-        };
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            std::fs::create_dir_all(folder).map_err(io_error(folder))?;
-        }
-        let mut lock_path = path.as_os_str().to_owned();
-        lock_path.push(".lock");
-        let lock_path = PathBuf::from(lock_path);
-        let lock = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&lock_path)
-            .map_err(io_error(&lock_path))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(OpenError::InUse(path.to_owned())),
-            Err(TryLockError::Error(source)) => return Err(io_error(&lock_path)(source)),
-        }
-        let sqlite_error = |source| OpenError::Sqlite { path: path.to_owned(), source };
-        let mut connection = Connection::open(path).map_err(sqlite_error)?;
-        schema::prepare(&mut connection).map_err(|error| match error {
-            SchemaError::Sqlite(source) => sqlite_error(source),
-            SchemaError::Foreign => OpenError::Foreign(path.to_owned()),
-            SchemaError::Newer { found, known } => OpenError::Newer { path: path.to_owned(), found, known },
-        })?;
-        Ok(Self { path: path.to_owned(), connection, lock })
-    }
-
-    /// A transaction for an import.
-    pub fn transaction(&mut self) -> rusqlite::Result<Transaction<'_>> {
-        Transaction::begin(&mut self.connection)
-    }
 }
 
 impl SqliteStore {
@@ -150,7 +71,9 @@ impl SqliteStore {
         work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let (sender, receiver) = oneshot::channel();
-        self.writer.push(Job::write(work, sender));
+        // Who has stopped waiting does not want to know.
+        let done = Box::new(move |result| drop(sender.send(result)));
+        self.writer.push(Job::write(|context: &mut Context<'_>| work(context.connection), done));
         receiver.await.unwrap_or_else(|_| Err(closed()))
     }
 }
@@ -195,27 +118,102 @@ impl Store for SqliteStore {
         self.readers.read(move |connection| statements::conversation_summary(connection, key, &user)).await
     }
 
-    async fn messages(&self, conversation: &Conversation, page: Page) -> Result<Vec<Message>> {
+    async fn history(&self, conversation: &Conversation, range: Range) -> Result<History> {
         let conversation = conversation.clone();
-        self.readers.read(move |connection| statements::messages(connection, &conversation, page)).await
+        self.readers.snapshot(move |connection| messages::history(connection, &conversation, range)).await
     }
 
-    async fn mark_read(&self, conversation: &Conversation, reader: &Id) -> Result<u64> {
-        let key = conversation.key;
-        let Some(side) = conversation.participants.iter().position(|user| user == reader) else {
-            return Ok(0);
+    async fn missed(&self, user: &Id, after: Option<&Id>, limit: usize) -> Result<Missed> {
+        let (user, after) = (user.clone(), after.cloned());
+        self.readers
+            .snapshot(move |connection| messages::missed(connection, &user, after.as_ref(), limit))
+            .await
+    }
+
+    fn mark_read(&self, mark: MarkRead, done: Done<Read>) {
+        let work = move |context: &mut Context<'_>| {
+            let side = mark.conversation.side_of(&mark.reader);
+            let side = side.ok_or_else(|| StoreError::Engine("the reader takes no part".into()))?;
+            Ok(messages::mark_read(context, &mark.conversation, side, mark.up_to)?)
         };
-        // Most often all is read already, and nothing has to be written.
-        let unread = self.readers.read(move |connection| statements::unread(connection, key, side)).await?;
-        if unread == 0 {
-            return Ok(0);
-        }
-        self.write(move |connection| Ok(statements::mark_read(connection, key, side)?)).await
+        self.writer.push(Job::write(work, done));
+    }
+
+    fn change_message(&self, change: Change, done: Done<Changed>) {
+        let work = move |context: &mut Context<'_>| Ok(messages::change_message(context, &change)?);
+        self.writer.push(Job::write(work, done));
+    }
+
+    async fn set_delivered(&self, delivered: Vec<Delivered>) -> Result<()> {
+        self.write(move |connection| Ok(messages::set_delivered(connection, &delivered)?)).await
+    }
+
+    async fn message(&self, id: &Id) -> Result<Option<(Arc<Conversation>, Message)>> {
+        let id = id.clone();
+        self.readers.snapshot(move |connection| messages::message(connection, &id)).await
+    }
+
+    async fn partners_of(&self, users: Vec<Id>) -> Result<Vec<Vec<Id>>> {
+        self.readers.read(move |connection| people::partners_of(connection, &users)).await
+    }
+
+    async fn set_last_seen(&self, seen: Vec<(Id, Timestamp)>) -> Result<()> {
+        self.write(move |connection| Ok(people::set_last_seen(connection, &seen)?)).await
+    }
+
+    fn set_block(&self, blocker: &Id, other: &Id, is_blocked: bool, done: Done<()>) {
+        let (blocker, other) = (blocker.clone(), other.clone());
+        let work = move |context: &mut Context<'_>| {
+            Ok(people::set_block(context.connection, &blocker, &other, is_blocked)?)
+        };
+        self.writer.push(Job::write(work, done));
+    }
+
+    async fn blocks_between(&self, first: &Id, second: &Id) -> Result<[bool; 2]> {
+        let (first, second) = (first.clone(), second.clone());
+        self.readers.read(move |connection| people::blocks_between(connection, &first, &second)).await
+    }
+
+    async fn blocked_by(&self, user: &Id) -> Result<Vec<(Id, Option<Profile>)>> {
+        let user = user.clone();
+        self.readers.read(move |connection| people::blocked_by(connection, &user)).await
+    }
+
+    async fn report(&self, report: NewReport) -> Result<Id> {
+        let ids = self.writer.ids();
+        self.write(move |connection| {
+            let id = ids.next();
+            people::insert_report(connection, &id, &report)?;
+            Ok(id)
+        })
+        .await
+    }
+
+    async fn reports(&self, page: Page) -> Result<Vec<Report>> {
+        self.readers.read(move |connection| people::reports(connection, page)).await
+    }
+
+    async fn withdrawn(&self, conversation: Option<&Id>, page: Page) -> Result<Vec<Withdrawn>> {
+        let conversation = conversation.cloned();
+        self.readers.read(move |connection| people::withdrawn(connection, conversation.as_ref(), page)).await
+    }
+
+    async fn forget_withdrawn(&self, before: Timestamp) -> Result<u64> {
+        self.write(move |connection| Ok(people::forget_withdrawn(connection, before)?)).await
+    }
+
+    async fn revoke_tokens(&self, user: &Id, not_before: Timestamp) -> Result<()> {
+        let user = user.clone();
+        self.write(move |connection| Ok(people::revoke_tokens(connection, &user, not_before)?)).await
+    }
+
+    async fn revocations(&self) -> Result<Vec<(Id, Timestamp)>> {
+        self.readers.read(people::revocations).await
     }
 
     async fn unread_count(&self, user: &Id) -> Result<u64> {
         let user = user.clone();
-        self.readers.read(move |connection| statements::unread_count(connection, &user)).await
+        self.readers.read(move |connection| statements::unread_count(connection, &user).map(count)).await
     }
 
     async fn profile(&self, user: &Id) -> Result<Option<Profile>> {

@@ -52,6 +52,19 @@ impl Readers {
         run.await.unwrap_or_else(|error| Err(StoreError::Engine(format!("a read broke off: {error}").into())))
     }
 
+    /// Runs several queries, that all see the same state, on one of the connections.
+    pub(super) async fn snapshot<T: Send + 'static>(
+        self: &Arc<Self>,
+        queries: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.read(|connection| {
+            // Rolled back at its end: there is nothing to commit.
+            let transaction = connection.unchecked_transaction()?;
+            queries(&transaction)
+        })
+        .await
+    }
+
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }

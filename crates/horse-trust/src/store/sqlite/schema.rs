@@ -5,7 +5,10 @@ use rusqlite::Connection;
 use super::BUSY_TIMEOUT;
 
 /// The migrations, in order; the schema's version is how many of them were applied.
-const MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/sqlite/0001_initial.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../../../migrations/sqlite/0001_initial.sql"),
+    include_str!("../../../migrations/sqlite/0002_delivery.sql"),
+];
 
 /// Marks a file as ours, in its header.
 const APPLICATION_ID: u32 = u32::from_be_bytes(*b"HsTr");

@@ -2,11 +2,11 @@
 
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, params};
 
-use super::codec::MessageId;
-use super::writer::Last;
+use super::memory::Last;
+use super::writer::count;
 use crate::id::Id;
 use crate::store::{
-    Conversation, ConversationSummary, LastMessage, Message, NewConversation, Page, Profile, Role, User,
+    Conversation, ConversationSummary, LastMessage, NewConversation, Profile, Role, Side, User,
 };
 use crate::timestamp::Timestamp;
 
@@ -109,9 +109,9 @@ pub(super) fn profile(connection: &Connection, id: &Id) -> Result<Option<Profile
 
 // Conversations
 
-const CONVERSATION: &str = "key, id, user_a, user_b, horse_id, created_at";
+pub(super) const CONVERSATION: &str = "key, id, user_a, user_b, horse_id, created_at";
 
-fn read_conversation(row: &Row<'_>) -> Result<Conversation> {
+pub(super) fn read_conversation(row: &Row<'_>) -> Result<Conversation> {
     Ok(Conversation {
         key: row.get(0)?,
         id: row.get(1)?,
@@ -168,8 +168,13 @@ const SUMMARY: &str = "
            c.read_seq_a, c.read_seq_b, c.unread_a, c.unread_b,
            a.id, a.full_name, a.profile_picture_url, b.id, b.full_name, b.profile_picture_url,
            m.seq, m.sender, m.sent_at, m.text, m.is_read,
-           i.sender, i.sent_at, i.text, i.is_read
+           i.sender, i.sent_at, i.text, i.is_read,
+           c.last_seq, c.delivered_seq_a, c.delivered_seq_b, sa.at, sb.at, ba.blocker NOT NULL, bb.blocker NOT NULL
     FROM conversations c
+    LEFT JOIN last_seen sa ON sa.user = c.user_a
+    LEFT JOIN last_seen sb ON sb.user = c.user_b
+    LEFT JOIN blocks ba ON ba.blocker = c.user_a AND ba.blocked = c.user_b
+    LEFT JOIN blocks bb ON bb.blocker = c.user_b AND bb.blocked = c.user_a
     LEFT JOIN users a ON a.id = c.user_a
     LEFT JOIN users b ON b.id = c.user_b
     LEFT JOIN messages m ON m.conversation = c.key AND m.seq = (
@@ -200,11 +205,21 @@ fn read_summary(row: &Row<'_>, user: &Id) -> Result<ConversationSummary> {
     } else {
         None
     };
+    let side_of = |side: usize| -> Result<Side> {
+        Ok(Side {
+            read_seq: read_seq[side],
+            delivered_seq: read_seq[side].max(row.get(27 + side)?),
+            last_seen: row.get::<_, Option<i64>>(29 + side)?.map(Timestamp),
+            has_blocked: row.get(31 + side)?,
+        })
+    };
     Ok(ConversationSummary {
         profiles: [profile(11)?, profile(14)?],
         updated_at: Timestamp(row.get(6)?),
-        unread_count: u64::try_from(unread[side]).unwrap_or(0),
+        unread_count: count(unread[side]),
         last_message,
+        last_seq: row.get(26)?,
+        sides: [side_of(0)?, side_of(1)?],
         conversation,
     })
 }
@@ -236,12 +251,12 @@ pub(super) fn conversations_of(connection: &Connection, user: &Id) -> Result<Vec
 pub(super) fn last_of(connection: &Connection, key: i64) -> Result<Last> {
     connection
         .prepare_cached(
-            "SELECT c.last_seq, m.sent_at FROM conversations c
+            "SELECT c.last_seq, m.sent_at, c.unread_a, c.unread_b FROM conversations c
              LEFT JOIN messages m ON m.conversation = c.key AND m.seq = c.last_seq WHERE c.key = ?1",
         )?
         .query_row([key], |row| {
             let sent_at = row.get::<_, Option<i64>>(1)?.unwrap_or(i64::MIN);
-            Ok(Last { seq: row.get(0)?, sent_at: Timestamp(sent_at) })
+            Ok(Last { seq: row.get(0)?, sent_at: Timestamp(sent_at), unread: [row.get(2)?, row.get(3)?] })
         })
 }
 
@@ -261,100 +276,8 @@ pub(super) fn update_conversation(
     if updated == 1 { Ok(()) } else { Err(rusqlite::Error::QueryReturnedNoRows) }
 }
 
-// Messages
-
-/// The greatest id in ObjectId's layout with a time before `seconds`.
-pub(super) fn greatest_message_id(connection: &Connection, seconds: u32) -> Result<Option<Id>> {
-    connection
-        .query_row(
-            "SELECT id FROM messages WHERE id >= x'' AND id < ?1 ORDER BY id DESC LIMIT 1",
-            [seconds.to_be_bytes()],
-            |row| row.get::<_, MessageId>(0),
-        )
-        .optional()
-        .map(|id| id.map(|MessageId(id)| id))
-}
-
-pub(super) fn insert_message(
-    connection: &Connection,
-    conversation: i64,
-    side: usize,
-    message: &Message,
-) -> Result<()> {
-    connection
-        .prepare_cached(
-            "INSERT INTO messages (conversation, seq, id, sender, sent_at, text)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        )?
-        .execute(params![
-            conversation,
-            message.seq,
-            MessageId(message.id.clone()),
-            side,
-            message.sent_at.0,
-            message.text
-        ])
-        .map(drop)
-}
-
-pub(super) fn messages(
-    connection: &Connection,
-    conversation: &Conversation,
-    page: Page,
-) -> Result<Vec<Message>> {
-    let (last_seq, deleted, read_seq): (i64, i64, [i64; 2]) = connection
-        .prepare_cached("SELECT last_seq, deleted, read_seq_a, read_seq_b FROM conversations WHERE key = ?1")?
-        .query_row([conversation.key], |row| Ok((row.get(0)?, row.get(1)?, [row.get(2)?, row.get(3)?])))?;
-    let limit = i64::try_from(page.limit).unwrap_or(i64::MAX);
-    let skipped = i64::try_from(page.number.saturating_sub(1)).unwrap_or(i64::MAX).saturating_mul(limit);
-    // Without deleted messages the page is a range of sequence numbers, as near as any other.
-    let (newest, offset) =
-        if deleted == 0 { (last_seq.saturating_sub(skipped), 0) } else { (last_seq, skipped) };
-    let mut statement = connection.prepare_cached(
-        "SELECT id, seq, sender, text, is_read, sent_at FROM messages
-         WHERE conversation = ?1 AND seq <= ?2 AND deleted_at IS NULL
-         ORDER BY seq DESC LIMIT ?3 OFFSET ?4",
-    )?;
-    let rows = statement.query_map(params![conversation.key, newest, limit, offset], |row| {
-        let seq = row.get(1)?;
-        let sender = row.get::<_, usize>(2)? & 1;
-        let flag = row.get::<_, Option<bool>>(4)?.unwrap_or(false);
-        Ok(Message {
-            id: row.get::<_, MessageId>(0)?.0,
-            seq,
-            sender: conversation.participants[sender].clone(),
-            text: row.get(3)?,
-            is_read: flag || seq <= read_seq[1 - sender],
-            sent_at: Timestamp(row.get(5)?),
-        })
-    })?;
-    let mut messages: Vec<Message> = rows.collect::<Result<_>>()?;
-    messages.reverse();
-    Ok(messages)
-}
-
-/// The columns of one of the two.
-const READ_SEQ: [&str; 2] = ["read_seq_a", "read_seq_b"];
-const UNREAD: [&str; 2] = ["unread_a", "unread_b"];
-
-pub(super) fn unread(connection: &Connection, key: i64, side: usize) -> Result<u64> {
-    connection
-        .prepare_cached(&format!("SELECT {} FROM conversations WHERE key = ?1", UNREAD[side]))?
-        .query_row([key], |row| row.get(0))
-}
-
-pub(super) fn mark_read(connection: &Connection, key: i64, side: usize) -> Result<u64> {
-    let unread = unread(connection, key, side)?;
-    connection
-        .prepare_cached(&format!(
-            "UPDATE conversations SET {} = last_seq, {} = 0 WHERE key = ?1",
-            READ_SEQ[side], UNREAD[side]
-        ))?
-        .execute([key])?;
-    Ok(unread)
-}
-
-pub(super) fn unread_count(connection: &Connection, user: &Id) -> Result<u64> {
+/// How many messages `user` has not read, in all conversations.
+pub(super) fn unread_count(connection: &Connection, user: &Id) -> Result<i64> {
     connection
         .prepare_cached(
             "SELECT (SELECT coalesce(sum(unread_a), 0) FROM conversations WHERE user_a = ?1)

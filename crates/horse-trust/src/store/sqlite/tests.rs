@@ -8,7 +8,9 @@ use tokio::sync::oneshot;
 
 use super::{OpenError, SqliteStore};
 use crate::id::Id;
-use crate::store::{Conversation, Message, NewConversation, NewMessage, Page, Result, Store, StoreError};
+use crate::store::{
+    Conversation, Message, NewConversation, NewMessage, Page, Range, Result, Store, StoreError,
+};
 
 fn id(text: &str) -> Id {
     Id::parse(text).unwrap()
@@ -28,18 +30,23 @@ fn append(
     text: &str,
 ) -> oneshot::Receiver<Result<Message>> {
     let (sender, receiver) = oneshot::channel();
-    let message =
-        NewMessage { conversation: Arc::clone(conversation), sender: id("ann"), text: text.to_owned() };
+    let message = NewMessage {
+        conversation: Arc::clone(conversation),
+        sender: id("ann"),
+        text: text.to_owned(),
+        client_id: None,
+    };
     store.append_message(
         message,
-        Box::new(move |result| drop(sender.send(result.map(|(_, message)| message)))),
+        Box::new(move |result| drop(sender.send(result.map(|(_, stored)| stored.message)))),
     );
     receiver
 }
 
 async fn texts(store: &SqliteStore, conversation: &Conversation) -> Vec<(i64, String)> {
-    let messages = store.messages(conversation, Page { number: 1, limit: 100 }).await.unwrap();
-    messages.into_iter().map(|message| (message.seq, message.text)).collect()
+    let page = Range::Page(Page { number: 1, limit: 100 });
+    let history = store.history(conversation, page).await.unwrap();
+    history.messages.into_iter().map(|message| (message.seq, message.text)).collect()
 }
 
 /// Keeps the writer busy until the answer is dropped, so that what is queued meanwhile is one batch.
@@ -149,7 +156,7 @@ async fn a_panic_fails_its_batch_and_no_other() {
     assert_eq!((kept.seq, texts(&store, &conversation).await), (1, vec![(1, "kept".to_owned())]));
 
     let (sender, told) = oneshot::channel::<()>();
-    let message = NewMessage { conversation, sender: id("ann"), text: "boom".to_owned() };
+    let message = NewMessage { conversation, sender: id("ann"), text: "boom".to_owned(), client_id: None };
     store.append_message(
         message,
         Box::new(move |_| {

@@ -12,14 +12,12 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::checkpoint::Checkpoints;
 use super::job::{Job, Write};
+use super::memory::{Context, Memory};
 use super::queue::Queue;
-use super::statements;
+use super::{messages, statements};
 use crate::id::IdGenerator;
-use crate::store::{Message, NewMessage, Result, StoreError};
+use crate::store::{Message, NewMessage, Result, StoreError, Stored, Unread};
 use crate::timestamp::Timestamp;
-
-/// Of how many conversations the last sequence number is remembered.
-const REMEMBERED: usize = 50_000;
 
 /// A handle on the thread.
 pub(super) struct Writer {
@@ -33,7 +31,7 @@ impl Writer {
     /// Starts the thread, which keeps `lock`, and the task that tells what came of each job.
     pub(super) fn start(path: PathBuf, mut connection: Connection, lock: File) -> rusqlite::Result<Self> {
         let ids = Arc::new(IdGenerator::new());
-        if let Some(last) = statements::greatest_message_id(&connection, IdGenerator::MADE_UP_SECONDS)? {
+        if let Some(last) = messages::greatest_message_id(&connection, IdGenerator::MADE_UP_SECONDS)? {
             ids.continue_after(&last);
         }
         let queue = Arc::new(Queue::default());
@@ -45,7 +43,7 @@ impl Writer {
             connection,
             ids: Arc::clone(&ids),
             told: told.clone(),
-            last: HashMap::new(),
+            memory: Memory::default(),
             _lock: lock,
         };
         let jobs = Arc::clone(&queue);
@@ -86,7 +84,7 @@ impl Writer {
         }
         // The thread has handed over its last batch; when this is told, all before it was.
         let (sender, receiver) = oneshot::channel();
-        self.push(Job::write(|_| Ok(()), sender));
+        self.push(Job::write(|_| Ok(()), Box::new(move |told: Result<()>| drop(sender.send(told)))));
         drop(receiver.await);
     }
 }
@@ -116,17 +114,9 @@ struct Thread {
     checkpoints: Checkpoints,
     ids: Arc<IdGenerator>,
     told: mpsc::UnboundedSender<Vec<Job>>,
-    /// Of conversations written to lately: the last message, which is read from the file otherwise.
-    last: HashMap<i64, Last>,
+    memory: Memory,
     /// Given back when the thread ends.
     _lock: File,
-}
-
-/// The end of a conversation.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Last {
-    pub(super) seq: i64,
-    pub(super) sent_at: Timestamp,
 }
 
 impl Thread {
@@ -136,7 +126,7 @@ impl Thread {
                 .unwrap_or_else(|_| Err(StoreError::Engine("a panic while writing".into())));
             if let Err(error) = committed {
                 tracing::error!(%error, path = %self.path.display(), "a batch was not committed");
-                self.last.clear();
+                self.memory.clear();
                 for job in &mut jobs {
                     job.fail(&error);
                 }
@@ -158,15 +148,17 @@ impl Thread {
     /// Does all jobs in one transaction. A job that fails alone has kept its error; an error here is one of
     /// the transaction, of which nothing is stored.
     fn commit(&mut self, jobs: &mut [Job]) -> Result<()> {
-        if self.last.len() > REMEMBERED {
-            self.last.clear();
-        }
+        self.memory.trim();
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut batch =
-            Batch { connection: &transaction, ids: &self.ids, last: &mut self.last, added: HashMap::new() };
+        let mut batch = Batch {
+            connection: &transaction,
+            ids: &self.ids,
+            memory: &mut self.memory,
+            added: HashMap::new(),
+        };
         for job in jobs {
             match job {
-                Job::Append { message, stored, .. } => *stored = Some(batch.append(message)?),
+                Job::Append(append) => append.stored = Some(batch.append(&append.message)?),
                 Job::Write(write) => batch.write(write.as_mut())?,
             }
         }
@@ -180,7 +172,7 @@ impl Thread {
 struct Batch<'a> {
     connection: &'a Connection,
     ids: &'a IdGenerator,
-    last: &'a mut HashMap<i64, Last>,
+    memory: &'a mut Memory,
     /// How many messages each of the two added to a conversation whose row does not know it yet.
     added: HashMap<i64, [i64; 2]>,
 }
@@ -188,41 +180,66 @@ struct Batch<'a> {
 impl Batch<'_> {
     /// Stores a message; its conversation's row follows in [`Batch::flush`]. The outer error is the
     /// transaction's, the inner one the message's own.
-    fn append(&mut self, new: &NewMessage) -> Result<Result<Message>> {
+    fn append(&mut self, new: &NewMessage) -> Result<Result<Stored>> {
         match self.try_append(new) {
-            Ok(message) => Ok(Ok(message)),
+            Ok(stored) => Ok(Ok(stored)),
             Err(error) => {
                 let error = self.alone(error)?;
                 // What is remembered may be what misled it; what was added so far has to be in the file then.
                 self.flush()?;
-                self.last.remove(&new.conversation.key);
+                self.memory.clear();
+                if let Some(client_id) = &new.client_id {
+                    messages::forget_client_id(self.connection, &new.sender, client_id)?;
+                }
                 Ok(Err(error))
             }
         }
     }
 
-    fn try_append(&mut self, new: &NewMessage) -> Result<Message> {
-        let Some(side) = new.conversation.participants.iter().position(|user| *user == new.sender) else {
+    fn try_append(&mut self, new: &NewMessage) -> Result<Stored> {
+        let conversation = &new.conversation;
+        let Some(side) = conversation.side_of(&new.sender) else {
             return Err(StoreError::Engine("the sender takes no part in the conversation".into()));
         };
-        let key = new.conversation.key;
-        let last = match self.last.get(&key) {
+        let key = conversation.key;
+        let mut last = match self.memory.last.get(&key) {
             Some(last) => *last,
             None => statements::last_of(self.connection, key)?,
         };
+        let seq = last.seq + 1;
+        if let Some(client_id) = &new.client_id
+            && !messages::insert_client_id(self.connection, &new.sender, client_id, key, seq)?
+        {
+            let (conversation, message) =
+                messages::message_of_client(self.connection, &new.sender, client_id)?;
+            return Ok(Stored { conversation, message, unread: None });
+        }
+        let recipient = &conversation.participants[1 - side];
+        if self.memory.change_total(recipient, 0).is_none() {
+            self.flush()?;
+            self.memory.read_total(self.connection, recipient)?;
+        }
         let message = Message {
             id: self.ids.next(),
-            seq: last.seq + 1,
+            seq,
             sender: new.sender.clone(),
             text: new.text.clone(),
             is_read: false,
             // Time in a conversation does not run backwards, also when the clock is set back.
             sent_at: Timestamp::now().max(last.sent_at),
+            client_id: new.client_id.clone(),
+            edited_at: None,
+            deleted_at: None,
         };
-        statements::insert_message(self.connection, key, side, &message)?;
-        self.last.insert(key, Last { seq: message.seq, sent_at: message.sent_at });
+        messages::insert_message(self.connection, key, side, &message)?;
+        last.seq = seq;
+        last.sent_at = message.sent_at;
+        last.unread[1 - side] += 1;
+        self.memory.last.insert(key, last);
         self.added.entry(key).or_default()[side] += 1;
-        Ok(message)
+        let total = self.memory.change_total(recipient, 1).unwrap_or(last.unread[1 - side]);
+        let unread = Some(Unread { conversation: count(last.unread[1 - side]), total: count(total) });
+        Ok(Stored { conversation: Arc::clone(conversation), message, unread })
     }
 
     /// Does another write, whole or not at all.
@@ -230,8 +247,9 @@ impl Batch<'_> {
         // What it reads has to be what came before it.
         self.flush()?;
         statements::execute(self.connection, "SAVEPOINT job")?;
-        if let Err(error) = write.run(self.connection) {
+        if let Err(error) = write.run(&mut Context { connection: self.connection, memory: self.memory }) {
             self.alone(error)?;
+            self.memory.clear();
             statements::execute(self.connection, "ROLLBACK TO job")?;
         }
         statements::execute(self.connection, "RELEASE job")?;
@@ -246,8 +264,13 @@ impl Batch<'_> {
     /// Brings the rows of the conversations that got messages up to date, one update each.
     fn flush(&mut self) -> Result<()> {
         for (key, added) in self.added.drain() {
-            statements::update_conversation(self.connection, key, self.last[&key], added)?;
+            statements::update_conversation(self.connection, key, self.memory.last[&key], added)?;
         }
         Ok(())
     }
+}
+
+/// A count as the domain has it; one that fell below nothing by a damaged file is nothing.
+pub(super) fn count(count: i64) -> u64 {
+    u64::try_from(count).unwrap_or(0)
 }

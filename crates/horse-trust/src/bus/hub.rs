@@ -1,0 +1,164 @@
+//! The sockets of this node: who is told what, and how a socket that replays what it missed gets to the present.
+//!
+//! A socket that asks for a replay gets everything by its feed. While the store is asked what it missed, the hub
+//! holds back what comes for it (the gate); then the replay is sent, then what was held back and was not in the
+//! replay. A message that was in the replay, and is told of only later, is passed over by its sequence number. So
+//! there is neither gap nor double, whatever was on its way meanwhile.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use socketio::{Namespace, Socket, SocketError, SocketId};
+use tokio::time::Instant;
+
+use super::{Bus, Except, Notice, conversation_room, feed_room, user_room};
+use crate::id::Id;
+
+/// For how long after a replay messages may be told of that were in it.
+const LATE: Duration = Duration::from_mins(1);
+/// How many messages are held back for one socket; beyond, it is closed and comes again.
+const HELD: usize = 10_000;
+
+/// The sockets of this node. Alone, it is the bus of a server that has no other nodes.
+pub struct Hub {
+    namespace: Namespace,
+    gates: Mutex<HashMap<SocketId, Gate>>,
+    /// How many gates there are: mostly none, and nothing has to be looked up.
+    gate_count: AtomicUsize,
+}
+
+/// What a socket is not to be told now.
+enum Gate {
+    /// Its replay is not done: what comes waits here.
+    Holding(Vec<Held>),
+    /// Its replay went up to these sequence numbers.
+    Behind { last_seqs: HashMap<i64, i64>, until: Instant },
+}
+
+struct Held {
+    conversation: i64,
+    seq: i64,
+    json: Arc<str>,
+}
+
+impl Hub {
+    /// The sockets of `namespace`.
+    pub fn new(namespace: Namespace) -> Self {
+        Self { namespace, gates: Mutex::default(), gate_count: AtomicUsize::new(0) }
+    }
+
+    /// Has `socket` follow all conversations of `user` from now on, and holds back what comes until
+    /// [`Hub::replayed`].
+    pub fn follow(&self, socket: &Socket, user: &Id) -> Result<(), SocketError> {
+        self.change_gates(|gates| gates.insert(socket.key(), Gate::Holding(Vec::new())));
+        socket.join(&feed_room(user))
+    }
+
+    /// The replay for `socket` was sent, up to these sequence numbers by conversation: sends what was held back.
+    pub fn replayed(&self, socket: &Socket, last_seqs: HashMap<i64, i64>) {
+        self.change_gates(|gates| {
+            if let Some(Gate::Holding(held)) = gates.remove(&socket.key()) {
+                for Held { conversation, seq, json } in held {
+                    if last_seqs.get(&conversation).is_none_or(|last| seq > *last) {
+                        socket.emit("new_message", &json);
+                    }
+                }
+            }
+            gates.insert(socket.key(), Gate::Behind { last_seqs, until: Instant::now() + LATE });
+        });
+    }
+
+    /// Forgets what is no longer needed. To be called every minute or so.
+    pub fn tidy(&self) {
+        let now = Instant::now();
+        self.change_gates(|gates| {
+            gates.retain(|_, gate| !matches!(gate, Gate::Behind { until, .. } if *until < now));
+        });
+    }
+
+    /// The connected and recoverable sockets of a user.
+    pub fn sockets_of(&self, user: &Id) -> Vec<Socket> {
+        self.namespace.sockets_in(&user_room(user))
+    }
+
+    fn change_gates<T>(&self, change: impl FnOnce(&mut HashMap<SocketId, Gate>) -> T) -> T {
+        let mut gates = self.gates.lock();
+        let result = change(&mut gates);
+        self.gate_count.store(gates.len(), Ordering::Release);
+        result
+    }
+
+    fn message(&self, conversation: &crate::store::Conversation, seq: i64, json: &Arc<str>) {
+        let [first, second] = &conversation.participants;
+        let rooms = [conversation_room(&conversation.id), feed_room(first), feed_room(second)];
+        self.namespace.emit_to(&rooms.each_ref().map(String::as_str), "new_message", json, |socket, _| {
+            if self.gate_count.load(Ordering::Acquire) == 0 {
+                return true;
+            }
+            match self.gates.lock().get_mut(&socket.key()) {
+                None => true,
+                Some(Gate::Behind { last_seqs, .. }) => {
+                    last_seqs.get(&conversation.key).is_none_or(|last| seq > *last)
+                }
+                Some(Gate::Holding(held)) => {
+                    if held.len() >= HELD {
+                        socket.close_connection();
+                    } else {
+                        held.push(Held { conversation: conversation.key, seq, json: Arc::clone(json) });
+                    }
+                    false
+                }
+            }
+        });
+    }
+
+    fn event(
+        &self,
+        name: &str,
+        argument: &str,
+        conversation: Option<&Id>,
+        users: &[Id],
+        except: Option<Except>,
+    ) {
+        let mut rooms: Vec<String> = Vec::with_capacity(1 + users.len());
+        rooms.extend(conversation.map(conversation_room));
+        rooms.extend(users.iter().map(user_room));
+        let names: Vec<&str> = rooms.iter().map(String::as_str).collect();
+        let first_device_room = usize::from(conversation.is_some());
+        self.namespace.emit_to(&names, name, argument, |socket, index| match except {
+            Some(Except::Everywhere(key)) => socket.key() != key,
+            Some(Except::AsDevice(key)) => socket.key() != key || index < first_device_room,
+            None => true,
+        });
+    }
+}
+
+impl Bus for Hub {
+    fn publish(&self, notice: Notice) {
+        match &notice {
+            Notice::Message { conversation, seq, sender, json, notification } => {
+                self.message(conversation, *seq, json);
+                if let Some(other) = conversation.other(sender) {
+                    self.namespace.emit(&user_room(other), None, "message_notification", notification);
+                }
+            }
+            Notice::Event { name, argument, conversation, users, except } => {
+                self.event(name, argument, conversation.as_ref(), users, *except);
+            }
+            Notice::TokensRevoked { user, .. } => {
+                for socket in self.sockets_of(user) {
+                    socket.disconnect();
+                }
+            }
+            // What is remembered here is right already; other nodes have to forget it.
+            Notice::BlocksChanged { .. } | Notice::ProfileChanged { .. } => {}
+        }
+    }
+
+    fn has_device(&self, user: &Id) -> bool {
+        self.namespace.has_connected(&user_room(user))
+    }
+}

@@ -1,0 +1,81 @@
+//! News of which only the latest counts, told a little later, so that a burst is told once.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::Hash;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+/// How long news waits for news that replaces it: nobody sees it, and what a message itself leads to (its delivery,
+/// its acknowledgement) goes before.
+const DELAY: Duration = Duration::from_millis(100);
+
+/// The latest news by key, until it is due.
+pub(super) struct Coalescer<K, V> {
+    waiting: Mutex<HashMap<K, (Instant, V)>>,
+    filled: Notify,
+}
+
+impl<K: Hash + Eq, V> Coalescer<K, V> {
+    pub(super) fn new() -> Self {
+        Self { waiting: Mutex::new(HashMap::new()), filled: Notify::new() }
+    }
+
+    /// News that replaces what waits, in its place.
+    pub(super) fn offer(&self, key: K, news: V) {
+        let mut waiting = self.waiting.lock();
+        if waiting.is_empty() {
+            self.filled.notify_one();
+        }
+        match waiting.entry(key) {
+            Entry::Occupied(mut entry) => entry.get_mut().1 = news,
+            Entry::Vacant(entry) => _ = entry.insert((Instant::now() + DELAY, news)),
+        }
+    }
+
+    /// Waits until news is due, and takes it.
+    pub(super) async fn due(&self) -> Vec<(K, V)> {
+        loop {
+            let now = Instant::now();
+            let is_empty = {
+                let mut waiting = self.waiting.lock();
+                let due: Vec<_> = waiting.extract_if(|_, (at, _)| *at <= now).collect();
+                if !due.is_empty() {
+                    return due.into_iter().map(|(key, (_, news))| (key, news)).collect();
+                }
+                if waiting.is_empty() && waiting.capacity() > 1024 {
+                    waiting.shrink_to_fit();
+                }
+                waiting.is_empty()
+            };
+            if is_empty {
+                self.filled.notified().await;
+            }
+            tokio::time::sleep(DELAY / 4).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_last_is_told_in_time() {
+        let coalescer = Coalescer::new();
+        let began = Instant::now();
+        for (key, news) in [("a", 1), ("b", 7), ("a", 2), ("a", 3)] {
+            coalescer.offer(key, news);
+        }
+        let mut due = coalescer.due().await;
+        due.sort_unstable();
+        assert_eq!(due, [("a", 3), ("b", 7)]);
+        assert!(began.elapsed() >= DELAY && began.elapsed() < DELAY * 2);
+        assert!(tokio::time::timeout(DELAY * 10, coalescer.due()).await.is_err());
+        coalescer.offer("a", 4);
+        assert_eq!(coalescer.due().await, [("a", 4)]);
+    }
+}

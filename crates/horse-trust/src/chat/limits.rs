@@ -1,0 +1,107 @@
+//! How much one user may ask for.
+
+use std::num::NonZeroU32;
+
+use governor::clock::{Clock, DefaultClock};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+
+use super::Refusal;
+use crate::id::Id;
+
+/// Bursts of messages are this many seconds' worth.
+const BURST: u32 = 5;
+/// Other requests may come this many times as often as messages.
+const REQUESTS: u32 = 10;
+/// Typing events a second and user: what keeps one participant from flooding the other with what costs nothing.
+const TYPING: [u32; 2] = [20, 100];
+/// Connections a second and user.
+const CONNECTIONS: [u32; 2] = [20, 500];
+
+/// The rates of users. Each is events a second, and how many at once.
+pub(super) struct Limits {
+    messages: Option<Rate>,
+    joins: Option<Rate>,
+    requests: Option<Rate>,
+    typing: Rate,
+    connections: Rate,
+}
+
+type Rate = DefaultKeyedRateLimiter<Id>;
+
+fn rate([per_second, burst]: [u32; 2]) -> Rate {
+    let at_least_one = |count| NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN);
+    RateLimiter::keyed(Quota::per_second(at_least_one(per_second)).allow_burst(at_least_one(burst)))
+}
+
+impl Limits {
+    /// `messages` a second and user; `None` is no limit, on other requests neither.
+    pub(super) fn new(messages: Option<NonZeroU32>) -> Self {
+        let of_messages = |factor: u32| {
+            let per_second = messages?.get().saturating_mul(factor);
+            Some(rate([per_second, per_second.saturating_mul(BURST)]))
+        };
+        Self {
+            messages: of_messages(1),
+            joins: of_messages(REQUESTS),
+            requests: of_messages(REQUESTS),
+            typing: rate(TYPING),
+            connections: rate(CONNECTIONS),
+        }
+    }
+
+    pub(super) fn message(&self, user: &Id) -> Result<(), Refusal> {
+        check(self.messages.as_ref(), user)
+    }
+
+    pub(super) fn join(&self, user: &Id) -> Result<(), Refusal> {
+        check(self.joins.as_ref(), user)
+    }
+
+    pub(super) fn request(&self, user: &Id) -> Result<(), Refusal> {
+        check(self.requests.as_ref(), user)
+    }
+
+    pub(super) fn typing(&self, user: &Id) -> Result<(), Refusal> {
+        check(Some(&self.typing), user)
+    }
+
+    pub(super) fn connection(&self, user: &Id) -> Result<(), Refusal> {
+        check(Some(&self.connections), user)
+    }
+
+    /// Frees what is held of users who are quiet.
+    pub(super) fn tidy(&self) {
+        let optional = [&self.messages, &self.joins, &self.requests].into_iter().flatten();
+        for rate in optional.chain([&self.typing, &self.connections]) {
+            rate.retain_recent();
+            rate.shrink_to_fit();
+        }
+    }
+}
+
+fn check(rate: Option<&Rate>, user: &Id) -> Result<(), Refusal> {
+    let Some(rate) = rate else { return Ok(()) };
+    rate.check_key(user).map_err(|not_until| {
+        let wait = not_until.wait_time_from(DefaultClock::default().now());
+        Refusal::TooManyMessages { retry_after: wait.as_secs() + 1 }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_user_has_a_burst_of_their_own() {
+        let limits = Limits::new(NonZeroU32::new(2));
+        let [ann, ben] = ["ann", "ben"].map(|id| Id::parse(id).unwrap());
+        let taken = (0..20).take_while(|_| limits.message(&ann).is_ok()).count();
+        assert!((10..=11).contains(&taken), "{taken}");
+        assert!(matches!(limits.message(&ann), Err(Refusal::TooManyMessages { retry_after: 1 })));
+        assert!(limits.message(&ben).is_ok());
+        assert!(limits.request(&ann).is_ok());
+        let free = Limits::new(None);
+        assert!((0..10_000).all(|_| free.message(&ann).is_ok() && free.request(&ann).is_ok()));
+        assert!((0..10_000).any(|_| free.typing(&ann).is_err()));
+    }
+}

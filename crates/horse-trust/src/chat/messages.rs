@@ -1,0 +1,201 @@
+//! Sending, editing and deleting: what is stored, and who is told in which order.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::view::{self, MessageJson, MessageView};
+use super::{Chat, Desk, Refusal, store_failed, text};
+use crate::bus::Notice;
+use crate::id::Id;
+use crate::store::{Change, Changed, Conversation, Message, NewMessage, Profile, Stored};
+use crate::timestamp::Timestamp;
+
+/// A message as a client gives it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Draft {
+    /// What it says.
+    pub text: String,
+    /// The sender's own name for it, by which a repeat is known.
+    pub client_id: Option<String>,
+}
+
+/// The greatest length of a `client_id`, in characters.
+const MAX_CLIENT_ID: usize = 64;
+
+/// Called once with what became of a message, and whether it is new, after all others were told.
+pub type Sent = Box<dyn FnOnce(Result<(MessageJson, bool), Refusal>) + Send>;
+
+impl Chat {
+    /// Checks a message and gives it to the store; `sent` is called once, after the message is on disk and
+    /// everybody was told, or with the refusal.
+    ///
+    /// The order of calls for one conversation is the order in which the messages are stored and delivered.
+    pub fn send(self: &Arc<Self>, user: &Id, desk: Desk, draft: Draft, sent: Sent) {
+        if let Err(refusal) = self.check_draft(user, &draft) {
+            return sent(Err(refusal));
+        }
+        let Draft { text, client_id } = draft;
+        let Desk { conversation, sender } = desk;
+        let message = NewMessage { conversation, sender: user.clone(), text, client_id };
+        let chat = Arc::clone(self);
+        self.store.append_message(
+            message,
+            Box::new(move |appended| match appended {
+                Ok((_, stored)) => {
+                    let view = MessageView::new(&stored.conversation, sender.as_deref(), &stored.message);
+                    let json = view.to_json();
+                    let is_new = stored.unread.is_some();
+                    if is_new {
+                        chat.deliver(&stored, &json);
+                    }
+                    sent(Ok((json, is_new)));
+                }
+                Err(error) => {
+                    tracing::error!(%error, "a message could not be stored");
+                    sent(Err(Refusal::SendFailed));
+                }
+            }),
+        );
+    }
+
+    fn check_draft(&self, user: &Id, draft: &Draft) -> Result<(), Refusal> {
+        self.limits.message(user)?;
+        text::check(&draft.text)?;
+        let is_name =
+            |id: &String| !id.is_empty() && id.chars().count() <= MAX_CLIENT_ID && !id.contains('\0');
+        if draft.client_id.as_ref().is_none_or(is_name) { Ok(()) } else { Err(Refusal::InvalidClientId) }
+    }
+
+    /// [`Chat::send`] for a caller that waits.
+    pub async fn post_message(
+        self: &Arc<Self>,
+        user: &Id,
+        conversation_id: &str,
+        draft: Draft,
+    ) -> Result<(MessageJson, bool), Refusal> {
+        let desk = self.desk(user, conversation_id).await?;
+        let (sender, receiver) = oneshot::channel();
+        // The caller may have gone away meanwhile; the message is stored all the same.
+        self.send(user, desk, draft, Box::new(move |result| drop(sender.send(result))));
+        receiver.await.unwrap_or(Err(Refusal::SendFailed))
+    }
+
+    /// Step two and three of `send_message`: the conversation, then the other's devices.
+    fn deliver(&self, stored: &Stored, json: &MessageJson) {
+        let Stored { conversation, message, unread } = stored;
+        self.bus.publish(Notice::Message {
+            conversation: Arc::clone(conversation),
+            seq: message.seq,
+            sender: message.sender.clone(),
+            json: Arc::clone(json),
+            notification: view::notification(&conversation.id, &message.sender, &message.text),
+        });
+        if let (Some(unread), Some(other)) = (unread, conversation.other(&message.sender)) {
+            self.note_unread(other, conversation, *unread);
+        }
+        self.note_delivered(conversation, &message.sender, message.seq);
+    }
+
+    /// Edits a message of the user's own, or deletes it if there is no `text`; `done` is called with the message
+    /// as it then is, after everybody was told.
+    pub async fn change_message(
+        self: &Arc<Self>,
+        user: &Id,
+        message_id: &str,
+        text: Option<String>,
+        done: Box<dyn FnOnce(Result<MessageJson, Refusal>) + Send>,
+    ) {
+        match self.own_message(user, message_id, text.as_deref()).await {
+            Ok((conversation, seq, sender)) => {
+                self.store_change(&conversation, seq, sender, text, done);
+            }
+            Err(refusal) => done(Err(refusal)),
+        }
+    }
+
+    /// The place of a message that `user` may change into `text`.
+    async fn own_message(
+        &self,
+        user: &Id,
+        message_id: &str,
+        text: Option<&str>,
+    ) -> Result<(Arc<Conversation>, i64, Option<Arc<Profile>>), Refusal> {
+        self.limits.request(user)?;
+        let (conversation, message) = self.message(user, message_id).await?;
+        if message.sender != *user {
+            return Err(Refusal::NotTheSender);
+        }
+        if let Some(text) = text {
+            text::check(text)?;
+            self.blocks(user, &conversation).await?.check()?;
+        }
+        let sender = self.profile(user).await?;
+        Ok((conversation, message.seq, sender))
+    }
+
+    /// A message in a conversation in which `user` takes part.
+    pub(super) async fn message(
+        &self,
+        user: &Id,
+        message_id: &str,
+    ) -> Result<(Arc<Conversation>, Message), Refusal> {
+        let id = Id::parse(message_id).map_err(|_| Refusal::MessageNotFound)?;
+        let found = self.store.message(&id).await.map_err(store_failed("message"))?;
+        found.filter(|(conversation, _)| conversation.other(user).is_some()).ok_or(Refusal::MessageNotFound)
+    }
+
+    fn store_change(
+        self: &Arc<Self>,
+        conversation: &Arc<Conversation>,
+        seq: i64,
+        sender: Option<Arc<Profile>>,
+        text: Option<String>,
+        done: Box<dyn FnOnce(Result<MessageJson, Refusal>) + Send>,
+    ) {
+        let window = i64::try_from(self.config.edit_window.as_millis()).unwrap_or(i64::MAX);
+        let not_before = Timestamp(Timestamp::now().0.saturating_sub(window));
+        let is_deletion = text.is_none();
+        let change = Change { conversation: Arc::clone(conversation), seq, text, not_before };
+        let (chat, conversation) = (Arc::clone(self), Arc::clone(conversation));
+        let json =
+            move |message: &Message| MessageView::new(&conversation, sender.as_deref(), message).to_json();
+        let conversation = Arc::clone(&change.conversation);
+        self.store.change_message(
+            change,
+            Box::new(move |changed| {
+                done(match changed {
+                    Ok(Changed::Done { message, unread }) => {
+                        let json = json(&message);
+                        chat.tell_change(&conversation, &message, &json);
+                        if let (Some(unread), Some(other)) = (unread, conversation.other(&message.sender)) {
+                            chat.note_unread(other, &conversation, unread);
+                        }
+                        Ok(json)
+                    }
+                    // Deleted twice is deleted: the answer to the first may have been lost.
+                    Ok(Changed::Gone(message)) if is_deletion => Ok(json(&message)),
+                    Ok(Changed::Gone(_)) => Err(Refusal::MessageNotFound),
+                    Ok(Changed::TooLate) => Err(Refusal::TooLateToChange),
+                    Err(error) => Err(store_failed("change_message")(error)),
+                });
+            }),
+        );
+    }
+
+    fn tell_change(&self, conversation: &Conversation, message: &Message, json: &MessageJson) {
+        let (name, argument) = match message.deleted_at {
+            Some(deleted_at) => ("message_deleted", view::deleted(&conversation.id, message, deleted_at)),
+            None => ("message_updated", json.to_string()),
+        };
+        // Nothing of the one reaches the other while a block stands.
+        let is_blocked = self.blocks_at_once(&message.sender, conversation).is_some_and(super::Blocks::any);
+        self.bus.publish(Notice::Event {
+            name,
+            argument,
+            conversation: (!is_blocked).then(|| conversation.id.clone()),
+            users: if is_blocked { vec![message.sender.clone()] } else { conversation.participants.to_vec() },
+            except: None,
+        });
+    }
+}

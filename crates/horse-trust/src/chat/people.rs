@@ -1,0 +1,155 @@
+//! What people are to each other: blocks and reports; and what admins look at.
+
+use std::sync::Arc;
+
+use socketio::SocketId;
+use tokio::sync::oneshot;
+
+use super::view::{self, PresenceView, ProfileView, ReportView, WithdrawnView};
+use super::{Chat, Refusal, store_failed};
+use crate::bus::{Except, Notice};
+use crate::id::Id;
+use crate::store::{NewReport, Page, Profile};
+use crate::timestamp::Timestamp;
+
+/// The greatest length of a reason, in characters.
+const MAX_REASON: usize = 1000;
+
+impl Chat {
+    /// Has `user` block another, or no longer. From the moment of the answer nothing of the one reaches the other.
+    pub async fn set_block(
+        self: &Arc<Self>,
+        user: &Id,
+        other: &str,
+        is_blocked: bool,
+        socket: Option<SocketId>,
+    ) -> Result<(), Refusal> {
+        let other = Id::parse(other).map_err(|_| Refusal::InvalidRecipient)?;
+        if other == *user {
+            return Err(Refusal::BlockOfSelf);
+        }
+        self.limits.request(user)?;
+        if is_blocked && self.store.user(&other).await.map_err(store_failed("user"))?.is_none() {
+            return Err(Refusal::UserNotFound);
+        }
+        let (sender, receiver) = oneshot::channel();
+        let (chat, blocker, other_user) = (Arc::clone(self), user.clone(), other.clone());
+        let done = Box::new(move |result: crate::store::Result<()>| {
+            if result.is_ok() {
+                chat.block_changed(&blocker, &other_user, is_blocked, socket);
+            }
+            drop(sender.send(result));
+        });
+        self.store.set_block(user, &other, is_blocked, done);
+        match receiver.await {
+            Ok(result) => result.map_err(store_failed("set_block")),
+            Err(_) => Err(Refusal::StoreFailed),
+        }
+    }
+
+    fn block_changed(&self, blocker: &Id, other: &Id, is_blocked: bool, socket: Option<SocketId>) {
+        let is_first = blocker < other;
+        let pair = if is_first { (blocker.clone(), other.clone()) } else { (other.clone(), blocker.clone()) };
+        // What is being loaded may be from before: what is put here stays. Without an entry the next one loads it.
+        match self.blocks.get(&pair) {
+            Some(mut blocks) => {
+                blocks[usize::from(!is_first)] = is_blocked;
+                self.blocks.insert(pair, blocks);
+            }
+            None => drop(self.blocks.remove(&pair)),
+        }
+        if is_blocked {
+            self.hide_from_each_other(blocker, other);
+        }
+        self.bus.publish(Notice::BlocksChanged { users: [blocker.clone(), other.clone()] });
+        self.bus.publish(Notice::Event {
+            name: if is_blocked { "user_blocked" } else { "user_unblocked" },
+            argument: view::user(other),
+            conversation: None,
+            users: vec![blocker.clone()],
+            except: socket.map(Except::Everywhere),
+        });
+    }
+
+    /// For one another, two between whom there is a block are not there.
+    fn hide_from_each_other(&self, one: &Id, other: &Id) {
+        for (hidden, told) in [(one, other), (other, one)] {
+            self.bus.publish(Notice::Event {
+                name: "presence",
+                argument: PresenceView::new(hidden, false, None).to_json(),
+                conversation: None,
+                users: vec![told.clone()],
+                except: None,
+            });
+        }
+    }
+
+    /// Whom `user` has blocked.
+    pub async fn blocked_by(&self, user: &Id) -> Result<Vec<(Id, Option<Profile>)>, Refusal> {
+        self.limits.request(user)?;
+        self.store.blocked_by(user).await.map_err(store_failed("blocked_by"))
+    }
+
+    /// Keeps a complaint about a message of the other; answers its id.
+    pub async fn report_message(&self, user: &Id, message_id: &str, reason: &str) -> Result<Id, Refusal> {
+        self.limits.request(user)?;
+        let (conversation, message) = self.message(user, message_id).await?;
+        if message.sender == *user {
+            return Err(Refusal::ReportOfSelf);
+        }
+        let reason = reason.trim();
+        if reason.is_empty() || reason.chars().count() > MAX_REASON || reason.contains('\0') {
+            return Err(Refusal::ReasonRequired);
+        }
+        let report =
+            NewReport { conversation, seq: message.seq, reporter: user.clone(), reason: reason.to_owned() };
+        let id = self.store.report(report).await.map_err(store_failed("report"))?;
+        tracing::info!(report = %id, reporter = %user, message = %message.id, "a message was reported");
+        Ok(id)
+    }
+
+    /// Complaints as JSON, newest first; for admins alone.
+    pub async fn reports(&self, page: Page) -> Result<Vec<serde_json::Value>, Refusal> {
+        let reports = self.store.reports(page).await.map_err(store_failed("reports"))?;
+        let mut views = Vec::with_capacity(reports.len());
+        for report in &reports {
+            let (reporter, sender) =
+                (self.profile(&report.reporter).await?, self.profile(&report.sender).await?);
+            views.push(view::json(ReportView {
+                report,
+                reporter: ProfileView::new(&report.reporter, reporter.as_deref()),
+                sender: ProfileView::new(&report.sender, sender.as_deref()),
+            }));
+        }
+        Ok(views)
+    }
+
+    /// Texts that were edited away or deleted, as JSON, newest first; for admins alone.
+    pub async fn withdrawn(
+        &self,
+        conversation: Option<&Id>,
+        page: Page,
+    ) -> Result<Vec<serde_json::Value>, Refusal> {
+        let texts = self.store.withdrawn(conversation, page).await.map_err(store_failed("withdrawn"))?;
+        let mut views = Vec::with_capacity(texts.len());
+        for text in &texts {
+            let sender = self.profile(&text.sender).await?;
+            views.push(view::json(WithdrawnView {
+                text,
+                sender: ProfileView::new(&text.sender, sender.as_deref()),
+            }));
+        }
+        Ok(views)
+    }
+
+    /// Forgets texts that were kept for long enough.
+    pub(super) async fn forget_withdrawn(&self) {
+        let kept = i64::try_from(self.config.withdrawn_retention.as_millis()).unwrap_or(i64::MAX);
+        let before = Timestamp(Timestamp::now().0.saturating_sub(kept));
+        match self.store.forget_withdrawn(before).await {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(count, "withdrawn texts were forgotten"),
+            Err(error) => tracing::error!(%error, "withdrawn texts were not forgotten"),
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! Reading: pages and slices of a history, what is read, and what was missed.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use socketio::SocketId;
+use tokio::sync::oneshot;
+
+use super::view::{self, MessageJson, MessageView};
+use super::{Blocks, Chat, Refusal, store_failed};
+use crate::bus::{Except, Notice};
+use crate::id::Id;
+use crate::store::{Conversation, History, MarkRead, Message, Page, Profile, Range, Read};
+use crate::timestamp::Timestamp;
+
+/// How many missed messages are replayed; beyond, the client is told where to look.
+const MAX_REPLAYED: usize = 1000;
+
+/// A part of a history.
+#[derive(Debug)]
+pub struct Slice {
+    /// The messages, oldest first.
+    pub messages: Vec<MessageJson>,
+    /// Whether there are more in the direction that was asked for.
+    pub has_more: bool,
+}
+
+/// The last message that a client has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Offset {
+    /// It has none.
+    Beginning,
+    /// It has this.
+    Message(Id),
+    /// Something that is no message's id.
+    Unknown,
+}
+
+/// What a client missed.
+#[derive(Debug, Default)]
+pub struct Replay {
+    /// The messages, in the order of their ids.
+    pub messages: Vec<MessageJson>,
+    /// The argument of `resync`, in place of messages that are too many.
+    pub resync: Option<String>,
+    /// Up to where the replay goes, by the store's key of each conversation.
+    pub last_seqs: HashMap<i64, i64>,
+    /// The conversations in which something came, with the message up to which it did.
+    delivered: Vec<(Arc<Conversation>, Id, i64)>,
+}
+
+impl Chat {
+    /// A page of history; marks what the other wrote as read.
+    pub async fn history(
+        self: &Arc<Self>,
+        user: &Id,
+        conversation_id: &str,
+        page: Page,
+    ) -> Result<Vec<MessageJson>, Refusal> {
+        let (conversation, history) = self.read(user, conversation_id, Range::Page(page)).await?;
+        let messages = self.views(&conversation, &history.messages).await?;
+        self.mark_seen(user, &conversation, &history).await?;
+        Ok(messages)
+    }
+
+    /// A slice of history, deleted messages included; marks what the other wrote as read if `marks`.
+    pub async fn slice(
+        self: &Arc<Self>,
+        user: &Id,
+        conversation_id: &str,
+        range: Range,
+        marks: bool,
+    ) -> Result<Slice, Refusal> {
+        let (conversation, history) = self.read(user, conversation_id, range).await?;
+        let messages = self.views(&conversation, &history.messages).await?;
+        let (first, last) = (history.messages.first(), history.messages.last());
+        let has_more = match range {
+            Range::After(..) => last.is_some_and(|last| last.seq < history.last_seq),
+            Range::Before(..) | Range::Page(_) => first.is_some_and(|first| first.seq > 1),
+        };
+        if marks {
+            self.mark_seen(user, &conversation, &history).await?;
+        } else if let (Some(last), Some(other)) = (last, conversation.other(user))
+            && last.seq == history.last_seq
+        {
+            self.note_delivered(&conversation, other, last.seq);
+        }
+        Ok(Slice { messages, has_more })
+    }
+
+    async fn read(
+        &self,
+        user: &Id,
+        conversation_id: &str,
+        range: Range,
+    ) -> Result<(Arc<Conversation>, History), Refusal> {
+        self.limits.request(user)?;
+        let conversation = self.conversation(user, conversation_id).await?;
+        let history = self.store.history(&conversation, range).await.map_err(store_failed("history"))?;
+        Ok((conversation, history))
+    }
+
+    async fn views(
+        &self,
+        conversation: &Conversation,
+        messages: &[Message],
+    ) -> Result<Vec<MessageJson>, Refusal> {
+        let profiles = self.profiles_of(conversation).await?;
+        Ok(messages.iter().map(|message| view_of(conversation, &profiles, message)).collect())
+    }
+
+    /// The user has seen a part of a history: all that was there then is read.
+    async fn mark_seen(
+        self: &Arc<Self>,
+        user: &Id,
+        conversation: &Arc<Conversation>,
+        history: &History,
+    ) -> Result<(), Refusal> {
+        // Most often all is read already, and nothing has to be written.
+        if conversation.side_of(user).is_none_or(|side| history.unread[side] == 0) {
+            return Ok(());
+        }
+        self.mark_read_and_wait(user, conversation, Some(history.last_seq)).await?;
+        Ok(())
+    }
+
+    /// [`Chat::mark_read`] for a caller that waits.
+    pub async fn mark_read_and_wait(
+        self: &Arc<Self>,
+        user: &Id,
+        conversation: &Arc<Conversation>,
+        up_to: Option<i64>,
+    ) -> Result<Read, Refusal> {
+        let blocks = self.blocks(user, conversation).await?;
+        let (sender, receiver) = oneshot::channel();
+        // The caller may have gone away meanwhile.
+        let done = Box::new(move |read| _ = sender.send(read));
+        self.store_read(user, conversation, up_to, (blocks, None), done);
+        receiver.await.unwrap_or(Err(Refusal::StoreFailed))
+    }
+
+    /// Marks what the other wrote as read, up to a sequence number or all; `done` is called after everybody was
+    /// told. `socket` is the device that asks.
+    pub fn mark_read(
+        self: &Arc<Self>,
+        user: &Id,
+        conversation: &Arc<Conversation>,
+        up_to: Option<i64>,
+        socket: SocketId,
+        done: Box<dyn FnOnce(Result<Read, Refusal>) + Send>,
+    ) {
+        if let Err(refusal) = self.limits.request(user) {
+            return done(Err(refusal));
+        }
+        if let Some(blocks) = self.blocks_at_once(user, conversation) {
+            return self.store_read(user, conversation, up_to, (blocks, Some(socket)), done);
+        }
+        let (chat, user, conversation) = (Arc::clone(self), user.clone(), Arc::clone(conversation));
+        tokio::spawn(async move {
+            match chat.blocks(&user, &conversation).await {
+                Ok(blocks) => chat.store_read(&user, &conversation, up_to, (blocks, Some(socket)), done),
+                Err(refusal) => done(Err(refusal)),
+            }
+        });
+    }
+
+    fn store_read(
+        self: &Arc<Self>,
+        user: &Id,
+        conversation: &Arc<Conversation>,
+        up_to: Option<i64>,
+        (blocks, socket): (Blocks, Option<SocketId>),
+        done: Box<dyn FnOnce(Result<Read, Refusal>) + Send>,
+    ) {
+        let mark = MarkRead { conversation: Arc::clone(conversation), reader: user.clone(), up_to };
+        let (chat, user, conversation) = (Arc::clone(self), user.clone(), Arc::clone(conversation));
+        self.store.mark_read(
+            mark,
+            Box::new(move |read| {
+                let read = read.map_err(store_failed("mark_read"));
+                if let Ok(read) = &read
+                    && read.newly_read > 0
+                {
+                    chat.bus.publish(Notice::Event {
+                        name: "messages_read",
+                        argument: view::messages_read(
+                            &conversation.id,
+                            &user,
+                            read.up_to_seq,
+                            Timestamp::now(),
+                        ),
+                        // Nothing of the one reaches the other while a block stands.
+                        conversation: (!blocks.any()).then(|| conversation.id.clone()),
+                        users: vec![user.clone()],
+                        except: socket.map(Except::AsDevice),
+                    });
+                    chat.note_unread(&user, &conversation, read.unread);
+                }
+                done(read);
+            }),
+        );
+    }
+
+    /// How many messages the user has not read.
+    pub async fn unread_count(&self, user: &Id) -> Result<u64, Refusal> {
+        self.limits.request(user)?;
+        self.store.unread_count(user).await.map_err(store_failed("unread_count"))
+    }
+
+    /// What `user` missed since `offset`.
+    pub async fn missed(&self, user: &Id, offset: &Offset) -> Result<Replay, Refusal> {
+        let (after, limit) = match offset {
+            Offset::Beginning => (None, MAX_REPLAYED),
+            Offset::Message(id) => (Some(id), MAX_REPLAYED),
+            Offset::Unknown => (None, 0),
+        };
+        let missed = self.store.missed(user, after, limit).await.map_err(store_failed("missed"))?;
+        let mut replay = Replay { last_seqs: missed.last_seqs.into_iter().collect(), ..Replay::default() };
+        if missed.is_too_much {
+            replay.resync = Some(view::resync(&missed.changed));
+            return Ok(replay);
+        }
+        let mut ends = HashMap::new();
+        for (conversation, message) in &missed.messages {
+            let profiles = self.profiles_of(conversation).await?;
+            replay.messages.push(view_of(conversation, &profiles, message));
+            if message.sender != *user {
+                ends.insert(
+                    conversation.key,
+                    (Arc::clone(conversation), message.sender.clone(), message.seq),
+                );
+            }
+        }
+        replay.delivered = ends.into_values().collect();
+        Ok(replay)
+    }
+
+    /// A replay has reached a device.
+    pub fn replayed(&self, replay: &Replay) {
+        for (conversation, sender, seq) in &replay.delivered {
+            self.note_delivered(conversation, sender, *seq);
+        }
+    }
+}
+
+fn view_of(
+    conversation: &Conversation,
+    profiles: &[Option<Arc<Profile>>; 2],
+    message: &Message,
+) -> MessageJson {
+    let side = usize::from(message.sender != conversation.participants[0]);
+    MessageView::new(conversation, profiles[side].as_deref(), message).to_json()
+}

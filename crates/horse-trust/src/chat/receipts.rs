@@ -1,0 +1,146 @@
+//! What is told of messages afterwards: that they have reached a device, and how much is not read.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use super::coalescer::Coalescer;
+use super::{Chat, view};
+use crate::bus::Notice;
+use crate::id::Id;
+use crate::store::{Conversation, Delivered, Unread};
+use crate::timestamp::Timestamp;
+
+/// How often it is stored what has reached a device. What a crash takes comes again with the next message.
+const STORE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// One of the two in a conversation, by the store's key.
+type Side = (i64, usize);
+
+/// Receipts on their way.
+pub(super) struct Receipts {
+    delivered: Coalescer<Side, DeliveredNews>,
+    unread: Coalescer<(Id, i64), UnreadNews>,
+    /// What has reached a device and is not stored.
+    unstored: Mutex<HashMap<Side, i64>>,
+    filled: Notify,
+}
+
+struct DeliveredNews {
+    conversation: Arc<Conversation>,
+    side: usize,
+    seq: i64,
+}
+
+struct UnreadNews {
+    conversation: Id,
+    unread: Unread,
+}
+
+impl Receipts {
+    pub(super) fn new() -> Self {
+        Self {
+            delivered: Coalescer::new(),
+            unread: Coalescer::new(),
+            unstored: Mutex::default(),
+            filled: Notify::new(),
+        }
+    }
+}
+
+impl Chat {
+    /// The message `seq` of `sender` was handed to the devices of this node: if one is the other's, it has arrived.
+    pub(super) fn note_delivered(&self, conversation: &Arc<Conversation>, sender: &Id, seq: i64) {
+        let Some(side) = conversation.side_of(sender).map(|side| 1 - side) else { return };
+        if !self.bus.has_device(&conversation.participants[side]) {
+            return;
+        }
+        let key = (conversation.key, side);
+        {
+            let mut unstored = self.receipts.unstored.lock();
+            if unstored.is_empty() {
+                self.receipts.filled.notify_one();
+            }
+            let known = unstored.entry(key).or_default();
+            *known = (*known).max(seq);
+        }
+        let news = DeliveredNews { conversation: Arc::clone(conversation), side, seq };
+        self.receipts.delivered.offer(key, news);
+    }
+
+    /// What `user` has not read has changed.
+    pub(super) fn note_unread(&self, user: &Id, conversation: &Conversation, unread: Unread) {
+        let news = UnreadNews { conversation: conversation.id.clone(), unread };
+        self.receipts.unread.offer((user.clone(), conversation.key), news);
+    }
+
+    fn tell_one_delivered(&self, news: &DeliveredNews) {
+        let DeliveredNews { conversation, side, seq } = news;
+        let [recipient, sender] = [&conversation.participants[*side], &conversation.participants[1 - side]];
+        if self.blocks_at_once(recipient, conversation).is_some_and(super::Blocks::any) {
+            return;
+        }
+        self.bus.publish(Notice::Event {
+            name: "message_delivered",
+            argument: view::message_delivered(&conversation.id, recipient, *seq, Timestamp::now()),
+            conversation: Some(conversation.id.clone()),
+            users: vec![sender.clone()],
+            except: None,
+        });
+    }
+
+    fn tell_one_unread(&self, user: &Id, news: &UnreadNews) {
+        self.bus.publish(Notice::Event {
+            name: "unread_count",
+            argument: view::unread_count(&news.conversation, news.unread),
+            conversation: None,
+            users: vec![user.clone()],
+            except: None,
+        });
+    }
+
+    /// Tells senders what has reached a device, as long as it runs.
+    pub(super) async fn tell_delivered(self: Arc<Self>) {
+        loop {
+            for (_, news) in self.receipts.delivered.due().await {
+                self.tell_one_delivered(&news);
+            }
+        }
+    }
+
+    /// Tells users how much they have not read, as long as it runs.
+    pub(super) async fn tell_unread(self: Arc<Self>) {
+        loop {
+            for ((user, _), news) in self.receipts.unread.due().await {
+                self.tell_one_unread(&user, &news);
+            }
+        }
+    }
+
+    /// Stores what has reached a device, as long as it runs.
+    pub(super) async fn store_delivered(self: Arc<Self>) {
+        loop {
+            self.receipts.filled.notified().await;
+            tokio::time::sleep(STORE_INTERVAL).await;
+            self.flush_delivered().await;
+        }
+    }
+
+    /// Stores what has reached a device.
+    pub(super) async fn flush_delivered(&self) {
+        let unstored = std::mem::take(&mut *self.receipts.unstored.lock());
+        if unstored.is_empty() {
+            return;
+        }
+        let delivered = unstored
+            .into_iter()
+            .map(|((conversation, side), seq)| Delivered { conversation, side, seq })
+            .collect();
+        if let Err(error) = self.store.set_delivered(delivered).await {
+            tracing::error!(%error, "what has reached a device was not stored");
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! `/api/admin`: what admins look at in a dispute.
+
+use axum::extract::{RawQuery, State};
+use axum::routing::get;
+use axum::{Json, Router};
+use serde_json::{Value, json};
+
+use super::conversations::{number, parameter};
+use super::extract::Admin;
+use super::{ApiError, AppState};
+use crate::chat::Refusal;
+use crate::id::Id;
+use crate::store::Page;
+
+/// Entries a page if nothing is said.
+const DEFAULT_LIMIT: u64 = 30;
+/// Entries a page at most.
+const MAX_LIMIT: u64 = 100;
+/// The last page that can be asked for.
+const MAX_PAGE: u64 = 1_000_000;
+
+/// The routes of admins.
+pub(super) fn router() -> Router<AppState> {
+    Router::new().route("/api/admin/reports", get(reports)).route("/api/admin/withdrawn", get(withdrawn))
+}
+
+async fn reports(
+    State(state): State<AppState>,
+    _: Admin,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Value>, ApiError> {
+    let data = state.chat.reports(page(&query.unwrap_or_default())?).await?;
+    Ok(Json(json!({"success": true, "data": data})))
+}
+
+async fn withdrawn(
+    State(state): State<AppState>,
+    _: Admin,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Value>, ApiError> {
+    let query = query.unwrap_or_default();
+    let conversation = parameter(&query, "conversation_id").map(Id::parse).transpose();
+    let conversation = conversation.map_err(|_| Refusal::ConversationNotFound)?;
+    let data = state.chat.withdrawn(conversation.as_ref(), page(&query)?).await?;
+    Ok(Json(json!({"success": true, "data": data})))
+}
+
+fn page(query: &str) -> Result<Page, ApiError> {
+    Ok(Page {
+        number: number(query, "page", MAX_PAGE)?.unwrap_or(1),
+        limit: number(query, "limit", MAX_LIMIT)?.unwrap_or(DEFAULT_LIMIT),
+    })
+}

@@ -1,0 +1,51 @@
+//! `/api/chat/blocks`: of whom a user wants to hear nothing.
+
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::routing::{delete, get};
+use axum::{Json, Router};
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use super::extract::{Authenticated, Fields};
+use super::{ApiError, AppState};
+use crate::chat::Refusal;
+use crate::chat::view::ProfileView;
+
+/// The routes of blocks.
+pub(super) fn router() -> Router<AppState> {
+    Router::new()
+        .route("/api/chat/blocks", get(list).post(block))
+        .route("/api/chat/blocks/{user_id}", delete(unblock))
+}
+
+async fn list(
+    State(state): State<AppState>,
+    Authenticated(claims): Authenticated,
+) -> Result<Json<Value>, ApiError> {
+    let blocked = state.chat.blocked_by(&claims.user).await?;
+    let data: Vec<_> = blocked.iter().map(|(id, profile)| ProfileView::new(id, profile.as_ref())).collect();
+    Ok(Json(json!({"success": true, "data": data})))
+}
+
+async fn block(
+    State(state): State<AppState>,
+    Authenticated(claims): Authenticated,
+    fields: Fields,
+) -> Result<(StatusCode, Json<Value>), ApiError> {
+    let mut errors = Vec::new();
+    // What is no text is no id either, and is answered as such.
+    let other = fields.text("user_id", &mut errors).unwrap_or_default();
+    state.chat.set_block(&claims.user, &other, true, None).await?;
+    Ok((StatusCode::CREATED, Json(json!({"success": true}))))
+}
+
+async fn unblock(
+    State(state): State<AppState>,
+    Authenticated(claims): Authenticated,
+    other: Result<Path<String>, PathRejection>,
+) -> Result<Json<Value>, ApiError> {
+    let Path(other) = other.map_err(|_| Refusal::InvalidRecipient)?;
+    state.chat.set_block(&claims.user, &other, false, None).await?;
+    Ok(Json(json!({"success": true})))
+}

@@ -1,0 +1,280 @@
+//! One function an event.
+
+use std::sync::Arc;
+
+use serde_json::json;
+use socketio::{Event, EventFuture, Responder, Socket, SocketId};
+
+use super::Participant;
+use super::payload::{Fields, SendMessage, text_or_field};
+use crate::bus::conversation_room;
+use crate::chat::{Chat, Desk, Draft, MessageJson, Refusal};
+use crate::id::Id;
+use crate::json::LossyString;
+use crate::store::{Conversation, Range};
+use crate::timestamp::Timestamp;
+
+/// Messages a slice if nothing is said.
+const DEFAULT_LIMIT: i64 = 30;
+/// Messages a slice at most.
+const MAX_LIMIT: i64 = 100;
+
+/// The acknowledgement of what needs no answer but yes.
+const SUCCESS: &str = r#"{"success":true}"#;
+
+impl Participant {
+    pub(super) fn send_message(&self, event: Event<'_>) -> Option<EventFuture> {
+        let responder = event.responder;
+        let SendMessage { conversation_id, draft } = match SendMessage::parse(event.arguments) {
+            Ok(payload) => payload,
+            Err(refusal) => return refuse(responder, refusal),
+        };
+        let (chat, user) = (&self.services.chat, &self.claims.user);
+        if let Some(desk) = chat.desk_at_once(user, &conversation_id) {
+            submit(chat, user, desk, draft, responder);
+            return None;
+        }
+        let (chat, user) = (Arc::clone(chat), user.clone());
+        Some(Box::pin(async move {
+            let desk = chat.desk(&user, &conversation_id).await;
+            submit(&chat, &user, desk, draft, responder);
+        }))
+    }
+
+    pub(super) fn join_conversation(&self, socket: &Socket, event: Event<'_>) -> Option<EventFuture> {
+        let socket = socket.clone();
+        let responder = event.responder;
+        let Some(id) = first_text(event.arguments) else {
+            return refuse(responder, Refusal::ConversationNotFound);
+        };
+        let (chat, user) = (&self.services.chat, &self.claims.user);
+        if let Err(refusal) = chat.join(user) {
+            return refuse(responder, refusal);
+        }
+        if let Some(conversation) = chat.conversation_at_once(user, &id) {
+            join(&socket, conversation, responder);
+            return None;
+        }
+        let (chat, user) = (Arc::clone(chat), user.clone());
+        Some(Box::pin(async move {
+            let conversation = chat.conversation(&user, &id).await;
+            join(&socket, conversation, responder);
+        }))
+    }
+
+    /// `typing` and `stop_typing`, which `tell` tells of.
+    pub(super) fn typing(
+        &self,
+        socket: &Socket,
+        event: Event<'_>,
+        tell: fn(&Chat, &Id, &Arc<Conversation>, SocketId) -> Result<(), Refusal>,
+    ) -> Option<EventFuture> {
+        let socket = socket.key();
+        let responder = event.responder;
+        let Some(id) = first_text(event.arguments) else {
+            return refuse(responder, Refusal::ConversationNotFound);
+        };
+        let (chat, user) = (&self.services.chat, &self.claims.user);
+        if let Some(found) = chat.open_conversation_at_once(user, &id) {
+            let told = found.and_then(|conversation| tell(chat, user, &conversation, socket));
+            answer(responder, told.map(|()| SUCCESS.to_owned()));
+            return None;
+        }
+        let (chat, user) = (Arc::clone(chat), user.clone());
+        Some(Box::pin(async move {
+            let found = chat.open_conversation_for(&user, &id).await;
+            let told = found.and_then(|conversation| tell(&chat, &user, &conversation, socket));
+            answer(responder, told.map(|()| SUCCESS.to_owned()));
+        }))
+    }
+
+    pub(super) fn mark_read(&self, socket: &Socket, event: Event<'_>) -> Option<EventFuture> {
+        let (socket, responder) = (socket.key(), event.responder);
+        let parsed = Fields::parse(event.arguments)
+            .and_then(|fields| Ok((fields.required_text("conversation_id")?, fields.number("up_to_seq")?)));
+        let (id, up_to) = match parsed {
+            Ok(parsed) => parsed,
+            Err(refusal) => return refuse(responder, refusal),
+        };
+        let (chat, user) = (Arc::clone(&self.services.chat), self.claims.user.clone());
+        let mark = move |found: Result<Arc<Conversation>, Refusal>, chat: &Arc<Chat>, user: &Id| match found {
+            Ok(conversation) => {
+                let done = |read: Result<crate::store::Read, Refusal>| {
+                    answer(responder, read.map(|read| success(&crate::chat::view::read(&read))));
+                };
+                chat.mark_read(user, &conversation, up_to, socket, Box::new(done));
+            }
+            Err(refusal) => answer(responder, Err(refusal)),
+        };
+        if let Some(found) = chat.conversation_at_once(&user, &id) {
+            mark(found, &chat, &user);
+            return None;
+        }
+        Some(Box::pin(async move { mark(chat.conversation(&user, &id).await, &chat, &user) }))
+    }
+
+    pub(super) fn fetch_messages(&self, event: Event<'_>) -> Option<EventFuture> {
+        let responder = event.responder;
+        let parsed = Fields::parse(event.arguments)
+            .and_then(|fields| Ok((fields.required_text("conversation_id")?, range(&fields)?)));
+        let (chat, user) = (Arc::clone(&self.services.chat), self.claims.user.clone());
+        match parsed {
+            Ok((id, range)) => Some(Box::pin(async move {
+                let slice = chat.slice(&user, &id, range, false).await;
+                answer(
+                    responder,
+                    slice.map(|slice| {
+                        let (data, has_more) = (slice.messages.join(","), slice.has_more);
+                        format!(r#"{{"success":true,"data":[{data}],"has_more":{has_more}}}"#)
+                    }),
+                );
+            })),
+            Err(refusal) => refuse(responder, refusal),
+        }
+    }
+
+    pub(super) fn edit_message(&self, event: Event<'_>) -> Option<EventFuture> {
+        let parsed = Fields::parse(event.arguments).and_then(|fields| {
+            let text = fields.text("text").map_err(|_| Refusal::InvalidMessage)?;
+            Ok((fields.required_text("message_id")?, text.unwrap_or_default()))
+        });
+        match parsed {
+            Ok((id, text)) => Some(self.change_message(id, Some(text), event.responder)),
+            Err(refusal) => refuse(event.responder, refusal),
+        }
+    }
+
+    pub(super) fn delete_message(&self, event: Event<'_>) -> Option<EventFuture> {
+        match text_or_field(event.arguments, "message_id") {
+            Ok(id) => Some(self.change_message(id, None, event.responder)),
+            Err(refusal) => refuse(event.responder, refusal),
+        }
+    }
+
+    fn change_message(&self, id: String, text: Option<String>, responder: Responder) -> EventFuture {
+        let (chat, user) = (Arc::clone(&self.services.chat), self.claims.user.clone());
+        let done = move |changed: Result<MessageJson, Refusal>| {
+            answer(responder, changed.map(|json| success(&json)));
+        };
+        Box::pin(async move { chat.change_message(&user, &id, text, Box::new(done)).await })
+    }
+
+    pub(super) fn set_block(
+        &self,
+        socket: &Socket,
+        event: Event<'_>,
+        is_blocked: bool,
+    ) -> Option<EventFuture> {
+        let (socket, responder) = (socket.key(), event.responder);
+        let other = match text_or_field(event.arguments, "user_id") {
+            Ok(other) => other,
+            Err(refusal) => return refuse(responder, refusal),
+        };
+        let (chat, user) = (Arc::clone(&self.services.chat), self.claims.user.clone());
+        Some(Box::pin(async move {
+            let result = chat.set_block(&user, &other, is_blocked, Some(socket)).await;
+            answer(responder, result.map(|()| SUCCESS.to_owned()));
+        }))
+    }
+
+    pub(super) fn report_message(&self, event: Event<'_>) -> Option<EventFuture> {
+        let responder = event.responder;
+        let parsed = Fields::parse(event.arguments).and_then(|fields| {
+            Ok((fields.required_text("message_id")?, fields.text("reason")?.unwrap_or_default()))
+        });
+        let (id, reason) = match parsed {
+            Ok(parsed) => parsed,
+            Err(refusal) => return refuse(responder, refusal),
+        };
+        let (chat, user) = (Arc::clone(&self.services.chat), self.claims.user.clone());
+        Some(Box::pin(async move {
+            let report = chat.report_message(&user, &id, &reason).await;
+            answer(responder, report.map(|id| success(&json!({"report_id": id}).to_string())));
+        }))
+    }
+
+    /// The socket stays for as long as the new token is valid.
+    pub(super) fn refresh_token(&mut self, socket: &Socket, event: Event<'_>) -> Option<EventFuture> {
+        let token = match text_or_field(event.arguments, "token") {
+            Ok(token) => token,
+            Err(refusal) => return refuse(event.responder, refusal),
+        };
+        if let Err(refusal) = self.services.chat.request(&self.claims.user) {
+            return refuse(event.responder, refusal);
+        }
+        let claims =
+            self.services.tokens.verify(&token).ok().filter(|claims| claims.user == self.claims.user);
+        let Some(claims) = claims else { return refuse(event.responder, Refusal::InvalidToken) };
+        self.services.expiries.watch(socket, claims.expires_at);
+        let expires_at = claims.expires_at.map(Timestamp::from_seconds);
+        self.claims = claims;
+        answer(event.responder, Ok(success(&json!({"expires_at": expires_at}).to_string())));
+        None
+    }
+}
+
+/// The range that `after_seq`, `before_seq` and `limit` ask for.
+fn range(fields: &Fields<'_>) -> Result<Range, Refusal> {
+    let limit = fields.number("limit")?.unwrap_or(DEFAULT_LIMIT);
+    if limit == 0 {
+        return Err(Refusal::InvalidRequest);
+    }
+    let limit = u64::try_from(limit.min(MAX_LIMIT)).unwrap_or(1);
+    match (fields.number("after_seq")?, fields.number("before_seq")?) {
+        (Some(_), Some(_)) => Err(Refusal::InvalidRequest),
+        (Some(seq), None) => Ok(Range::After(seq, limit)),
+        (None, Some(seq)) => Ok(Range::Before(seq, limit)),
+        (None, None) => Ok(Range::Before(i64::MAX, limit)),
+    }
+}
+
+fn first_text(arguments: &[&serde_json::value::RawValue]) -> Option<String> {
+    LossyString::parse(arguments.first()?.get())
+}
+
+fn join(socket: &Socket, conversation: Result<Arc<Conversation>, Refusal>, responder: Responder) {
+    let joined = conversation.and_then(|conversation| {
+        socket.join(&conversation_room(&conversation.id)).map_err(|error| {
+            tracing::debug!(%error, socket = socket.id(), "a socket could not join a conversation");
+            Refusal::TooManyConversations
+        })
+    });
+    answer(responder, joined.map(|()| SUCCESS.to_owned()));
+}
+
+/// Gives a message to the chat; the acknowledgement follows when everybody was told.
+fn submit(chat: &Arc<Chat>, user: &Id, desk: Result<Desk, Refusal>, draft: Draft, responder: Responder) {
+    let desk = match desk {
+        Ok(desk) => desk,
+        // What the store's failure means for the sender.
+        Err(Refusal::StoreFailed) => return answer(responder, Err(Refusal::SendFailed)),
+        Err(refusal) => return answer(responder, Err(refusal)),
+    };
+    let sent = move |result: Result<(MessageJson, bool), Refusal>| {
+        answer(responder, result.map(|(json, _)| success(&json)));
+    };
+    chat.send(user, desk, draft, Box::new(sent));
+}
+
+/// The acknowledgement of what answers with `data`, given as JSON.
+fn success(data: &str) -> String {
+    format!(r#"{{"success":true,"data":{data}}}"#)
+}
+
+fn answer(responder: Responder, result: Result<String, Refusal>) {
+    match result {
+        Ok(json) => responder.send(&json),
+        Err(refusal) => drop(refuse(responder, refusal)),
+    }
+}
+
+/// Acknowledges with a refusal.
+pub(super) fn refuse(responder: Responder, refusal: Refusal) -> Option<EventFuture> {
+    let retry_after = match refusal {
+        Refusal::TooManyMessages { retry_after } => format!(r#","retry_after":{retry_after}"#),
+        _ => String::new(),
+    };
+    // No refusal's text holds what JSON would escape.
+    responder.send(&format!(r#"{{"success":false,"message":"{refusal}"{retry_after}}}"#));
+    None
+}

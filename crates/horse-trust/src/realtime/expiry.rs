@@ -1,0 +1,121 @@
+//! Sockets end when their tokens do.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use parking_lot::Mutex;
+use socketio::{Socket, SocketId};
+use tokio::sync::Notify;
+
+use crate::timestamp::Timestamp;
+
+/// How long before the end a client is told.
+const NOTICE: Duration = Duration::from_mins(1);
+/// The clock that tokens go by may be set; so often it is looked at, whatever was waited for.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// When which socket's token ends.
+#[derive(Default)]
+pub struct Expiries {
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    /// By time, in milliseconds since 1970: what is next.
+    next: BTreeMap<(i64, SocketId), Watched>,
+    /// Where a socket stands in `next`.
+    places: HashMap<SocketId, i64>,
+}
+
+struct Watched {
+    socket: Socket,
+    expires_at: Timestamp,
+}
+
+impl Expiries {
+    /// From now on `socket` ends at `expires_at`, in seconds since 1970; never, if it is `None`.
+    pub fn watch(&self, socket: &Socket, expires_at: Option<f64>) {
+        let Some(expires_at) = expires_at.map(Timestamp::from_seconds) else { return self.forget(socket) };
+        let mut state = self.state.lock();
+        state.remove(socket.key());
+        let notice = i64::try_from(NOTICE.as_millis()).unwrap_or(0);
+        state.put(expires_at.0.saturating_sub(notice), Watched { socket: socket.clone(), expires_at });
+        drop(state);
+        self.changed.notify_one();
+    }
+
+    /// `socket` has ended.
+    pub fn forget(&self, socket: &Socket) {
+        self.state.lock().remove(socket.key());
+    }
+
+    /// Tells clients whose token ends soon, and closes the connections of those whose token has ended, as long as
+    /// it runs.
+    pub async fn run(self: Arc<Self>) {
+        loop {
+            let now = since_epoch();
+            let (due, next) = self.state.lock().take_due(now);
+            for watched in due {
+                self.act(watched, now);
+            }
+            // The first entry may have been put in meanwhile; then a permit is there.
+            let wait = next.map_or(Duration::MAX, |at| {
+                Duration::from_millis(u64::try_from(at.saturating_sub(now)).unwrap_or(0)).min(LOOK)
+            });
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = self.changed.notified() => {}
+            }
+        }
+    }
+
+    fn act(&self, watched: Watched, now: i64) {
+        let expires_at = watched.expires_at;
+        if expires_at.0 <= now {
+            tracing::info!(socket = watched.socket.id(), "a socket's token has expired");
+            watched.socket.close_connection();
+            return;
+        }
+        watched.socket.emit("token_expiring", &format!(r#"{{"expires_at":"{expires_at}"}}"#));
+        let mut state = self.state.lock();
+        // A new token may have come meanwhile.
+        if !state.places.contains_key(&watched.socket.key()) {
+            state.put(expires_at.0, watched);
+        }
+    }
+}
+
+impl State {
+    fn put(&mut self, at: i64, watched: Watched) {
+        self.places.insert(watched.socket.key(), at);
+        self.next.insert((at, watched.socket.key()), watched);
+    }
+
+    fn remove(&mut self, socket: SocketId) {
+        if let Some(at) = self.places.remove(&socket) {
+            self.next.remove(&(at, socket));
+        }
+    }
+
+    /// Takes what is due, and says when the next will be.
+    fn take_due(&mut self, now: i64) -> (Vec<Watched>, Option<i64>) {
+        let mut due = Vec::new();
+        while let Some(entry) = self.next.first_entry() {
+            let (at, socket) = *entry.key();
+            if at > now {
+                return (due, Some(at));
+            }
+            due.push(entry.remove());
+            self.places.remove(&socket);
+        }
+        (due, None)
+    }
+}
+
+fn since_epoch() -> i64 {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX)
+}

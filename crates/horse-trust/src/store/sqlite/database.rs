@@ -1,0 +1,94 @@
+//! The file: opened, locked and migrated.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+
+use super::import::Transaction;
+use super::schema::{self, SchemaError};
+
+/// Why a store can't be opened. One line that names the file.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The folder or the lock file can't be made.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// What could not be made.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Another process has the store.
+    #[error("{}: in use by another process", .0.display())]
+    InUse(PathBuf),
+    /// SQLite does not take the file.
+    #[error("{}: {source}", path.display())]
+    Sqlite {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: rusqlite::Error,
+    },
+    /// The file is an SQLite database of another program.
+    #[error("{}: a database of another program", .0.display())]
+    Foreign(PathBuf),
+    /// The file was written by a newer version of this program.
+    #[error("{}: made by a newer version (schema {found}, this program knows {known})", path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its schema.
+        found: u32,
+        /// The newest schema that is known here.
+        known: u32,
+    },
+}
+
+/// An open database file that no other process has, before threads are started on it.
+pub struct Database {
+    pub(super) path: PathBuf,
+    pub(super) connection: Connection,
+    pub(super) lock: File,
+}
+
+impl Database {
+    /// Opens the file, makes it and its folder if there is none, takes the lock and migrates the schema.
+    pub fn open(path: &Path) -> std::result::Result<Self, OpenError> {
+        let io_error = |path: &Path| {
+            let path = path.to_owned();
+            move |source| OpenError::Io { path, source }
+        };
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder).map_err(io_error(folder))?;
+        }
+        let mut lock_path = path.as_os_str().to_owned();
+        lock_path.push(".lock");
+        let lock_path = PathBuf::from(lock_path);
+        let lock = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&lock_path)
+            .map_err(io_error(&lock_path))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(OpenError::InUse(path.to_owned())),
+            Err(TryLockError::Error(source)) => return Err(io_error(&lock_path)(source)),
+        }
+        let sqlite_error = |source| OpenError::Sqlite { path: path.to_owned(), source };
+        let mut connection = Connection::open(path).map_err(sqlite_error)?;
+        schema::prepare(&mut connection).map_err(|error| match error {
+            SchemaError::Sqlite(source) => sqlite_error(source),
+            SchemaError::Foreign => OpenError::Foreign(path.to_owned()),
+            SchemaError::Newer { found, known } => OpenError::Newer { path: path.to_owned(), found, known },
+        })?;
+        Ok(Self { path: path.to_owned(), connection, lock })
+    }
+
+    /// A transaction for an import.
+    pub fn transaction(&mut self) -> rusqlite::Result<Transaction<'_>> {
+        Transaction::begin(&mut self.connection)
+    }
+}

@@ -1,0 +1,381 @@
+//! The SQL of messages: append, history, what is read, what was missed, what was changed.
+
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::codec::MessageId;
+use super::memory::Context;
+use super::statements::{CONVERSATION, read_conversation};
+use super::writer::count;
+use crate::id::Id;
+use crate::store::{
+    Change, Changed, Conversation, Delivered, History, Message, Missed, Page, Range, Read, Unread,
+};
+use crate::timestamp::Timestamp;
+
+type Result<T> = rusqlite::Result<T>;
+
+/// The greatest id in ObjectId's layout with a time before `seconds`.
+pub(super) fn greatest_message_id(connection: &Connection, seconds: u32) -> Result<Option<Id>> {
+    connection
+        .query_row(
+            "SELECT id FROM messages WHERE id >= x'' AND id < ?1 ORDER BY id DESC LIMIT 1",
+            [seconds.to_be_bytes()],
+            |row| row.get::<_, MessageId>(0),
+        )
+        .optional()
+        .map(|id| id.map(|MessageId(id)| id))
+}
+
+pub(super) fn insert_message(
+    connection: &Connection,
+    conversation: i64,
+    side: usize,
+    message: &Message,
+) -> Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO messages (conversation, seq, id, sender, sent_at, text, client_id)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?
+        .execute(params![
+            conversation,
+            message.seq,
+            MessageId(message.id.clone()),
+            side,
+            message.sent_at.0,
+            message.text,
+            message.client_id
+        ])
+        .map(drop)
+}
+
+/// Notes which message a sender's name means; `false` if it means another already.
+pub(super) fn insert_client_id(
+    connection: &Connection,
+    sender: &Id,
+    client_id: &str,
+    conversation: i64,
+    seq: i64,
+) -> Result<bool> {
+    let inserted = connection
+        .prepare_cached(
+            "INSERT INTO client_ids (sender, client_id, conversation, seq) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT DO NOTHING",
+        )?
+        .execute(params![sender, client_id, conversation, seq])?;
+    Ok(inserted == 1)
+}
+
+/// Forgets a sender's name for a message that was not stored.
+pub(super) fn forget_client_id(connection: &Connection, sender: &Id, client_id: &str) -> Result<()> {
+    connection
+        .prepare_cached(
+            "DELETE FROM client_ids WHERE sender = ?1 AND client_id = ?2 AND NOT EXISTS (
+                 SELECT 1 FROM messages m WHERE m.conversation = client_ids.conversation AND m.seq = client_ids.seq)",
+        )?
+        .execute(params![sender, client_id])
+        .map(drop)
+}
+
+/// The message that a sender's name means.
+pub(super) fn message_of_client(
+    connection: &Connection,
+    sender: &Id,
+    client_id: &str,
+) -> Result<(Arc<Conversation>, Message)> {
+    let (key, seq) = connection
+        .prepare_cached("SELECT conversation, seq FROM client_ids WHERE sender = ?1 AND client_id = ?2")?
+        .query_row(params![sender, client_id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let conversation = conversation_by_key(connection, key)?;
+    let message = message_at(connection, &conversation, seq)?;
+    Ok((conversation, message))
+}
+
+fn conversation_by_key(connection: &Connection, key: i64) -> Result<Arc<Conversation>> {
+    connection
+        .prepare_cached(&format!("SELECT {CONVERSATION} FROM conversations WHERE key = ?1"))?
+        .query_row([key], read_conversation)
+        .map(Arc::new)
+}
+
+/// The message with this id.
+pub(super) fn message(connection: &Connection, id: &Id) -> Result<Option<(Arc<Conversation>, Message)>> {
+    let place: Option<(i64, i64)> = connection
+        .prepare_cached("SELECT conversation, seq FROM messages WHERE id = ?1")?
+        .query_row([MessageId(id.clone())], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((key, seq)) = place else { return Ok(None) };
+    let conversation = conversation_by_key(connection, key)?;
+    let message = message_at(connection, &conversation, seq)?;
+    Ok(Some((conversation, message)))
+}
+
+const MESSAGE: &str = "id, seq, sender, text, is_read, sent_at, client_id, edited_at, deleted_at";
+
+fn message_at(connection: &Connection, conversation: &Conversation, seq: i64) -> Result<Message> {
+    let read_seq = ends_of(connection, conversation.key)?.read_seq;
+    connection
+        .prepare_cached(&format!("SELECT {MESSAGE} FROM messages WHERE conversation = ?1 AND seq = ?2"))?
+        .query_row([conversation.key, seq], |row| read_message(row, conversation, read_seq))
+}
+
+fn read_message(row: &Row<'_>, conversation: &Conversation, read_seq: [i64; 2]) -> Result<Message> {
+    let seq = row.get(1)?;
+    let sender = row.get::<_, usize>(2)? & 1;
+    let flag = row.get::<_, Option<bool>>(4)?.unwrap_or(false);
+    let time = |at: usize| row.get::<_, Option<i64>>(at).map(|time| time.map(Timestamp));
+    let deleted_at = time(8)?;
+    Ok(Message {
+        id: row.get::<_, MessageId>(0)?.0,
+        seq,
+        sender: conversation.participants[sender].clone(),
+        // An import brings deleted messages with their text.
+        text: if deleted_at.is_some() { String::new() } else { row.get(3)? },
+        is_read: flag || seq <= read_seq[1 - sender],
+        sent_at: Timestamp(row.get(5)?),
+        client_id: row.get(6)?,
+        edited_at: time(7)?,
+        deleted_at,
+    })
+}
+
+/// What a conversation's row says of its messages.
+struct Ends {
+    last_seq: i64,
+    deleted: i64,
+    read_seq: [i64; 2],
+    unread: [i64; 2],
+}
+
+fn ends_of(connection: &Connection, key: i64) -> Result<Ends> {
+    connection
+        .prepare_cached(
+            "SELECT last_seq, deleted, read_seq_a, read_seq_b, unread_a, unread_b FROM conversations
+             WHERE key = ?1",
+        )?
+        .query_row([key], |row| {
+            Ok(Ends {
+                last_seq: row.get(0)?,
+                deleted: row.get(1)?,
+                read_seq: [row.get(2)?, row.get(3)?],
+                unread: [row.get(4)?, row.get(5)?],
+            })
+        })
+}
+
+pub(super) fn history(connection: &Connection, conversation: &Conversation, range: Range) -> Result<History> {
+    let ends = ends_of(connection, conversation.key)?;
+    let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    let messages = match range {
+        Range::Page(Page { number: page, limit }) => {
+            let limit = number(limit);
+            let skipped = number(page.saturating_sub(1)).saturating_mul(limit);
+            // Without deleted messages the page is a range of sequence numbers, as near as any other.
+            let (newest, offset) = if ends.deleted == 0 {
+                (ends.last_seq.saturating_sub(skipped), 0)
+            } else {
+                (ends.last_seq, skipped)
+            };
+            let order = "seq <= ?2 AND deleted_at IS NULL ORDER BY seq DESC LIMIT ?3 OFFSET ?4";
+            let mut messages = select(connection, conversation, &ends, order, [newest, limit, offset])?;
+            messages.reverse();
+            messages
+        }
+        Range::After(seq, limit) => {
+            let order = "seq > ?2 ORDER BY seq LIMIT ?3 OFFSET ?4";
+            select(connection, conversation, &ends, order, [seq, number(limit), 0])?
+        }
+        Range::Before(seq, limit) => {
+            let order = "seq < ?2 ORDER BY seq DESC LIMIT ?3 OFFSET ?4";
+            let mut messages = select(connection, conversation, &ends, order, [seq, number(limit), 0])?;
+            messages.reverse();
+            messages
+        }
+    };
+    Ok(History { messages, last_seq: ends.last_seq, unread: ends.unread.map(count) })
+}
+
+fn select(
+    connection: &Connection,
+    conversation: &Conversation,
+    ends: &Ends,
+    order: &str,
+    [seq, limit, offset]: [i64; 3],
+) -> Result<Vec<Message>> {
+    connection
+        .prepare_cached(&format!("SELECT {MESSAGE} FROM messages WHERE conversation = ?1 AND {order}"))?
+        .query_map(params![conversation.key, seq, limit, offset], |row| {
+            read_message(row, conversation, ends.read_seq)
+        })?
+        .collect()
+}
+
+/// What came after a message in a user's conversations. In the message's own conversation that is what has a
+/// greater sequence number, in the others what has a greater id.
+pub(super) fn missed(connection: &Connection, user: &Id, after: Option<&Id>, limit: usize) -> Result<Missed> {
+    let place: Option<(i64, i64)> = match after {
+        None => None,
+        Some(id) => connection
+            .prepare_cached("SELECT conversation, seq FROM messages WHERE id = ?1")?
+            .query_row([MessageId(id.clone())], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?,
+    };
+    let conversations = connection
+        .prepare_cached(&format!(
+            "SELECT {CONVERSATION}, last_seq, read_seq_a, read_seq_b FROM conversations
+             WHERE user_a = ?1 AND last_seq > 0
+             UNION ALL SELECT {CONVERSATION}, last_seq, read_seq_a, read_seq_b FROM conversations
+             WHERE user_b = ?1 AND user_a <> ?1 AND last_seq > 0"
+        ))?
+        .query_map([user], |row| {
+            Ok((Arc::new(read_conversation(row)?), row.get::<_, i64>(6)?, [row.get(7)?, row.get(8)?]))
+        })?
+        .collect::<Result<Vec<_>>>()?;
+    let mut missed = Missed::default();
+    let mut newest_first = connection.prepare_cached(&format!(
+        "SELECT {MESSAGE} FROM messages WHERE conversation = ?1 AND seq > ?2 ORDER BY seq DESC"
+    ))?;
+    for (conversation, last_seq, read_seq) in conversations {
+        missed.last_seqs.push((conversation.key, last_seq));
+        let own_place = place.filter(|(key, _)| *key == conversation.key).map(|(_, seq)| seq);
+        let mut rows = newest_first.query(params![conversation.key, own_place.unwrap_or(0)])?;
+        let mut is_changed = false;
+        while let Some(row) = rows.next()? {
+            let message = read_message(row, &conversation, read_seq)?;
+            if own_place.is_none() && after.is_some_and(|after| message.id <= *after) {
+                break;
+            }
+            if message.deleted_at.is_some() {
+                continue;
+            }
+            is_changed = true;
+            if missed.is_too_much {
+                break;
+            }
+            missed.messages.push((Arc::clone(&conversation), message));
+            missed.is_too_much = missed.messages.len() > limit;
+        }
+        if is_changed {
+            missed.changed.push((conversation.id.clone(), last_seq));
+        }
+    }
+    if missed.is_too_much {
+        missed.messages.clear();
+    }
+    missed.messages.sort_by(|(_, one), (_, other)| one.id.cmp(&other.id));
+    Ok(missed)
+}
+
+/// The columns of one of the two.
+const READ_SEQ: [&str; 2] = ["read_seq_a", "read_seq_b"];
+const UNREAD: [&str; 2] = ["unread_a", "unread_b"];
+const DELIVERED_SEQ: [&str; 2] = ["delivered_seq_a", "delivered_seq_b"];
+
+pub(super) fn mark_read(
+    context: &mut Context<'_>,
+    conversation: &Conversation,
+    side: usize,
+    up_to: Option<i64>,
+) -> Result<Read> {
+    let key = conversation.key;
+    let ends = ends_of(context.connection, key)?;
+    let before = ends.unread[side];
+    let target = up_to.unwrap_or(ends.last_seq).min(ends.last_seq);
+    let is_further = target > ends.read_seq[side];
+    let left = if !is_further {
+        before
+    } else if target == ends.last_seq {
+        0
+    } else {
+        context
+            .connection
+            .prepare_cached(
+                "SELECT count(*) FROM messages WHERE conversation = ?1 AND seq > ?2 AND sender = ?3
+                     AND is_read IS NULL AND deleted_at IS NULL",
+            )?
+            .query_row(params![key, target, 1 - side], |row| row.get(0))?
+    };
+    if is_further {
+        let sql =
+            format!("UPDATE conversations SET {} = ?2, {} = ?3 WHERE key = ?1", READ_SEQ[side], UNREAD[side]);
+        context.connection.prepare_cached(&sql)?.execute([key, target, left])?;
+    }
+    let reader = &conversation.participants[side];
+    let total = context.unread_changed((key, side), reader, before, left)?;
+    Ok(Read {
+        up_to_seq: target.max(ends.read_seq[side]),
+        newly_read: count(before - left),
+        unread: Unread { conversation: count(left), total: count(total) },
+    })
+}
+
+pub(super) fn change_message(context: &mut Context<'_>, change: &Change) -> Result<Changed> {
+    let conversation = &*change.conversation;
+    let key = conversation.key;
+    let connection = context.connection;
+    let mut message = message_at(connection, conversation, change.seq)?;
+    if message.deleted_at.is_some() {
+        return Ok(Changed::Gone(message));
+    }
+    if message.sent_at < change.not_before {
+        return Ok(Changed::TooLate);
+    }
+    let now = Timestamp::now();
+    connection
+        .prepare_cached(
+            "INSERT INTO withdrawn_texts (conversation, seq, withdrawn_at, is_deleted, text)
+             VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
+        .execute(params![key, change.seq, now.0, change.text.is_none(), message.text])?;
+    let Some(text) = &change.text else {
+        connection
+            .prepare_cached(
+                "UPDATE messages SET text = '', deleted_at = ?3 WHERE conversation = ?1 AND seq = ?2",
+            )?
+            .execute([key, change.seq, now.0])?;
+        message.text.clear();
+        message.deleted_at = Some(now);
+        let unread = uncount(context, conversation, &message)?;
+        return Ok(Changed::Done { message, unread });
+    };
+    connection
+        .prepare_cached("UPDATE messages SET text = ?3, edited_at = ?4 WHERE conversation = ?1 AND seq = ?2")?
+        .execute(params![key, change.seq, text, now.0])?;
+    message.text.clone_from(text);
+    message.edited_at = Some(now);
+    Ok(Changed::Done { message, unread: None })
+}
+
+/// A message that is deleted counts as unread no more; answers what its recipient has not read, if that changed.
+fn uncount(
+    context: &mut Context<'_>,
+    conversation: &Conversation,
+    message: &Message,
+) -> Result<Option<Unread>> {
+    let key = conversation.key;
+    context
+        .connection
+        .prepare_cached("UPDATE conversations SET deleted = deleted + 1 WHERE key = ?1")?
+        .execute([key])?;
+    if message.is_read {
+        return Ok(None);
+    }
+    let side = usize::from(conversation.participants[0] == message.sender);
+    let before = ends_of(context.connection, key)?.unread[side];
+    let sql = format!("UPDATE conversations SET {0} = {0} - 1 WHERE key = ?1", UNREAD[side]);
+    context.connection.prepare_cached(&sql)?.execute([key])?;
+    let total = context.unread_changed((key, side), &conversation.participants[side], before, before - 1)?;
+    Ok(Some(Unread { conversation: count(before - 1), total: count(total) }))
+}
+
+pub(super) fn set_delivered(connection: &Connection, delivered: &[Delivered]) -> Result<()> {
+    for Delivered { conversation, side, seq } in delivered {
+        let column = DELIVERED_SEQ[*side];
+        connection
+            .prepare_cached(&format!("UPDATE conversations SET {column} = max({column}, ?2) WHERE key = ?1"))?
+            .execute([conversation, seq])?;
+    }
+    Ok(())
+}

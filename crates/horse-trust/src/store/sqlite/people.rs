@@ -1,0 +1,191 @@
+//! The SQL of what people are to each other: partners, blocks, reports; and of what the server notes of them.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::codec::MessageId;
+use crate::id::Id;
+use crate::store::{NewReport, Page, Profile, Report, Withdrawn};
+use crate::timestamp::Timestamp;
+
+type Result<T> = rusqlite::Result<T>;
+
+pub(super) fn partners_of(connection: &Connection, users: &[Id]) -> Result<Vec<Vec<Id>>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT other FROM (
+             SELECT user_b AS other FROM conversations WHERE user_a = ?1
+             UNION SELECT user_a FROM conversations WHERE user_b = ?1)
+         WHERE NOT EXISTS (SELECT 1 FROM blocks WHERE blocker = ?1 AND blocked = other)
+           AND NOT EXISTS (SELECT 1 FROM blocks WHERE blocker = other AND blocked = ?1)",
+    )?;
+    users.iter().map(|user| statement.query_map([user], |row| row.get(0))?.collect()).collect()
+}
+
+pub(super) fn set_last_seen(connection: &Connection, seen: &[(Id, Timestamp)]) -> Result<()> {
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO last_seen (user, at) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET at = max(at, excluded.at)",
+    )?;
+    seen.iter().try_for_each(|(user, at)| statement.execute(params![user, at.0]).map(drop))
+}
+
+pub(super) fn set_block(connection: &Connection, blocker: &Id, other: &Id, is_blocked: bool) -> Result<()> {
+    if is_blocked {
+        connection
+            .prepare_cached(
+                "INSERT INTO blocks (blocker, blocked, created_at) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+            )?
+            .execute(params![blocker, other, Timestamp::now().0])
+    } else {
+        connection
+            .prepare_cached("DELETE FROM blocks WHERE blocker = ?1 AND blocked = ?2")?
+            .execute(params![blocker, other])
+    }
+    .map(drop)
+}
+
+pub(super) fn blocks_between(connection: &Connection, first: &Id, second: &Id) -> Result<[bool; 2]> {
+    connection
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM blocks WHERE blocker = ?1 AND blocked = ?2),
+                    EXISTS (SELECT 1 FROM blocks WHERE blocker = ?2 AND blocked = ?1)",
+        )?
+        .query_row([first, second], |row| Ok([row.get(0)?, row.get(1)?]))
+}
+
+pub(super) fn blocked_by(connection: &Connection, user: &Id) -> Result<Vec<(Id, Option<Profile>)>> {
+    connection
+        .prepare_cached(
+            "SELECT b.blocked, u.id, u.full_name, u.profile_picture_url
+             FROM blocks b LEFT JOIN users u ON u.id = b.blocked
+             WHERE b.blocker = ?1 ORDER BY b.created_at DESC, b.blocked",
+        )?
+        .query_map([user], |row| {
+            let profile = match row.get(1)? {
+                Some(id) => Some(Profile { id, full_name: row.get(2)?, profile_picture_url: row.get(3)? }),
+                None => None,
+            };
+            Ok((row.get(0)?, profile))
+        })?
+        .collect()
+}
+
+/// Keeps a complaint; of a message that was deleted, with the text that it had.
+pub(super) fn insert_report(connection: &Connection, id: &Id, report: &NewReport) -> Result<()> {
+    let key = report.conversation.key;
+    let (message, sender, sent_at, text, is_deleted): (MessageId, usize, i64, String, bool) = connection
+        .prepare_cached(
+            "SELECT id, sender, sent_at, text, deleted_at IS NOT NULL FROM messages
+             WHERE conversation = ?1 AND seq = ?2",
+        )?
+        .query_row([key, report.seq], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
+        })?;
+    let withdrawn: Option<String> = if is_deleted {
+        connection
+            .prepare_cached(
+                "SELECT text FROM withdrawn_texts WHERE conversation = ?1 AND seq = ?2 ORDER BY key DESC LIMIT 1",
+            )?
+            .query_row([key, report.seq], |row| row.get(0))
+            .optional()?
+    } else {
+        None
+    };
+    connection
+        .prepare_cached(
+            "INSERT INTO reports (id, reporter, reason, reported_at, message_id, conversation_id, sender, seq,
+                 sent_at, text) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        )?
+        .execute(params![
+            id,
+            report.reporter,
+            report.reason,
+            Timestamp::now().0,
+            message.0,
+            report.conversation.id,
+            report.conversation.participants[sender & 1],
+            report.seq,
+            sent_at,
+            withdrawn.unwrap_or(text)
+        ])
+        .map(drop)
+}
+
+fn window(page: Page) -> [i64; 2] {
+    let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    [number(page.limit), number(page.number.saturating_sub(1)).saturating_mul(number(page.limit))]
+}
+
+pub(super) fn reports(connection: &Connection, page: Page) -> Result<Vec<Report>> {
+    connection
+        .prepare_cached(
+            "SELECT id, reporter, reason, reported_at, message_id, conversation_id, sender, seq, sent_at, text
+             FROM reports ORDER BY key DESC LIMIT ?1 OFFSET ?2",
+        )?
+        .query_map(window(page), |row| {
+            Ok(Report {
+                id: row.get(0)?,
+                reporter: row.get(1)?,
+                reason: row.get(2)?,
+                reported_at: Timestamp(row.get(3)?),
+                message_id: row.get(4)?,
+                conversation_id: row.get(5)?,
+                sender: row.get(6)?,
+                seq: row.get(7)?,
+                sent_at: Timestamp(row.get(8)?),
+                text: row.get(9)?,
+            })
+        })?
+        .collect()
+}
+
+pub(super) fn withdrawn(
+    connection: &Connection,
+    conversation: Option<&Id>,
+    page: Page,
+) -> Result<Vec<Withdrawn>> {
+    let [limit, offset] = window(page);
+    connection
+        .prepare_cached(
+            "SELECT c.id, m.id, c.user_a, c.user_b, m.sender, w.seq, w.withdrawn_at, w.is_deleted, w.text
+             FROM withdrawn_texts w
+             JOIN conversations c ON c.key = w.conversation
+             JOIN messages m ON m.conversation = w.conversation AND m.seq = w.seq
+             WHERE ?1 IS NULL OR c.id = ?1 ORDER BY w.key DESC LIMIT ?2 OFFSET ?3",
+        )?
+        .query_map(params![conversation, limit, offset], |row| {
+            let side = row.get::<_, usize>(4)? & 1;
+            Ok(Withdrawn {
+                conversation_id: row.get(0)?,
+                message_id: row.get::<_, MessageId>(1)?.0,
+                sender: row.get(2 + side)?,
+                seq: row.get(5)?,
+                withdrawn_at: Timestamp(row.get(6)?),
+                is_deleted: row.get(7)?,
+                text: row.get(8)?,
+            })
+        })?
+        .collect()
+}
+
+pub(super) fn forget_withdrawn(connection: &Connection, before: Timestamp) -> Result<u64> {
+    let forgotten = connection
+        .prepare_cached("DELETE FROM withdrawn_texts WHERE withdrawn_at < ?1")?
+        .execute([before.0])?;
+    Ok(forgotten as u64)
+}
+
+pub(super) fn revoke_tokens(connection: &Connection, user: &Id, not_before: Timestamp) -> Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO revocations (user, not_before) VALUES (?1, ?2)
+             ON CONFLICT DO UPDATE SET not_before = max(not_before, excluded.not_before)",
+        )?
+        .execute(params![user, not_before.0])
+        .map(drop)
+}
+
+pub(super) fn revocations(connection: &Connection) -> Result<Vec<(Id, Timestamp)>> {
+    connection
+        .prepare_cached("SELECT user, not_before FROM revocations")?
+        .query_map([], |row| Ok((row.get(0)?, Timestamp(row.get(1)?))))?
+        .collect()
+}

@@ -1,0 +1,365 @@
+//! What the store keeps and hands out.
+
+use std::sync::Arc;
+
+use super::Result;
+use crate::id::Id;
+use crate::timestamp::Timestamp;
+
+/// A user's rights, as the platform's tokens name them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Buys and sells.
+    Seller,
+    /// Looks after the marketplace.
+    Admin,
+}
+
+/// What others see of a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Profile {
+    /// The user.
+    pub id: Id,
+    /// The name; an imported user may have none.
+    pub full_name: Option<String>,
+    /// Where the picture is.
+    pub profile_picture_url: Option<String>,
+}
+
+/// An account.
+#[derive(Clone)]
+pub struct User {
+    /// What others see.
+    pub profile: Profile,
+    /// Lower-case, unique.
+    pub email: String,
+    /// An argon2 (PHC string) or bcrypt (`$2a$`, `$2b$`) hash; empty for an imported account that has none,
+    /// to which nobody can log in. Never leaves the server.
+    pub password_hash: String,
+    /// The rights.
+    pub role: Role,
+    /// `+` and 7 to 15 digits.
+    pub phone: Option<String>,
+    /// Whether the account may log in.
+    pub is_active: bool,
+    /// When the account was made.
+    pub created_at: Timestamp,
+}
+
+/// A conversation of two: what never changes of it, so it may be cached without end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conversation {
+    /// The store's own key for it.
+    pub key: i64,
+    /// The id that clients know.
+    pub id: Id,
+    /// The two who take part, in the order in which they were given.
+    pub participants: [Id; 2],
+    /// The horse that it is about.
+    pub horse_id: Option<Id>,
+    /// When it was begun.
+    pub created_at: Timestamp,
+}
+
+impl Conversation {
+    /// The one who is not `user`; `None` if `user` takes no part.
+    pub fn other(&self, user: &Id) -> Option<&Id> {
+        let [first, second] = &self.participants;
+        if first == user {
+            Some(second)
+        } else if second == user {
+            Some(first)
+        } else {
+            None
+        }
+    }
+
+    /// Which of the two `user` is.
+    pub fn side_of(&self, user: &Id) -> Option<usize> {
+        self.participants.iter().position(|participant| participant == user)
+    }
+}
+
+/// A conversation as a list shows it to one of the two.
+#[derive(Debug, Clone)]
+pub struct ConversationSummary {
+    /// The unchanging part.
+    pub conversation: Conversation,
+    /// The profiles of `participants`, in their order; `None` where the user has none here.
+    pub profiles: [Option<Profile>; 2],
+    /// When the last message came, or the conversation was made.
+    pub updated_at: Timestamp,
+    /// The last message, if there is one.
+    pub last_message: Option<LastMessage>,
+    /// How many messages of the other the asking user has not read.
+    pub unread_count: u64,
+    /// The sequence number of the last message, deleted or not; 0 if there is none.
+    pub last_seq: i64,
+    /// What is known of each of the two, in the order of `participants`.
+    pub sides: [Side; 2],
+}
+
+/// What is known of one of the two in a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Side {
+    /// Up to where the other's messages are read.
+    pub read_seq: i64,
+    /// Up to where the other's messages have reached a device.
+    pub delivered_seq: i64,
+    /// When the last device went, if it was ever seen to.
+    pub last_seen: Option<Timestamp>,
+    /// Whether this one has blocked the other.
+    pub has_blocked: bool,
+}
+
+/// The snapshot of the last message in a list.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct LastMessage {
+    /// Its text.
+    pub text: String,
+    /// Who wrote it.
+    pub sender_id: Id,
+    /// When.
+    pub sent_at: Timestamp,
+    /// Whether the other has read it.
+    pub is_read: bool,
+}
+
+/// A message to store. Id, sequence number and time are given by the store, in the order of commits.
+#[derive(Debug)]
+pub struct NewMessage {
+    /// Where it goes.
+    pub conversation: Arc<Conversation>,
+    /// Who wrote it: one of the participants.
+    pub sender: Id,
+    /// What was written, already checked.
+    pub text: String,
+    /// The sender's own name for it: of each sender, a name is stored once.
+    pub client_id: Option<String>,
+}
+
+/// A stored message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// Its id; ids made here sort by creation.
+    pub id: Id,
+    /// Its place in the conversation: 1, 2, 3 … without holes.
+    pub seq: i64,
+    /// Who wrote it.
+    pub sender: Id,
+    /// What was written; empty once it is deleted.
+    pub text: String,
+    /// Whether the other has read it.
+    pub is_read: bool,
+    /// When it was stored.
+    pub sent_at: Timestamp,
+    /// The sender's own name for it.
+    pub client_id: Option<String>,
+    /// When its text was last changed.
+    pub edited_at: Option<Timestamp>,
+    /// When it was deleted.
+    pub deleted_at: Option<Timestamp>,
+}
+
+/// How much a user has not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unread {
+    /// In one conversation.
+    pub conversation: u64,
+    /// In all.
+    pub total: u64,
+}
+
+/// What became of a message.
+#[derive(Debug, Clone)]
+pub struct Stored {
+    /// Where it is: that of the first, if it repeats a `client_id`.
+    pub conversation: Arc<Conversation>,
+    /// The message, or the first one that had its `client_id`.
+    pub message: Message,
+    /// What the recipient has not read with it; `None` if it is a repeat, and nothing was stored.
+    pub unread: Option<Unread>,
+}
+
+/// Called once after a write was committed, in the order of commits. See [`Store::append_message`].
+///
+/// [`Store::append_message`]: super::Store::append_message
+pub type Done<T> = Box<dyn FnOnce(Result<T>) + Send>;
+
+/// Called once with what became of an append. See [`Store::append_message`].
+///
+/// [`Store::append_message`]: super::Store::append_message
+pub type Appended = Box<dyn FnOnce(Result<(NewMessage, Stored)>) + Send>;
+
+/// A part of a conversation to be marked as read.
+#[derive(Debug, Clone)]
+pub struct MarkRead {
+    /// The conversation.
+    pub conversation: Arc<Conversation>,
+    /// Who has read.
+    pub reader: Id,
+    /// Up to which message; all if `None`.
+    pub up_to: Option<i64>,
+}
+
+/// How far a user has read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Read {
+    /// Up to which message; never less than before.
+    pub up_to_seq: i64,
+    /// How many messages were not read before and now are.
+    pub newly_read: u64,
+    /// What is left.
+    pub unread: Unread,
+}
+
+/// A change of a message's text.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// Where the message is.
+    pub conversation: Arc<Conversation>,
+    /// Which it is.
+    pub seq: i64,
+    /// The new text; `None` deletes the message.
+    pub text: Option<String>,
+    /// Messages that are older stay as they are.
+    pub not_before: Timestamp,
+}
+
+/// What became of a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Changed {
+    /// It was made.
+    Done {
+        /// The message as it now is.
+        message: Message,
+        /// What the recipient has not read, if that changed.
+        unread: Option<Unread>,
+    },
+    /// The message is deleted already.
+    Gone(Message),
+    /// The message is too old.
+    TooLate,
+}
+
+/// Which part of a history is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Range {
+    /// A page, without deleted messages.
+    Page(Page),
+    /// The first messages behind this one, deleted ones included.
+    After(i64, u64),
+    /// The last messages before this one, deleted ones included.
+    Before(i64, u64),
+}
+
+/// A part of a history, oldest first.
+#[derive(Debug, Clone)]
+pub struct History {
+    /// The messages.
+    pub messages: Vec<Message>,
+    /// The conversation's last message at that moment.
+    pub last_seq: i64,
+    /// How many messages each of the two has not read.
+    pub unread: [u64; 2],
+}
+
+/// What a user missed.
+#[derive(Debug, Clone, Default)]
+pub struct Missed {
+    /// The messages, in the order of their ids, without deleted ones; empty if there are too many.
+    pub messages: Vec<(Arc<Conversation>, Message)>,
+    /// Whether there are more than were asked for.
+    pub is_too_much: bool,
+    /// The conversations in which something came, each with its last message.
+    pub changed: Vec<(Id, i64)>,
+    /// Every conversation of the user that has messages, by the store's key, with its last message at that moment.
+    pub last_seqs: Vec<(i64, i64)>,
+}
+
+/// Up to where what the other wrote has reached a device of one of the two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Delivered {
+    /// The store's key of the conversation.
+    pub conversation: i64,
+    /// Which of its participants.
+    pub side: usize,
+    /// Up to which message.
+    pub seq: i64,
+}
+
+/// A message that somebody complains of.
+#[derive(Debug, Clone)]
+pub struct NewReport {
+    /// Where the message is.
+    pub conversation: Arc<Conversation>,
+    /// Which it is.
+    pub seq: i64,
+    /// Who complains.
+    pub reporter: Id,
+    /// Of what.
+    pub reason: String,
+}
+
+/// A complaint, with the message as it was.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// Its id.
+    pub id: Id,
+    /// Who complained.
+    pub reporter: Id,
+    /// Of what.
+    pub reason: String,
+    /// When.
+    pub reported_at: Timestamp,
+    /// The message's conversation.
+    pub conversation_id: Id,
+    /// The message's id.
+    pub message_id: Id,
+    /// Who wrote it.
+    pub sender: Id,
+    /// Its place in the conversation.
+    pub seq: i64,
+    /// When it was sent.
+    pub sent_at: Timestamp,
+    /// What it said.
+    pub text: String,
+}
+
+/// A text that was edited away or deleted.
+#[derive(Debug, Clone)]
+pub struct Withdrawn {
+    /// The message's conversation.
+    pub conversation_id: Id,
+    /// The message's id.
+    pub message_id: Id,
+    /// Who wrote it.
+    pub sender: Id,
+    /// Its place in the conversation.
+    pub seq: i64,
+    /// When the text went.
+    pub withdrawn_at: Timestamp,
+    /// Whether the message was deleted, not edited.
+    pub is_deleted: bool,
+    /// What it said.
+    pub text: String,
+}
+
+/// A conversation to find or begin.
+#[derive(Debug)]
+pub struct NewConversation {
+    /// The two, the one who asks first.
+    pub participants: [Id; 2],
+    /// The horse that it is about.
+    pub horse_id: Option<Id>,
+}
+
+/// Which part of a history is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Page {
+    /// From 1, the newest.
+    pub number: u64,
+    /// Messages a page, 1 to 100.
+    pub limit: u64,
+}
