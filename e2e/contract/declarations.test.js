@@ -31,7 +31,7 @@ test("the declarations have the types of the documents, with the same fields", (
   assert.equal(declarations.shape("Auth"), ofSchema(events.document, components.schemas.Auth));
   assert.equal(declarations.shape("ConnectError"), ofSchema(events.document, channels.connection.messages.connect_error.payload));
   const openapi = new Document("docs/api/openapi.yaml");
-  for (const name of ["Profile", "Message", "Participant", "LastMessage", "Conversation"]) {
+  for (const name of ["Profile", "Message", "ParticipantState", "LastMessage", "Conversation"]) {
     assert.equal(declarations.shape(name), ofSchema(openapi, openapi.content.components.schemas[name]), name);
   }
 });

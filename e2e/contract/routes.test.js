@@ -190,6 +190,8 @@ test("the store fails", async (t) => {
   const messages = `/api/chat/conversations/${conversation}/messages`;
   const options = (user, body) => ({ token: user.token, body });
   const { data } = await ask(server, 201, "POST", messages, options(ana, { text: "hello" }));
+  const carla = await server.register("Carla");
+  await ask(server, 201, "POST", "/api/chat/blocks", options(ana, { user_id: carla.id }));
   server.limitFiles(0);
   const message = `/api/chat/messages/${data._id}`;
   await ask(server, 500, "POST", messages, options(ana, { text: "x" }));
@@ -199,7 +201,7 @@ test("the store fails", async (t) => {
   await ask(server, 500, "POST", `/api/chat/conversations/${conversation}/read`, options(bruno));
   await ask(server, 500, "POST", "/api/chat/conversations", options(ana, { recipient_id: bruno.id, horse_id: "new" }));
   await ask(server, 500, "POST", "/api/chat/blocks", options(ana, { user_id: bruno.id }));
-  await ask(server, 500, "DELETE", `/api/chat/blocks/${bruno.id}`, options(ana));
+  await ask(server, 500, "DELETE", `/api/chat/blocks/${carla.id}`, options(ana));
   await ask(server, 500, "POST", "/api/chat/reports", options(bruno, { message_id: data._id, reason: "x" }));
   await ask(server, 500, "POST", "/api/auth/logout-everywhere", options(ana));
   const account = { email: "new@example.com", password: "correct horse", full_name: "New" };

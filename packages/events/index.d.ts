@@ -73,8 +73,9 @@ export interface Message {
   deleted_at?: Time;
 }
 
-/** One of the two of a conversation. */
-export interface Participant extends Profile {
+/** What is known of one of the two of a conversation. */
+export interface ParticipantState {
+  user_id: Id;
   /** Whether a device of theirs is connected, or was 5 seconds ago. Of the other: false while a block stands. */
   online: boolean;
   /** When the last device went; null while online, or if never seen. Of the other: null while a block stands. */
@@ -97,7 +98,9 @@ export interface LastMessage {
 /** A conversation, as `GET /api/chat/conversations` lists it. */
 export interface Conversation {
   _id: Id;
-  participants: [Participant, Participant];
+  participants: [Profile, Profile];
+  /** Of each of the `participants`, in their order. */
+  participant_states: [ParticipantState, ParticipantState];
   /** The horse it is about; left out if none was named. */
   horse_id?: Id;
   /** Null while nothing was written. */
@@ -176,7 +179,7 @@ export interface SendMessage {
 /** The payload of `fetch_messages`: the part behind `after_seq`, or the one before `before_seq`, or the newest. */
 export type FetchMessages = {
   conversation_id: Id;
-  /** Messages at most, 1 to 100; 30 if left out. */
+  /** Messages at most, 1 or more; 30 if left out. More than 100 counts as 100. */
   limit?: number;
 } & (
   | {

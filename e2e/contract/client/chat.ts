@@ -158,6 +158,7 @@ async function play(a: Device, b: Device, elsewhere: Device, { ana, conversation
   const { report_id } = data(await b.socket.emitWithAck("report_message", { message_id: stored._id, reason: "A test" }));
   if (report_id.length === 0) throw new Error("a report has an id");
   data(await a.socket.emitWithAck("delete_message", { message_id: stored._id }));
+  data(await a.socket.emitWithAck("send_message", { conversation_id: conversation, text }));
   await until("the message is gone", () => b.seen.message_updated > 0 && b.seen.message_deleted > 0);
 
   done(await b.socket.emitWithAck("block_user", { user_id: ana.id }));

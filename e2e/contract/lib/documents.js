@@ -27,7 +27,7 @@ export class Document {
   constructor(path) {
     this.text = read(path);
     this.content = parse(this.text);
-    this.#ajv.addSchema(closed(this.content), "document");
+    this.#ajv.addVocabulary(Object.keys(this.content)).addSchema(closed(this.content), "document");
   }
 
   /** What `node` refers to, or `node` itself. */

@@ -8,12 +8,14 @@ const sorted = (parts) => [...new Set(parts)].sort().join(" | ");
 const object = (fields) => `{ ${Object.keys(fields).sort().map((name) => `${name}: ${fields[name]}`).join(", ")} }`;
 
 /** The shape of what a schema allows. */
-export function ofSchema(document, reference) {
+export const ofSchema = (document, schema) => sorted(alternatives(document, schema));
+
+function alternatives(document, reference) {
   const schema = document.resolve(reference);
-  const alternatives = schema.oneOf ?? schema.anyOf;
-  if (alternatives) return sorted(alternatives.flatMap((part) => ofSchema(document, part).split(" | ")));
-  if ("const" in schema || schema.enum) return sorted((schema.enum ?? [schema.const]).map(ofValue));
-  return sorted([schema.type].flat().flatMap((type) => {
+  const parts = schema.oneOf ?? schema.anyOf;
+  if (parts) return parts.flatMap((part) => alternatives(document, part));
+  if ("const" in schema || schema.enum) return (schema.enum ?? [schema.const]).map(ofValue);
+  return [schema.type].flat().flatMap((type) => {
     switch (type) {
       case "boolean":
         return ["false", "true"];
@@ -29,7 +31,7 @@ export function ofSchema(document, reference) {
       default:
         return [type];
     }
-  }));
+  });
 }
 
 const ofValue = (value) => (typeof value === "boolean" ? String(value) : value === null ? "null" : typeof value);
