@@ -8,7 +8,7 @@ help: ## Say what there is
 run: build ## Build, and serve the demo on http://127.0.0.1:3000
 	target/release/horse-trust demo
 
-build: web/node_modules/.package-lock.json ## Make target/release/horse-trust
+build: web/dist/index.html ## Make target/release/horse-trust
 	cargo build --release --locked -p horse-trust
 
 test: ## Check everything: format, lints, unit, integration, end-to-end
@@ -27,6 +27,9 @@ bench: ## Measure beside the other servers; takes about an hour
 
 bench-quick: ## The same in under three minutes
 	scripts/bench --quick
+
+web/dist/index.html: web/node_modules/.package-lock.json web/index.html web/vite.config.ts web/tsconfig.json $(shell find web/src -type f)
+	npm run --silent build --prefix web
 
 web/node_modules/.package-lock.json: web/package.json web/package-lock.json
 	npm ci --prefix web --no-audit --no-fund

@@ -1,7 +1,9 @@
-//! Puts the bundles of the `socket.io-client` package into the binary, if the package is there.
+//! Puts the chat page and the bundles of the `socket.io-client` package into the binary, if they are there.
 
+use std::collections::hash_map::DefaultHasher;
 use std::fmt::Write as _;
-use std::path::Path;
+use std::hash::{Hash as _, Hasher as _};
+use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 const NAMES: [&str; 6] = [
@@ -15,28 +17,57 @@ const NAMES: [&str; 6] = [
 
 fn main() {
     let manifest = env::var("CARGO_MANIFEST_DIR").expect("cargo sets it");
-    let package = Path::new(&manifest).join("../../web/node_modules/socket.io-client");
+    let web = Path::new(&manifest).join("../../web");
+    let out = PathBuf::from(env::var("OUT_DIR").expect("cargo sets it"));
     println!("cargo::rerun-if-changed=build.rs");
-    // A watched file that is not there makes cargo build anew each time; where there is no package yet, the
-    // folder that it will come into is watched instead.
-    let watched = Some(package.join("package.json")).filter(|file| file.exists());
-    let watched = watched.unwrap_or_else(|| Path::new(&manifest).join("../../web"));
+    let package = web.join("node_modules/socket.io-client");
+    watch(&package.join("package.json"), &web);
+    fs::write(out.join("bundle.rs"), bundle(&package)).expect("the build folder can be written to");
+    let dist = web.join("dist");
+    watch(&dist, &web);
+    fs::write(out.join("page.rs"), page(&dist)).expect("the build folder can be written to");
+}
+
+/// A watched file that is not there makes cargo build anew each time; where it is not there yet, the folder
+/// that it will come into is watched instead.
+fn watch(path: &Path, folder: &Path) {
+    let watched = if path.exists() { path } else { folder };
     println!("cargo::rerun-if-changed={}", watched.display());
+}
+
+/// The client bundles as constants.
+fn bundle(package: &Path) -> String {
     let version = fs::read_to_string(package.join("package.json")).ok().and_then(|text| version(&text));
-    let mut source = String::from("const BUNDLE: &[(&str, &[u8])] = &[");
-    if version.is_some() {
-        for name in NAMES {
-            let path = package.join("dist").join(name);
-            if path.exists() {
-                write!(source, "({name:?}, include_bytes!({:?})),", path.display().to_string())
-                    .expect("writing to a string never fails");
-            }
-        }
-    }
+    let names = NAMES.iter().filter(|_| version.is_some());
+    let files = names.map(|name| ((*name).to_owned(), package.join("dist").join(name)));
+    let table = table(files.filter(|(_, path)| path.exists()));
     let version = version.unwrap_or_default();
-    write!(source, "];\nconst VERSION: &str = {version:?};\n").expect("writing to a string never fails");
-    let out = Path::new(&env::var("OUT_DIR").expect("cargo sets it")).join("bundle.rs");
-    fs::write(&out, source).expect("the build folder can be written to");
+    format!("const BUNDLE: &[(&str, &[u8])] = &[{table}];\nconst VERSION: &str = {version:?};\n")
+}
+
+/// The chat page as constants: its files, and a tag that changes with `index.html`, which names the others by
+/// their content.
+fn page(dist: &Path) -> String {
+    let mut files = Vec::new();
+    let mut hasher = DefaultHasher::new();
+    if let Ok(index) = fs::read(dist.join("index.html")) {
+        index.hash(&mut hasher);
+        files.push(("index.html".to_owned(), dist.join("index.html")));
+        let assets = fs::read_dir(dist.join("assets")).into_iter().flatten().flatten();
+        files.extend(assets.map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry.path())));
+        files.sort();
+    }
+    let (table, tag) = (table(files), hasher.finish());
+    format!("const FILES: &[(&str, &[u8])] = &[{table}];\nconst TAG: &str = \"\\\"{tag:016x}\\\"\";\n")
+}
+
+/// The rows of a table of names and contents.
+fn table(files: impl IntoIterator<Item = (String, PathBuf)>) -> String {
+    files.into_iter().fold(String::new(), |mut rows, (name, path)| {
+        write!(rows, "({name:?}, include_bytes!({:?})),", path.display().to_string())
+            .expect("writing to a string never fails");
+        rows
+    })
 }
 
 /// The `version` of a package.json.

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::auth::Passwords;
 use crate::id::Id;
@@ -41,6 +41,14 @@ pub const ACCOUNTS: [Account; 2] = [
     },
 ];
 
+/// The conversation of the demo that this process serves, once it is there.
+static CONVERSATION: OnceLock<Id> = OnceLock::new();
+
+/// The conversation of the two, if this process serves the demo.
+pub fn conversation() -> Option<&'static Id> {
+    CONVERSATION.get()
+}
+
 impl Account {
     /// The user's id.
     pub fn id(&self) -> Id {
@@ -69,9 +77,11 @@ pub async fn prepare(store: &Arc<dyn Store>, passwords: &Passwords) -> Result<Co
         store.create_user(user).await?;
     }
     let horse_id = Some(Id::parse("65a0000000000000000000aa").expect("the demo's ids are valid"));
-    store
-        .open_conversation(NewConversation { participants: ACCOUNTS.map(|account| account.id()), horse_id })
-        .await
+    let participants = ACCOUNTS.map(|account| account.id());
+    let conversation = store.open_conversation(NewConversation { participants, horse_id }).await?;
+    // Whoever prepared it before found the same one.
+    CONVERSATION.get_or_init(|| conversation.id.clone());
+    Ok(conversation)
 }
 
 /// The secret of the demo, kept beside its store so that tokens survive a restart; made if there is none.

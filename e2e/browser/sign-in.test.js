@@ -1,0 +1,99 @@
+// The way in: register, sign in, the token's life in the browser, and the demo.
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { Server } from "../lib/server.js";
+import { checkAccessibility, checkWidth, message, open, picture, ready, status, write } from "./lib/browser.js";
+
+const token = (page) => page.evaluate(() => localStorage.getItem("horse-trust.session"));
+
+test("somebody registers, signs out, and signs in", async (t) => {
+  const server = await Server.start(t);
+  const page = await open(t, server);
+
+  await t.test("what is wrong is said at its field, and keeps what was typed", async () => {
+    await page.getByRole("button", { name: "Create account" }).click();
+    await page.getByLabel("Full name").fill("Inés Robledo");
+    await page.getByLabel("E-mail").fill("ines");
+    await page.getByRole("textbox", { name: "Password" }).fill("short");
+    await page.getByRole("textbox", { name: "Password" }).press("Enter");
+    await page.getByText("This is no complete e-mail address.").waitFor();
+    await page.getByText("At least 8 characters, please.").waitFor();
+    assert.equal(await page.getByLabel("E-mail").evaluate((input) => input === document.activeElement), true);
+    assert.equal(await page.getByLabel("Full name").inputValue(), "Inés Robledo");
+    await checkAccessibility(page, "registration with errors");
+    await picture(page, "register-errors");
+  });
+
+  await t.test("registering leads to an empty list", async () => {
+    await page.getByLabel("E-mail").fill("ines@example.com");
+    await page.getByRole("textbox", { name: "Password" }).fill("correct horse");
+    await page.locator("form").getByRole("button", { name: "Create account" }).click();
+    await page.getByRole("heading", { name: "No conversations yet" }).waitFor();
+    await checkAccessibility(page, "an empty list");
+    await picture(page, "list-empty");
+  });
+
+  await t.test("the token survives a reload and goes with the sign-out", async () => {
+    await page.reload();
+    await page.getByRole("heading", { name: "No conversations yet" }).waitFor();
+    assert.match(await token(page), /"token"/);
+    await page.getByRole("button", { name: /^Account/ }).click();
+    await checkAccessibility(page, "the account menu");
+    await page.getByRole("menuitem", { name: "Sign out", exact: true }).click();
+    await page.getByRole("heading", { name: "Welcome back" }).waitFor();
+    assert.equal(await token(page), null);
+    await page.reload();
+    await page.getByRole("heading", { name: "Welcome back" }).waitFor();
+    await checkAccessibility(page, "sign-in");
+    await picture(page, "sign-in");
+  });
+
+  await t.test("a wrong password is refused, the right one is not", async () => {
+    await page.getByLabel("E-mail").fill("ines@example.com");
+    await page.getByRole("textbox", { name: "Password" }).fill("wrong horse");
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.getByText("E-mail and password do not match an account.").waitFor();
+    await picture(page, "sign-in-refused");
+    await page.getByRole("textbox", { name: "Password" }).fill("correct horse");
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.getByRole("heading", { name: "No conversations yet" }).waitFor();
+  });
+
+  await t.test("signing out in one window does so in the other", async () => {
+    const second = await page.context().newPage();
+    await second.goto(server.url);
+    await second.getByRole("heading", { name: "No conversations yet" }).waitFor();
+    await page.getByRole("button", { name: /^Account/ }).click();
+    await page.getByRole("menuitem", { name: "Sign out", exact: true }).click();
+    await second.getByRole("heading", { name: "Welcome back" }).waitFor();
+  });
+});
+
+test("in the demo two people are one click apart", async (t) => {
+  const server = await Server.start(t, { JWT_SECRET: undefined }, { command: "demo" });
+  const lucia = await open(t, server);
+  await lucia.getByRole("button", { name: "Enter as Lucía Fernández" }).waitFor();
+  await checkAccessibility(lucia, "the demo's sign-in");
+  await picture(lucia, "demo-sign-in");
+  await lucia.getByRole("button", { name: "Enter as Lucía Fernández" }).click();
+  await ready(lucia);
+  await picture(lucia, "demo-first");
+  await checkAccessibility(lucia, "the demo's first conversation");
+
+  const [martin] = await Promise.all([
+    lucia.context().waitForEvent("page"),
+    lucia.getByRole("link", { name: "Open Martín’s window" }).click(),
+  ]);
+  await ready(martin);
+  assert.equal(await martin.getByRole("heading", { name: "Lucía Fernández" }).count(), 1, "Martín sees Lucía");
+  await write(lucia, "Is the mare still for sale?");
+  await message(martin, "Is the mare still for sale?").waitFor();
+  await status(lucia, "Is the mare still for sale?", "read");
+
+  // Each window stays who it is, over a reload too.
+  await lucia.reload();
+  await ready(lucia);
+  assert.equal(await lucia.getByRole("heading", { name: "Martín Sosa" }).count(), 1);
+  await checkWidth(lucia);
+});

@@ -1,0 +1,50 @@
+// Requests to the server.
+import { expire, session } from "./session";
+
+/** The server said no. */
+export class RequestRefused extends Error {
+  constructor(
+    message: string,
+    readonly status: number,
+    /** What is wrong with each field. */
+    readonly fields: Readonly<Record<string, string>> = {},
+    /** Seconds to wait. */
+    readonly retryAfter?: number,
+  ) {
+    super(message);
+  }
+}
+
+/** The server could not be reached. */
+export class Unreachable extends Error {}
+
+interface ErrorBody {
+  message?: string;
+  errors?: { path: string; msg: string }[];
+  retry_after?: number;
+}
+
+/** What takes no token. */
+const OPEN = ["/api/auth/login", "/api/auth/register", "/demo.json"];
+
+/** The JSON that the server answers; throws `RequestRefused` or `Unreachable`. */
+export async function request<Body>(method: string, path: string, body?: unknown): Promise<Body> {
+  const token = session.peek()?.token;
+  const headers: Record<string, string> = {};
+  if (body !== undefined) headers["content-type"] = "application/json";
+  if (token && !OPEN.includes(path)) headers.authorization = `Bearer ${token}`;
+  let response: Response;
+  let answer: Body & ErrorBody;
+  try {
+    const content = body === undefined ? null : JSON.stringify(body);
+    response = await fetch(path, { method, headers, body: content, signal: AbortSignal.timeout(20_000) });
+    answer = (await response.json()) as Body & ErrorBody;
+  } catch {
+    throw new Unreachable();
+  }
+  if (response.ok) return answer;
+  // A token that was replaced meanwhile says nothing of the new one.
+  if (response.status === 401 && headers.authorization && token === session.peek()?.token) expire();
+  const fields = Object.fromEntries((answer.errors ?? []).map(({ path: field, msg }) => [field, msg]));
+  throw new RequestRefused(answer.message ?? response.statusText, response.status, fields, answer.retry_after);
+}

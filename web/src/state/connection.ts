@@ -1,0 +1,105 @@
+// The socket: one for the page, with what the server needs to replay what was missed.
+import { effect, signal } from "@preact/signals";
+import { io, type Socket } from "socket.io-client";
+import type { Answer, ServerEvents } from "../protocol";
+import { expire, interruption, session } from "./session";
+
+export type Link = "connecting" | "online" | "reconnecting" | "offline";
+
+/** How long an acknowledgement may take, in milliseconds. */
+const ANSWER_TIMEOUT = 15_000;
+
+export const link = signal<Link>("connecting");
+
+/** There is no connection, or it went before the answer came. */
+export class NoAnswer extends Error {}
+
+// The newest message that came over the socket. Messages out of a history do not count: another conversation's
+// older message may still be on its way.
+let offset = "";
+
+const socket: Socket = io({
+  autoConnect: false,
+  auth: (send) => send({ token: session.peek()?.token, serverOffset: offset }),
+  // WebSocket is there at once; who can't have it polls.
+  transports: ["websocket", "polling"],
+  tryAllTransports: true,
+  reconnectionDelay: 300,
+  reconnectionDelayMax: 5000,
+});
+
+/** Calls `listener` for an event of the server. */
+export function on<Name extends keyof ServerEvents>(name: Name, listener: ServerEvents[Name]): void {
+  socket.on<string>(name, listener);
+}
+
+/** Calls `listener` on each connection. */
+export function onConnected(listener: () => void): void {
+  socket.on("connect", listener);
+}
+
+/** The answer to an event; throws `NoAnswer`. */
+export async function ask<Data = undefined>(event: string, payload: unknown): Promise<Answer<Data>> {
+  if (!socket.connected) throw new NoAnswer();
+  try {
+    return (await socket.timeout(ANSWER_TIMEOUT).emitWithAck(event, payload)) as Answer<Data>;
+  } catch {
+    throw new NoAnswer();
+  }
+}
+
+/** An event whose loss does no harm. */
+export function tell(event: string, payload: unknown): void {
+  if (socket.connected) socket.emit(event, payload);
+}
+
+export const isConnected = () => socket.connected;
+
+/** Connects; the server replays what came after the message `from`. */
+export function connect(from: string): void {
+  offset = from;
+  socket.connect();
+}
+
+export function disconnect(): void {
+  socket.disconnect();
+  link.value = "connecting";
+}
+
+/** Tries at once instead of at the next turn. */
+export function reconnectNow(): void {
+  if (!socket.connected && session.peek() && !interruption.peek()) socket.disconnect().connect();
+}
+
+/** Remembers a message that came over the socket. */
+export function arrived(id: string): void {
+  if (id.length !== offset.length || id > offset) offset = id;
+}
+
+function lost(): void {
+  link.value = navigator.onLine ? "reconnecting" : "offline";
+}
+
+socket.on("connect", () => (link.value = "online"));
+socket.on("disconnect", (reason) => {
+  if (reason === "io client disconnect") return;
+  lost();
+  // The client does not come back by itself when the server ended it: after the token's end, or a sign-out
+  // everywhere. If the token is no longer good, connecting says so.
+  if (reason === "io server disconnect") socket.connect();
+});
+socket.on("connect_error", (error: Error & { data?: { retry_after?: number } }) => {
+  if (error.message.startsWith("Authentication error")) return expire();
+  lost();
+  // Refused by the server rather than unreachable: the client leaves the next attempt to us.
+  if (!socket.active) setTimeout(reconnectNow, (error.data?.retry_after ?? 2) * 1000);
+});
+addEventListener("online", reconnectNow);
+addEventListener("offline", () => {
+  if (link.peek() !== "online") lost();
+});
+
+// A connection that an expired token ended waits for the sign-in.
+effect(() => {
+  if (interruption.value === "expired") socket.disconnect();
+});

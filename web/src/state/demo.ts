@@ -1,0 +1,44 @@
+// The two people of `horse-trust demo`; an ordinary server has none.
+import { signal } from "@preact/signals";
+import { request } from "./api";
+import { conversationPath, go } from "./route";
+import { me, signIn } from "./session";
+
+export interface DemoAccount {
+  id: string;
+  full_name: string;
+  email: string;
+  password: string;
+}
+
+interface Demo {
+  accounts: DemoAccount[];
+  conversation_id?: string;
+}
+
+export const demo = signal<Demo>({ accounts: [] });
+
+let loaded: Promise<void> | undefined;
+
+export function loadDemo(): Promise<void> {
+  loaded ??= request<Demo>("GET", "/demo.json").then(
+    (value) => void (demo.value = value),
+    // Those who have an account sign in with it.
+    () => {},
+  );
+  return loaded;
+}
+
+export async function enter(account: DemoAccount): Promise<void> {
+  if (me.peek() !== account.id) await signIn(account.email, account.password, true);
+  const { conversation_id: id } = demo.peek();
+  go(id ? conversationPath(id) : "#/");
+}
+
+/** The other of the two, if one of them is signed in. */
+export function otherPerson(): { account: DemoAccount; path: string } | undefined {
+  const { accounts } = demo.value;
+  const mine = accounts.findIndex(({ id }) => id === me.value);
+  const account = accounts[1 - mine];
+  return mine < 0 || !account ? undefined : { account, path: `#/demo/${2 - mine}` };
+}

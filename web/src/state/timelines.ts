@@ -1,0 +1,208 @@
+// The messages of each conversation, as far as they were loaded: one stretch without a gap, from `first` to
+// `last`, in blocks of consecutive `seq`, so that the view redraws and measures a block and never the whole.
+import { signal, type Signal } from "@preact/signals";
+import type { Answer, Message } from "../protocol";
+import { request } from "./api";
+import { NoAnswer, ask } from "./connection";
+
+/** Messages a block. */
+export const BLOCK = 32;
+/** Messages a request, at most. */
+const PAGE = 100;
+/** Blocks of a timeline that is not shown. */
+const KEPT_BLOCKS = 4;
+/** Who missed more than this is shown the newest, and the rest on scrolling up. */
+const MAX_CATCH_UP = 500;
+
+export interface Timeline {
+  phase: "loading" | "ready" | "failed";
+  blocks: ReadonlyMap<number, readonly Message[]>;
+  first: number;
+  last: number;
+  /** Loading what is before `first`: nothing is there, not under way, under way, or failed. */
+  older: "none" | "idle" | "loading" | "failed";
+}
+
+const EMPTY: Timeline = { phase: "loading", blocks: new Map(), first: 1, last: 0, older: "idle" };
+
+const timelines = new Map<string, Signal<Timeline>>();
+/** Messages that came before their predecessors, and the conversations that are being filled. */
+const early = new Map<string, Message[]>();
+const filling = new Set<string>();
+
+export const blockOf = (seq: number) => Math.floor((seq - 1) / BLOCK);
+
+export function timeline(conversation: string): Signal<Timeline> {
+  let known = timelines.get(conversation);
+  if (!known) timelines.set(conversation, (known = signal(EMPTY)));
+  return known;
+}
+
+/** The answer to `fetch_messages`; where the server does not know that, what the history's route says. */
+async function fetchMessages(conversation: string, range: { after_seq?: number; before_seq?: number }, limit = PAGE) {
+  const payload = { conversation_id: conversation, limit, ...range };
+  const answer: Answer<Message[]> = await ask<Message[]>("fetch_messages", payload);
+  if (answer.success) return { messages: answer.data, hasMore: answer.has_more ?? false };
+  if (answer.message !== "Unknown event") throw new Error(answer.message);
+  const query = new URLSearchParams(Object.entries({ limit, ...range }).map(([name, value]) => [name, `${value}`]));
+  const path = `/api/chat/conversations/${encodeURIComponent(conversation)}/messages?${query}`;
+  const page = await request<{ data: Message[]; has_more?: boolean }>("GET", path);
+  return { messages: page.data, hasMore: page.has_more ?? page.data.length === limit };
+}
+
+/** `blocks` with `messages`; each block that holds one of them is a new array. */
+function withMessages(blocks: ReadonlyMap<number, readonly Message[]>, messages: readonly Message[]) {
+  const changed = new Map<number, Map<number, Message>>();
+  for (const message of messages) {
+    const block = blockOf(message.seq);
+    if (!changed.has(block)) changed.set(block, new Map((blocks.get(block) ?? []).map((known) => [known.seq, known])));
+    changed.get(block)!.set(message.seq, message);
+  }
+  const result = new Map(blocks);
+  for (const [block, bySeq] of changed) {
+    result.set(block, [...bySeq.values()].sort((one, other) => one.seq - other.seq));
+  }
+  return result;
+}
+
+function startAt(messages: readonly Message[], hasMore: boolean): Timeline {
+  const first = hasMore ? (messages[0]?.seq ?? 1) : 1;
+  return {
+    phase: "ready",
+    blocks: withMessages(new Map(), messages),
+    first,
+    last: messages.at(-1)?.seq ?? 0,
+    older: hasMore ? "idle" : "none",
+  };
+}
+
+/** Loads the newest messages, unless they are there. */
+export async function loadNewest(conversation: string): Promise<void> {
+  const state = timeline(conversation);
+  if (state.peek().phase === "ready") return;
+  state.value = EMPTY;
+  try {
+    const { messages, hasMore } = await fetchMessages(conversation, {}, 50);
+    state.value = startAt(messages, hasMore);
+    takeEarly(conversation);
+  } catch (error) {
+    // Without a connection it goes on loading: the next one asks again, by `catchUp`.
+    if (!(error instanceof NoAnswer)) state.value = { ...EMPTY, phase: "failed" };
+  }
+}
+
+/** Loads what is before the first message. */
+export async function loadOlder(conversation: string): Promise<void> {
+  const state = timeline(conversation);
+  const before = state.peek();
+  if (before.phase !== "ready" || before.older === "none" || before.older === "loading") return;
+  state.value = { ...before, older: "loading" };
+  try {
+    const { messages, hasMore } = await fetchMessages(conversation, { before_seq: before.first });
+    const now = state.peek();
+    // Meanwhile it may have been begun anew.
+    if (now.first !== before.first) return;
+    const older = messages.filter(({ seq }) => seq < before.first);
+    state.value = {
+      ...now,
+      blocks: withMessages(now.blocks, older),
+      first: hasMore ? (older[0]?.seq ?? before.first) : 1,
+      older: hasMore && older.length > 0 ? "idle" : "none",
+    };
+  } catch {
+    state.value = { ...state.peek(), older: "failed" };
+  }
+}
+
+/** A message came. It is shown when all before it are there. */
+export function receive(message: Message): void {
+  const { conversation_id: conversation, seq } = message;
+  const state = timelines.get(conversation);
+  if (!state) return;
+  const now = state.peek();
+  if (now.phase !== "ready" || seq > now.last + 1) {
+    early.set(conversation, [...(early.get(conversation) ?? []), message]);
+    if (now.phase === "ready") void fill(conversation);
+  } else if (seq >= now.first) {
+    state.value = { ...now, blocks: withMessages(now.blocks, [message]), last: Math.max(now.last, seq) };
+  }
+}
+
+function takeEarly(conversation: string): void {
+  const waiting = (early.get(conversation) ?? []).sort((one, other) => one.seq - other.seq);
+  early.delete(conversation);
+  waiting.forEach(receive);
+}
+
+/** Loads what is behind the last message: a gap, or what was missed. */
+export async function fill(conversation: string): Promise<void> {
+  const state = timelines.get(conversation);
+  if (!state || filling.has(conversation)) return;
+  filling.add(conversation);
+  try {
+    for (let isMore = true; isMore; ) {
+      const { last } = state.peek();
+      const { messages, hasMore } = await fetchMessages(conversation, { after_seq: last });
+      const now = state.peek();
+      const end = messages.at(-1)?.seq ?? last;
+      state.value = { ...now, blocks: withMessages(now.blocks, messages), last: Math.max(now.last, end) };
+      isMore = hasMore && messages.length > 0;
+    }
+    takeEarly(conversation);
+  } catch {
+    // Without a connection: the next one fills again.
+  } finally {
+    filling.delete(conversation);
+  }
+}
+
+/** After a reconnection: brings the shown conversation up to date, edits and deletions too; forgets the others. */
+export async function catchUp(shown: string): Promise<void> {
+  for (const id of timelines.keys()) if (id !== shown) forget(id);
+  const state = timelines.get(shown);
+  if (!state) return;
+  if (state.peek().phase !== "ready") return loadNewest(shown);
+  try {
+    const { messages, hasMore } = await fetchMessages(shown, {});
+    const now = state.peek();
+    const newest = messages.at(-1)?.seq ?? 0;
+    if (newest - now.last > MAX_CATCH_UP) {
+      state.value = startAt(messages, hasMore);
+    } else {
+      const known = messages.filter(({ seq }) => seq >= now.first && seq <= now.last);
+      state.value = { ...now, blocks: withMessages(now.blocks, known) };
+      if (newest > now.last) await fill(shown);
+    }
+    takeEarly(shown);
+  } catch {
+    // As in `fill`.
+  }
+}
+
+/** Changes a message that is loaded. */
+export function change(conversation: string, seq: number, alter: (message: Message) => Message): void {
+  const state = timelines.get(conversation);
+  const known = state?.peek().blocks.get(blockOf(seq))?.find((message) => message.seq === seq);
+  if (state && known) state.value = { ...state.peek(), blocks: withMessages(state.peek().blocks, [alter(known)]) };
+}
+
+/** Forgets all but the newest blocks of a long timeline, which is drawn whole when it is shown again. */
+export function trim(conversation: string): void {
+  const state = timelines.get(conversation);
+  const { blocks } = state?.peek() ?? EMPTY;
+  if (!state || blocks.size <= KEPT_BLOCKS) return;
+  const kept = [...blocks].sort(([one], [other]) => one - other).slice(-KEPT_BLOCKS);
+  state.value = { ...state.peek(), blocks: new Map(kept), first: kept[0]![0] * BLOCK + 1, older: "idle" };
+}
+
+/** Forgets what was loaded, so that it is loaded anew when it is shown. */
+export function forget(conversation: string): void {
+  timelines.delete(conversation);
+  early.delete(conversation);
+}
+
+/** Forgets all, for the next user. */
+export function clear(): void {
+  timelines.clear();
+  early.clear();
+}

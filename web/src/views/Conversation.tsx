@@ -1,0 +1,100 @@
+// The right pane: an open conversation, or why none is.
+import { useLayoutEffect } from "preact/hooks";
+import { lastSeen } from "../format";
+import { say, text } from "../language";
+import { dialog, tryUnblock } from "../state/actions";
+import { focusComposer } from "../state/composing";
+import { type Conversation as State, conversations, listPhase } from "../state/conversations";
+import { opened } from "../state/reading";
+import { go } from "../state/route";
+import { loadNewest } from "../state/timelines";
+import { Composer } from "./Composer";
+import { type MenuItem, openMenu } from "./menu";
+import { Avatar, Empty, IconButton, nameOf } from "./parts";
+import { Timeline } from "./Timeline";
+
+export function Conversation({ id }: { id: string }) {
+  const words = text();
+  const conversation = conversations.value.get(id);
+  if (conversation) return <Open conversation={conversation} />;
+  if (id && listPhase.value !== "ready") return <main class="conversation-pane" aria-busy="true" />;
+  return (
+    <main class="conversation-pane">
+      {id ? (
+        <Empty icon="alert" title={words.notFoundTitle} words={words.notFoundText}>
+          <a class="button" href="#/">
+            {words.backToList}
+          </a>
+        </Empty>
+      ) : (
+        <Empty icon="chat" title={words.welcomeTitle} words={words.welcomeText}>
+          <button type="button" class="button" onClick={() => (dialog.value = { kind: "new" })}>
+            {words.newConversation}
+          </button>
+        </Empty>
+      )}
+    </main>
+  );
+}
+
+function Open({ conversation }: { conversation: State }) {
+  const { id, other } = conversation;
+  useLayoutEffect(() => {
+    opened(id);
+    void loadNewest(id);
+    // On a touch screen the keyboard would cover half of the conversation.
+    if (matchMedia("(hover: hover)").matches) focusComposer();
+  }, []);
+  return (
+    <main class="conversation-pane" aria-label={nameOf(other)}>
+      <Header conversation={conversation} />
+      <Timeline conversation={conversation} />
+      <p class="typing-line" aria-live="polite">
+        {conversation.typing && (
+          <>
+            <span class="typing-dots" aria-hidden="true">
+              <i />
+              <i />
+              <i />
+            </span>
+            {say("isTyping", { name: nameOf(other) })}
+          </>
+        )}
+      </p>
+      <Composer conversation={conversation} />
+    </main>
+  );
+}
+
+function Header({ conversation }: { conversation: State }) {
+  const { other, online, blockedByMe, blockedByOther } = conversation;
+  const words = text();
+  const isHidden = blockedByMe || blockedByOther;
+  const seen = conversation.lastSeen ? lastSeen(conversation.lastSeen) : "";
+  const status = isHidden ? "" : online ? words.online : seen;
+  return (
+    <header class="conversation-header">
+      <IconButton icon="back" class="back-button" label={words.backToList} onClick={() => go("#/")} />
+      <Avatar profile={other} online={!isHidden && online} />
+      <div class="conversation-title">
+        <h1>{nameOf(other)}</h1>
+        {status && <p class={online ? "presence presence-online" : "presence"}>{status}</p>}
+      </div>
+      <IconButton
+        icon="more"
+        hasMenu
+        label={words.actions}
+        onClick={(event) => openMenu(event.currentTarget as HTMLElement, words.actions, personMenu(conversation))}
+      />
+    </header>
+  );
+}
+
+function personMenu({ other, blockedByMe }: State): MenuItem[] {
+  const name = nameOf(other);
+  if (blockedByMe) {
+    return [{ icon: "block", label: say("unblockName", { name }), action: () => void tryUnblock(other._id) }];
+  }
+  const ask = () => (dialog.value = { kind: "block", user: other._id, name });
+  return [{ icon: "block", label: say("block", { name }), isDangerous: true, action: ask }];
+}

@@ -1,0 +1,168 @@
+// One message: its day if it begins one, its bubble, and what can be done to it.
+import { day, dayOf, fullTime, pieces, time } from "../format";
+import { refusal, say, text } from "../language";
+import { EDIT_WINDOW, type Message } from "../protocol";
+import { copy, dialog } from "../state/actions";
+import { editing, focusComposer, takeBack } from "../state/composing";
+import { type Pending, remove, retry } from "../state/outbox";
+import { me } from "../state/session";
+import { Icon, Ticks } from "./icons";
+import { type MenuItem, openMenu } from "./menu";
+import { nameOf } from "./parts";
+
+/** Messages of one person within this time stand together; milliseconds. */
+const TOGETHER = 5 * 60_000;
+
+interface Props {
+  message: Message;
+  previous: Message | undefined;
+  isRead: boolean;
+  isDelivered: boolean;
+  isFirstNew: boolean;
+}
+
+export function MessageView({ message, previous, isRead, isDelivered, isFirstNew }: Props) {
+  const words = text();
+  const isMine = message.sender_id._id === me.peek();
+  const isDeleted = message.deleted_at !== undefined;
+  const sentAt = new Date(message.sent_at);
+  const before = previous && new Date(previous.sent_at);
+  const isNewDay = !before || dayOf(before) !== dayOf(sentAt);
+  const isNextOfSame =
+    !isNewDay &&
+    !isFirstNew &&
+    previous.sender_id._id === message.sender_id._id &&
+    sentAt.getTime() - before.getTime() < TOGETHER;
+  const status = isRead ? words.read : isDelivered ? words.delivered : words.sent;
+  const who = isMine ? words.you : nameOf(message.sender_id);
+  const label = `${who}, ${time(message.sent_at)}: ${isDeleted ? words.deleted : message.text}`;
+  return (
+    <>
+      {isNewDay && (
+        <div class="day">
+          <span>{day(message.sent_at)}</span>
+        </div>
+      )}
+      {isFirstNew && (
+        <div class="new-line">
+          <span>{words.newMessages}</span>
+        </div>
+      )}
+      <article
+        class={`message${isMine ? " mine" : ""}${isNextOfSame ? " next" : ""}`}
+        data-seq={message.seq}
+        aria-posinset={message.seq}
+        aria-setsize={-1}
+        aria-label={isMine && !isDeleted ? `${label} (${status})` : label}
+        tabIndex={-1}
+      >
+        <div class={isDeleted ? "bubble deleted" : "bubble"}>
+          {isDeleted ? <p>{words.deleted}</p> : <Words words={message.text} />}
+          <span class="meta" title={fullTime(message.sent_at)}>
+            {message.edited_at && !isDeleted && <span>{words.edited}</span>}
+            <time dateTime={message.sent_at}>{time(message.sent_at)}</time>
+            {isMine && !isDeleted && (
+              <span class="status" title={status} data-status={isRead ? "read" : isDelivered ? "delivered" : "sent"}>
+                <Ticks count={isRead || isDelivered ? 2 : 1} isRead={isRead} />
+              </span>
+            )}
+          </span>
+        </div>
+        {!isDeleted && (
+          <button
+            type="button"
+            class="icon-button message-more"
+            aria-label={words.messageActions}
+            aria-haspopup="menu"
+            tabIndex={-1}
+            onClick={(event) => openMenu(event.currentTarget, words.messageActions, messageMenu(message))}
+          >
+            <Icon name="more" />
+          </button>
+        )}
+      </article>
+    </>
+  );
+}
+
+function Words({ words }: { words: string }) {
+  return (
+    <p dir="auto">
+      {pieces(words).map(({ text: piece, link }) =>
+        link ? (
+          <a href={link} target="_blank" rel="noopener noreferrer nofollow ugc">
+            {piece}
+          </a>
+        ) : (
+          piece
+        ),
+      )}
+    </p>
+  );
+}
+
+export function startEditing(message: Message): void {
+  editing.value = { message, words: message.text };
+  focusComposer();
+}
+
+export const canChange = (message: Message) =>
+  message.sender_id._id === me.peek() &&
+  message.deleted_at === undefined &&
+  Date.now() - Date.parse(message.sent_at) < EDIT_WINDOW;
+
+export function messageMenu(message: Message): MenuItem[] {
+  const words = text();
+  if (message.deleted_at !== undefined) return [];
+  const items: MenuItem[] = [{ icon: "copy", label: words.copy, action: () => void copy(message.text) }];
+  if (canChange(message)) {
+    items.push({ icon: "pencil", label: words.edit, action: () => startEditing(message) });
+    const ask = () => (dialog.value = { kind: "delete", message });
+    items.push({ icon: "trash", label: words.remove, isDangerous: true, action: ask });
+  }
+  if (message.sender_id._id !== me.peek()) {
+    const ask = () => (dialog.value = { kind: "report", message });
+    items.push({ icon: "flag", label: words.report, isDangerous: true, action: ask });
+  }
+  return items;
+}
+
+/** A message that is not stored yet, or was refused. */
+export function PendingView({ entry }: { entry: Pending }) {
+  const words = text();
+  const status = entry.refusal ? words.notSent : words.waiting;
+  function back(): void {
+    remove(entry.client_id);
+    takeBack(entry.conversation_id, entry.text);
+  }
+  return (
+    <article
+      class={entry.refusal ? "message mine refused" : "message mine pending"}
+      aria-label={`${words.you}: ${entry.text} (${status})`}
+      tabIndex={-1}
+    >
+      <div class="bubble">
+        <Words words={entry.text} />
+        <span class="meta">
+          <span class="status" title={status} data-status={entry.refusal ? "refused" : "waiting"}>
+            <Icon name={entry.refusal ? "alert" : "clock"} />
+          </span>
+        </span>
+      </div>
+      {entry.refusal && (
+        <div class="refusal" role="alert">
+          <p>{say("notSentBecause", { reason: refusal(entry.refusal) })}</p>
+          <button type="button" class="link" onClick={() => retry(entry)}>
+            {words.retry}
+          </button>
+          <button type="button" class="link" onClick={back}>
+            {words.editAgain}
+          </button>
+          <button type="button" class="link" onClick={() => remove(entry.client_id)}>
+            {words.discard}
+          </button>
+        </div>
+      )}
+    </article>
+  );
+}
