@@ -216,9 +216,23 @@ test("too many passwords wait to be checked", async (t) => {
   assert.ok(answers.some((answer) => answer.status === 429));
 });
 
+test("the page", async (t) => {
+  for (const command of ["serve", "demo"]) {
+    const server = await Server.start(t, {}, { command });
+    const { json } = await routes.ask(server, "GET", "/demo.json");
+    assert.equal(json.accounts.length > 0, command === "demo");
+    const page = await routes.ask(server, "GET", "/");
+    await ask(server, 304, "GET", "/", { headers: { "if-none-match": page.headers.get("etag") } });
+    const files = page.text.match(/assets\/[\w.-]+/g);
+    assert.ok(files.length > 1);
+    for (const file of files) await ask(server, 200, "GET", `/${file}`);
+    await ask(server, 404, "GET", "/assets/unknown.js");
+  }
+});
+
 test("the server itself, and the documents", async (t) => {
   const server = await Server.start(t);
-  for (const path of ["/", "/health", "/health/db", "/docs/", "/docs/asyncapi.yaml", "/docs/openapi.yaml", "/docs/events.d.ts"]) {
+  for (const path of ["/health", "/health/db", "/docs/", "/docs/asyncapi.yaml", "/docs/openapi.yaml", "/docs/events.d.ts"]) {
     await ask(server, 200, "GET", path);
   }
   const page = await server.request("GET", "/docs/");

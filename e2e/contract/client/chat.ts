@@ -134,6 +134,7 @@ export async function chat({ url, ana, bruno, conversation, expiring }: Setting)
 }
 
 async function play(a: Device, b: Device, elsewhere: Device, { ana, conversation }: { ana: Account; conversation: Id }) {
+  await until("somebody is online", () => [a, b, elsewhere].some(({ online }) => [...online.values()].includes(true)));
   for (const { socket } of [a, b]) done(await socket.emitWithAck("join_conversation", conversation));
   a.socket.emit("typing", conversation);
   await until("the other types", () => b.seen.user_typing > 0);
@@ -170,5 +171,4 @@ async function play(a: Device, b: Device, elsewhere: Device, { ana, conversation
   await until("the token is about to end", () => a.seen.token_expiring > 0);
   const { expires_at } = data(await a.socket.emitWithAck("refresh_token", { token: ana.token }));
   if (expires_at !== null && Date.parse(expires_at) < Date.now()) throw new Error(expires_at);
-  await until("somebody is online", () => [a, b].some(({ online }) => [...online.values()].includes(true)));
 }

@@ -60,7 +60,8 @@ export class CheckedClient extends Client {
     super(t, server, auth, options);
     this.checks = events;
     this.socket.onAny((name, ...args) => events.came(name, args));
-    this.socket.on("connect_error", (error) => events.refused(error));
+    // A lost connection is also told this way, by the client itself.
+    this.socket.on("connect_error", (error) => error.type === "TransportError" || events.refused(error));
     this.socket.on("connect", () => {
       const packet = this.packets.findLast((text) => typeof text === "string" && text.startsWith("0{"));
       if (packet) events.connected(JSON.parse(packet.slice(1)));
