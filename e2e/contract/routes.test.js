@@ -84,6 +84,8 @@ test("conversations and messages", async (t) => {
     await asAna(422, "POST", messages, { text });
     await asAna(422, "PATCH", `/api/chat/messages/${message._id}`, { text });
   }
+  const named = await asAna(422, "POST", messages, { text: "hello", client_id: "" });
+  assert.equal(named.errors[0].path, "client_id");
   const changed = `/api/chat/messages/${message._id}`;
   await asAna(200, "PATCH", changed, { text: "hello!" });
   await asBruno(403, "PATCH", changed, { text: "x" });

@@ -43,8 +43,9 @@ export class Events extends Ledger {
     this.#check("connect_error", ["channels", "connection", "messages", "connect_error", "payload"], packet);
   }
 
-  /** The packet that answers CONNECT. */
-  connected(packet) {
+  /** `auth` was accepted with this packet. */
+  connected(auth, packet) {
+    this.#check("auth", ["channels", "connection", "messages", "connect", "payload"], auth);
     this.#check("CONNECT", ["channels", "connection", "messages", "connected", "payload"], packet);
   }
 
@@ -64,7 +65,7 @@ export class CheckedClient extends Client {
     this.socket.on("connect_error", (error) => error.type === "TransportError" || events.refused(error));
     this.socket.on("connect", () => {
       const packet = this.packets.findLast((text) => typeof text === "string" && text.startsWith("0{"));
-      if (packet) events.connected(JSON.parse(packet.slice(1)));
+      events.connected(auth, packet && JSON.parse(packet.slice(1)));
     });
   }
 
