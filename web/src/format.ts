@@ -1,7 +1,7 @@
 // How times, names and texts are shown.
 import { locale, say, text } from "./language";
 
-const clock = new Intl.DateTimeFormat(locale, { hour: "numeric", minute: "2-digit" });
+const clock = new Intl.DateTimeFormat(locale, { timeStyle: "short" });
 const weekday = new Intl.DateTimeFormat(locale, { weekday: "long" });
 const shortDate = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short" });
 const shortDateWithYear = new Intl.DateTimeFormat(locale, { dateStyle: "short" });

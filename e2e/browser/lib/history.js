@@ -63,6 +63,7 @@ export const TALK = [
   [0, "We will be there at ten. What do you ask for her?"],
   [1, "9 500, with saddle and bridle. We can talk about it when you have seen her."],
   [0, "Agreed. See you on Saturday!"],
+  [1, "I will leave the gate open."],
 ];
 
 /** The same in Spanish. */

@@ -6,11 +6,11 @@ import { request } from "./api";
 import { NoAnswer, ask } from "./connection";
 
 /** Messages a block. */
-export const BLOCK = 32;
+export const BLOCK = 16;
 /** Messages a request, at most. */
 const PAGE = 100;
 /** Blocks of a timeline that is not shown. */
-const KEPT_BLOCKS = 4;
+const KEPT_BLOCKS = 6;
 /** Who missed more than this is shown the newest, and the rest on scrolling up. */
 const MAX_CATCH_UP = 500;
 

@@ -35,10 +35,10 @@ function Chat() {
   return (
     <div class={open ? "chat chat-open" : "chat"}>
       <StatusBar />
-      <div class="panes">
+      <main class="panes">
         <ConversationList />
         <Conversation key={open} id={open} />
-      </div>
+      </main>
     </div>
   );
 }

@@ -17,9 +17,9 @@ export function Conversation({ id }: { id: string }) {
   const words = text();
   const conversation = conversations.value.get(id);
   if (conversation) return <Open conversation={conversation} />;
-  if (id && listPhase.value !== "ready") return <main class="conversation-pane" aria-busy="true" />;
+  if (id && listPhase.value !== "ready") return <section class="conversation-pane" aria-busy="true" />;
   return (
-    <main class="conversation-pane">
+    <section class="conversation-pane">
       {id ? (
         <Empty icon="alert" title={words.notFoundTitle} words={words.notFoundText}>
           <a class="button" href="#/">
@@ -33,7 +33,7 @@ export function Conversation({ id }: { id: string }) {
           </button>
         </Empty>
       )}
-    </main>
+    </section>
   );
 }
 
@@ -46,7 +46,7 @@ function Open({ conversation }: { conversation: State }) {
     if (matchMedia("(hover: hover)").matches) focusComposer();
   }, []);
   return (
-    <main class="conversation-pane" aria-label={nameOf(other)}>
+    <section class="conversation-pane" aria-label={nameOf(other)}>
       <Header conversation={conversation} />
       <Timeline conversation={conversation} />
       <p class="typing-line" aria-live="polite">
@@ -62,7 +62,7 @@ function Open({ conversation }: { conversation: State }) {
         )}
       </p>
       <Composer conversation={conversation} />
-    </main>
+    </section>
   );
 }
 

@@ -8,6 +8,7 @@ import { request } from "../state/api";
 import { notifications, toggleNotifications } from "../state/attention";
 import { draft } from "../state/composing";
 import { type Conversation, listPhase, refresh, sorted } from "../state/conversations";
+import { outbox } from "../state/outbox";
 import { conversationPath, openConversation } from "../state/route";
 import { session, signOut } from "../state/session";
 import { Icon, Mark } from "./icons";
@@ -117,6 +118,14 @@ function Preview({ conversation: { id, preview }, isOpen }: { conversation: Conv
     return (
       <>
         <Icon name="pencil" /> {unsent}
+      </>
+    );
+  }
+  const waiting = outbox.value.findLast((entry) => entry.conversation_id === id);
+  if (waiting) {
+    return (
+      <>
+        <Icon name={waiting.refusal ? "alert" : "clock"} /> {say("youPrefix", { text: waiting.text })}
       </>
     );
   }

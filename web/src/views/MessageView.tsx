@@ -128,7 +128,7 @@ export function messageMenu(message: Message): MenuItem[] {
 }
 
 /** A message that is not stored yet, or was refused. */
-export function PendingView({ entry }: { entry: Pending }) {
+export function PendingView({ entry, isNext }: { entry: Pending; isNext: boolean }) {
   const words = text();
   const status = entry.refusal ? words.notSent : words.waiting;
   function back(): void {
@@ -137,7 +137,7 @@ export function PendingView({ entry }: { entry: Pending }) {
   }
   return (
     <article
-      class={entry.refusal ? "message mine refused" : "message mine pending"}
+      class={`message mine ${entry.refusal ? "refused" : "pending"}${isNext ? " next" : ""}`}
       aria-label={`${words.you}: ${entry.text} (${status})`}
       tabIndex={-1}
     >

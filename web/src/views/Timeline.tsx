@@ -16,7 +16,7 @@ import { openMenu } from "./menu";
 import { Empty, nameOf } from "./parts";
 
 /** How far beyond the screen blocks are kept, and older messages asked for; pixels. */
-const MARGIN = 1500;
+const MARGIN = 1000;
 /** So near the end counts as there; pixels. */
 const END = 48;
 /** A jump over more than this is no smooth one; pixels. */
@@ -114,6 +114,8 @@ export class Timeline extends Component<Props, State> {
     const index = articles.indexOf(document.activeElement as HTMLElement);
     const focused = articles[index];
     if (event.key === "Enter" && focused && event.target === focused) {
+      // Or the menu's first item, which has the focus then, would be pressed.
+      event.preventDefault();
       const seq = Number(focused.dataset.seq);
       const message = this.find(seq);
       if (message && message.deleted_at === undefined) openMenu(focused, text().messageActions, messageMenu(message));
@@ -210,8 +212,8 @@ export class Timeline extends Component<Props, State> {
               })}
               {pending.length > 0 && (
                 <div>
-                  {pending.map((entry) => (
-                    <PendingView key={entry.client_id} entry={entry} />
+                  {pending.map((entry, index) => (
+                    <PendingView key={entry.client_id} entry={entry} isNext={index > 0} />
                   ))}
                 </div>
               )}

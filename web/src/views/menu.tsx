@@ -13,20 +13,23 @@ export interface MenuItem {
 }
 
 interface OpenMenu {
+  /** Of its own for each opening. */
+  number: number;
   opener: HTMLElement;
   label: string;
   items: readonly MenuItem[];
 }
 
 const menu = signal<OpenMenu | null>(null);
+let openings = 0;
 const GAP = 6;
 
 export function openMenu(opener: HTMLElement, label: string, items: readonly MenuItem[]): void {
-  menu.value = { opener, label, items };
+  menu.value = { number: ++openings, opener, label, items };
 }
 
 export function MenuHost() {
-  return menu.value && <Menu key={menu.value.label} {...menu.value} />;
+  return menu.value && <Menu key={menu.value.number} {...menu.value} />;
 }
 
 function place(popup: HTMLElement, opener: HTMLElement): void {
@@ -38,7 +41,7 @@ function place(popup: HTMLElement, opener: HTMLElement): void {
   popup.style.top = `${isBelow ? button.bottom + GAP : Math.max(GAP, button.top - GAP - height)}px`;
 }
 
-function Menu({ opener, label, items }: OpenMenu) {
+function Menu({ number, opener, label, items }: OpenMenu) {
   const popup = useRef<HTMLDivElement>(null);
   const buttons = () => [...popup.current!.querySelectorAll<HTMLElement>("[role=menuitem]:not([disabled])")];
 
@@ -83,7 +86,8 @@ function Menu({ opener, label, items }: OpenMenu) {
           if (event.newState !== "closed") return;
           // Unless what was chosen has taken the focus.
           if (document.activeElement === document.body && opener.isConnected) opener.focus();
-          menu.value = null;
+          // The browser tells late: the next one may be open already.
+        if (menu.peek()?.number === number) menu.value = null;
         }}
       >
         {items.map((item) => (

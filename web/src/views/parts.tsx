@@ -1,6 +1,6 @@
 // Small parts that several views use.
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { hueOf, initials } from "../format";
 import { text } from "../language";
 import type { Profile } from "../protocol";
@@ -71,7 +71,7 @@ interface EmptyProps {
 /** A dialog above the page; Escape, and what lies behind, close it. The focus returns to where it was. */
 export function Modal({ title, onClose, children }: ModalProps) {
   const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const before = document.activeElement;
     dialog.current?.showModal();
     return () => {
