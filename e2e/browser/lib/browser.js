@@ -110,6 +110,24 @@ export async function write(page, text) {
 /** The texts of all messages on the page, in their order. */
 export const texts = (page) => page.locator("article .bubble > p").allInnerTexts();
 
+/** The same of the whole history, by scrolling through it: what is far from the screen is not in the document. */
+export const allTexts = (page) =>
+  page.evaluate(async () => {
+    const scroller = document.querySelector(".scroller");
+    const found = new Map();
+    const frame = () => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+    scroller.scrollTop = 0;
+    for (let turn = 0; !found.has(1); turn++) {
+      if (turn > 500) throw new Error(`the first message was not reached; found ${found.size}`);
+      await frame();
+      for (const article of document.querySelectorAll("article[data-seq]")) {
+        found.set(Number(article.dataset.seq), article.querySelector(".bubble > p").innerText);
+      }
+      scroller.scrollTop -= scroller.clientHeight / 2;
+    }
+    return [...found].sort(([one], [other]) => one - other).map(([, text]) => text);
+  });
+
 /** Waits until a message has a state: waiting, sent, delivered, read, refused. */
 export const status = (page, text, state) =>
   message(page, text).locator(`[data-status=${state}]`).waitFor({ state: "attached" });

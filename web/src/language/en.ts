@@ -3,7 +3,6 @@
 export const english = {
   tagline: "Where buyers and sellers of horses talk.",
   someone: "Someone",
-  skipToMessage: "Skip to the message",
 
   signIn: "Sign in",
   signInTitle: "Welcome back",
@@ -36,7 +35,7 @@ export const english = {
   newConversation: "New conversation",
   startConversation: "Start conversation",
   personLabel: "E-mail address or user id",
-  personHint: "Of the person that you want to write to",
+  personHint: "Whom do you want to write to?",
   emptyTitle: "No conversations yet",
   emptyText: "Write to a buyer or a seller, and your conversation will be here.",
   listFailed: "Your conversations could not be loaded.",

@@ -3,7 +3,6 @@ import type { Dictionary } from "./en";
 export const spanish: Dictionary = {
   tagline: "Donde conversan quienes compran y venden caballos.",
   someone: "Alguien",
-  skipToMessage: "Ir al mensaje",
 
   signIn: "Iniciar sesión",
   signInTitle: "Hola de nuevo",
@@ -36,7 +35,7 @@ export const spanish: Dictionary = {
   newConversation: "Nueva conversación",
   startConversation: "Iniciar conversación",
   personLabel: "Correo electrónico o id de usuario",
-  personHint: "De la persona a la que quieres escribir",
+  personHint: "¿A quién quieres escribir?",
   emptyTitle: "Aún no hay conversaciones",
   emptyText: "Escribe a quien compra o vende, y tu conversación aparecerá aquí.",
   listFailed: "No se pudieron cargar tus conversaciones.",

@@ -1,7 +1,7 @@
 // The messages of each conversation, as far as they were loaded: one stretch without a gap, from `first` to
 // `last`, in blocks of consecutive `seq`, so that the view redraws and measures a block and never the whole.
 import { signal, type Signal } from "@preact/signals";
-import type { Answer, Message } from "../protocol";
+import { type Answer, EDIT_WINDOW, type Message } from "../protocol";
 import { request } from "./api";
 import { NoAnswer, ask } from "./connection";
 
@@ -164,18 +164,32 @@ export async function catchUp(shown: string): Promise<void> {
   if (state.peek().phase !== "ready") return loadNewest(shown);
   try {
     const { messages, hasMore } = await fetchMessages(shown, {});
-    const now = state.peek();
-    const newest = messages.at(-1)?.seq ?? 0;
-    if (newest - now.last > MAX_CATCH_UP) {
+    if ((messages.at(-1)?.seq ?? 0) - state.peek().last > MAX_CATCH_UP) {
       state.value = startAt(messages, hasMore);
     } else {
-      const known = messages.filter(({ seq }) => seq >= now.first && seq <= now.last);
-      state.value = { ...now, blocks: withMessages(now.blocks, known) };
-      if (newest > now.last) await fill(shown);
+      await fetchChanges(shown, state);
+      await fill(shown);
     }
     takeEarly(shown);
   } catch {
     // As in `fill`.
+  }
+}
+
+/** Fetches anew what may have been changed since the last message that is loaded: what was young enough then. */
+async function fetchChanges(conversation: string, state: Signal<Timeline>): Promise<void> {
+  const { blocks, last } = state.peek();
+  const newest = blocks.get(blockOf(last))?.at(-1);
+  if (!newest) return;
+  const since = Date.parse(newest.sent_at) - EDIT_WINDOW;
+  for (let before = last + 1; before > state.peek().first; ) {
+    const { messages } = await fetchMessages(conversation, { before_seq: before });
+    const oldest = messages[0];
+    const now = state.peek();
+    const known = messages.filter(({ seq }) => seq >= now.first && seq <= now.last);
+    state.value = { ...now, blocks: withMessages(now.blocks, known) };
+    if (!oldest || Date.parse(oldest.sent_at) < since) return;
+    before = oldest.seq;
   }
 }
 
