@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpSocket};
@@ -13,14 +14,15 @@ use crate::chat::Chat;
 use crate::config::{Config, ConfigError};
 use crate::http::{self, AppState};
 use crate::id::IdGenerator;
+use crate::metrics::{MeasuredStore, Metrics};
 use crate::realtime::{Expiries, Realtime};
 use crate::store::sqlite::{OpenError, SqliteStore};
 use crate::store::{Store, StoreError};
 
 /// How often what is no longer needed in memory is thrown away.
 const TIDY_INTERVAL: Duration = Duration::from_mins(1);
-/// How long sockets may take to finish and close at shutdown.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(7);
+/// How long the last sockets may take to finish and close at shutdown.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How many connections may wait to be accepted: all clients come back at once after a restart.
 const BACKLOG: u32 = 4096;
@@ -80,8 +82,9 @@ pub fn open_store(config: &Config) -> Result<Arc<dyn Store>, RunError> {
     Ok(Arc::new(SqliteStore::open(&config.database())?))
 }
 
-/// Serves until `shutdown`; then takes no new connection, finishes what is in work, closes the sockets in a
-/// way that clients come back, and closes the store. Ends within ten seconds.
+/// Serves until `shutdown`; then says that it is not ready, serves on for the drain's delay, takes no new connection,
+/// finishes what is in work, closes the sockets over the drain's time in a way that clients come back, and closes
+/// the store. Ends within ten seconds with the drain's defaults, else within their sum and eight seconds.
 pub async fn run(
     config: Config,
     store: Arc<dyn Store>,
@@ -89,6 +92,8 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), RunError> {
     let secret = config.require_secret()?;
+    let metrics = Arc::new(Metrics::new());
+    let store: Arc<dyn Store> = Arc::new(MeasuredStore::new(store, &metrics));
     let tokens = Arc::new(Tokens::new(secret.expose(), config.jwt_expires_in));
     let namespace = socketio::Namespace::new("/", &config.engine);
     let hub = Arc::new(Hub::new(namespace.clone()));
@@ -103,9 +108,14 @@ pub async fn run(
         Arc::clone(&tokens),
         Arc::clone(&hub),
         Arc::clone(&expiries),
+        Arc::clone(&metrics),
     )));
     let engine = socketio::Server::builder(config.engine.clone()).with(&namespace).build();
+    let draining = Arc::new(AtomicBool::new(false));
     let state = AppState {
+        metrics,
+        metrics_token: config.metrics_token.clone(),
+        draining: Arc::clone(&draining),
         chat: Arc::clone(&chat),
         store: Arc::clone(&store),
         bus,
@@ -129,9 +139,11 @@ pub async fn run(
     let serving = tokio::spawn(socketio::serve(listener, router, config.listener.clone(), stopped));
     shutdown.await;
     tracing::info!("shutting down");
+    draining.store(true, Ordering::Release);
+    tokio::time::sleep(config.drain_delay).await;
     // No further session is opened. Connections are still taken until the last session has ended: a polling
     // client fetches its acknowledgements, and the news of the end, with further requests.
-    engine.close_sessions(CLOSE_TIMEOUT).await;
+    engine.close_sessions(config.drain_time, CLOSE_TIMEOUT).await;
     drop(stop);
     let served = serving.await;
     background.shutdown().await;

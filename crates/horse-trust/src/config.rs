@@ -77,6 +77,18 @@ pub struct Flags {
     /// How long a user may be without a connection before others see it [default: 5s]
     #[arg(long, env = "PRESENCE_GRACE", hide_env = true)]
     pub presence_grace: Option<String>,
+    /// Bearer token of /metrics, which without one is for this machine alone [default: none]
+    #[arg(long, env = "METRICS_TOKEN", hide_env = true)]
+    pub metrics_token: Option<String>,
+    /// How long at the end all is served on while /ready says 503 [default: 0s]
+    #[arg(long, env = "DRAIN_DELAY", hide_env = true)]
+    pub drain_delay: Option<String>,
+    /// Over how long at the end connections are closed, one after another [default: 2s]
+    #[arg(long, env = "DRAIN_TIME", hide_env = true)]
+    pub drain_time: Option<String>,
+    /// Name of this node, with which its session ids begin: a to z, 0 to 9, at most 16 [default: none]
+    #[arg(long, env = "NODE", hide_env = true)]
+    pub node: Option<String>,
 }
 
 // Not as doc comments: rustdoc wants URLs to be links there, which a terminal would show as such.
@@ -159,6 +171,12 @@ pub struct Config {
     pub log: String,
     /// How log lines look.
     pub log_format: LogFormat,
+    /// What opens the metrics to others than this machine.
+    pub metrics_token: Option<Secret>,
+    /// How long at the end all is served on while new clients are sent elsewhere.
+    pub drain_delay: Duration,
+    /// Over how long at the end connections are closed.
+    pub drain_time: Duration,
     /// The engine's bounds.
     pub engine: socketio::Config,
     /// The accept loop's bounds.
@@ -181,6 +199,7 @@ impl Config {
         set(&mut engine.write_timeout, "WRITE_TIMEOUT", flags.write_timeout.as_deref(), parse_duration)?;
         set(&mut recovery.window, "RECOVERY_WINDOW", flags.recovery_window.as_deref(), parse_duration)?;
         engine.recovery = Some(recovery);
+        set(&mut engine.session_prefix, "NODE", flags.node.as_deref(), parse_node)?;
         listener.write_timeout = engine.write_timeout;
         let count = |text: &str| parse_count(text).map(Some);
         set(&mut listener.max_connections, "MAX_CONNECTIONS", flags.max_connections.as_deref(), count)?;
@@ -203,6 +222,9 @@ impl Config {
             chat: ChatConfig::default(),
             log: "info".to_owned(),
             log_format: LogFormat::Pretty,
+            metrics_token: None,
+            drain_delay: Duration::ZERO,
+            drain_time: Duration::from_secs(2),
             engine,
             listener,
         };
@@ -222,6 +244,9 @@ impl Config {
         let retention = flags.withdrawn_retention.as_deref();
         set(&mut chat.withdrawn_retention, "WITHDRAWN_RETENTION", retention, parse_duration)?;
         set(&mut chat.presence_grace, "PRESENCE_GRACE", flags.presence_grace.as_deref(), parse_duration)?;
+        set(&mut config.metrics_token, "METRICS_TOKEN", flags.metrics_token.as_deref(), parse_metrics_token)?;
+        set(&mut config.drain_delay, "DRAIN_DELAY", flags.drain_delay.as_deref(), parse_drain)?;
+        set(&mut config.drain_time, "DRAIN_TIME", flags.drain_time.as_deref(), parse_drain)?;
         set(&mut config.log, "LOG", flags.log.as_deref(), |text| {
             let filter = text.parse::<tracing_subscriber::EnvFilter>();
             filter.map(|_| text.to_owned()).map_err(|_| format!("{text:?} is not a tracing filter"))
@@ -283,6 +308,29 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let count: u64 = digits.trim().parse().map_err(|_| error())?;
     let seconds = count.checked_mul(unit).filter(|seconds| (1..=100 * 366 * 24 * 60 * 60).contains(seconds));
     seconds.map(Duration::from_secs).ok_or_else(error)
+}
+
+/// A time, which may be none.
+fn parse_drain(text: &str) -> Result<Duration, String> {
+    if matches!(text, "0" | "0s") { Ok(Duration::ZERO) } else { parse_duration(text) }
+}
+
+/// The prefix of a node's session ids: its name, and what parts it from the rest.
+fn parse_node(text: &str) -> Result<Box<str>, String> {
+    let is_name = text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    match text {
+        "" => Ok("".into()),
+        _ if is_name && text.len() <= 16 => Ok(format!("{text}-").into()),
+        _ => Err(format!("{text:?} is not a name of at most 16 characters from a to z and 0 to 9")),
+    }
+}
+
+fn parse_metrics_token(text: &str) -> Result<Option<Secret>, String> {
+    match text.len() {
+        0 => Ok(None),
+        16.. => Ok(Some(Secret::new(text.to_owned()))),
+        _ => Err("at least 16 characters; make one with: openssl rand -hex 32".to_owned()),
+    }
 }
 
 fn parse_bytes(text: &str) -> Result<usize, String> {

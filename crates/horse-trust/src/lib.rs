@@ -8,6 +8,7 @@
 //! - [`bus`]: what carries an emit to the sockets of a room
 //! - [`import`]: files of `mongoexport` in
 //! - [`app`]: where store and bus are chosen and wired; [`config`], [`env_file`]: the settings; [`demo`]: two people
+//! - [`metrics`]: what is counted and timed
 //! - [`auth`]: tokens and passwords; [`id`], [`timestamp`], [`json`]: small words that all use
 //!
 //! Imports run downwards only: `realtime` and `http` -> `chat` -> `store` and `bus`; the protocol engine
@@ -24,6 +25,7 @@ pub mod http;
 pub mod id;
 pub mod import;
 pub mod json;
+pub mod metrics;
 pub mod realtime;
 pub mod store;
 pub mod timestamp;

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
+use tracing::Instrument as _;
 
 use crate::close::CloseReason;
 use crate::connection::{Message, MessageHandler};
@@ -125,7 +126,12 @@ impl Client {
                 let Joined { socket, handler } = &mut self.sockets[index];
                 let responder = Responder::new(socket.namespace().clone(), id, &self.session);
                 let event = Event { name: &name, arguments: &arguments, attachments, responder };
-                self.pending = handler.event(socket, event).map(Pending::Event);
+                let session = &self.session;
+                // What is done at once seldom logs anything, and a span would cost it more than all else here.
+                let entered = tracing::enabled!(tracing::Level::DEBUG).then(|| span(session).entered());
+                let later = handler.event(socket, event);
+                drop(entered);
+                self.pending = later.map(|work| Pending::Event(Box::pin(work.instrument(span(session)))));
                 Ok(())
             }
             (Content::Acknowledgement { id, arguments, .. }, Some(index)) => {
@@ -155,7 +161,8 @@ impl Client {
             .and(auth)
             // Other fields are the application's; an auth without a pid asks for no recovery.
             .and_then(|auth| serde_json::from_str::<RecoveryRequest>(auth.get()).ok());
-        match handler.connect(ConnectRequest { auth, address: self.session.address }) {
+        let request = ConnectRequest { auth, address: self.session.address };
+        match span(&self.session).in_scope(|| handler.connect(request)) {
             Connecting::Done(answer) => self.connected(namespace, recovery, answer),
             Connecting::Later(answer) => {
                 let pending = PendingConnect { namespace: namespace.clone(), recovery, answer };
@@ -186,7 +193,7 @@ impl Client {
         let old = recovery.and_then(|request| self.take_up(namespace, &request, owner.as_deref()));
         let recovered = old.is_some();
         let socket = old.unwrap_or_else(|| self.new_socket(namespace, owner));
-        handler.connected(&socket, recovered);
+        span(&self.session).in_scope(|| handler.connected(&socket, recovered));
         self.sockets.push(Joined { socket, handler });
         self.is_established = true;
         self.session.uncork();
@@ -225,7 +232,7 @@ impl Client {
 
     fn leave(&self, mut joined: Joined, reason: CloseReason) {
         joined.socket.detach(&self.session, reason);
-        joined.handler.disconnected(&joined.socket, reason);
+        span(&self.session).in_scope(|| joined.handler.disconnected(&joined.socket, reason));
     }
 
     fn invalid(&self, what: &'static str) -> CloseReason {
@@ -278,6 +285,11 @@ impl MessageHandler for Client {
             self.leave(joined, reason);
         }
     }
+}
+
+/// Gives log lines the id of the connection that they are about.
+fn span(session: &Session) -> tracing::Span {
+    tracing::error_span!("connection", sid = %session.sid)
 }
 
 fn connect_reply(namespace: &Namespace, sid: &str, pid: Option<&str>) -> frame::Frame {

@@ -43,6 +43,9 @@ pub struct Config {
     pub max_sessions_per_address: Option<usize>,
     /// Connection state recovery; `None` turns it off for all sockets.
     pub recovery: Option<RecoveryConfig>,
+    /// What session ids begin with, so that a load balancer can bring the requests of a polling session to the
+    /// server that holds it. Empty, or characters that need no escape in a URL. Empty.
+    pub session_prefix: Box<str>,
 }
 
 /// Settings of connection state recovery.
@@ -91,6 +94,7 @@ impl Default for Config {
             max_pending_acknowledgements: 1000,
             max_sessions_per_address: None,
             recovery: None,
+            session_prefix: "".into(),
         }
     }
 }

@@ -46,6 +46,6 @@ pub use namespace::{
     Accept, ConnectRequest, Connecting, Event, EventFuture, Namespace, NamespaceHandler, Refuse,
     SocketHandler,
 };
-pub use server::{Builder, Server};
+pub use server::{Builder, Server, Statistics};
 pub use service::ServiceResponse;
 pub use socket::{Acknowledged, Reply, Responder, Socket, SocketError, SocketId};

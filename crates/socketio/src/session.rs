@@ -240,6 +240,12 @@ impl Session {
         self.state.lock()
     }
 
+    /// Whether the transport is HTTP long-polling, and how many bytes wait to be sent.
+    pub(crate) fn statistics(&self) -> (bool, usize) {
+        let state = self.state.lock();
+        (state.polling.is_some(), state.bytes)
+    }
+
     /// How many events are in work.
     pub(crate) fn in_flight(&self) -> u32 {
         self.in_flight.load(Ordering::Acquire)

@@ -365,6 +365,11 @@ impl Responder {
         self.id.is_some()
     }
 
+    /// The id of the session over which the event came, for the log.
+    pub fn session_id(&self) -> &str {
+        &self.in_flight.session().sid
+    }
+
     /// Acknowledges, if the client asked for it. `arguments` is the inside of a JSON array.
     pub fn send(self, arguments: &str) {
         self.send_binary(arguments, &[]);

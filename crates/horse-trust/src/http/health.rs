@@ -1,16 +1,20 @@
-//! Whether the server lives, and whether its store answers.
+//! Whether the server lives, whether its store answers, and whether it shall get requests.
 
 use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
 use http::StatusCode;
 use serde_json::{Value, json};
+use std::sync::atomic::Ordering;
 
 use super::AppState;
 
 /// The routes of health.
 pub(super) fn router() -> Router<AppState> {
-    Router::new().route("/health", get(health)).route("/health/db", get(store_health))
+    Router::new()
+        .route("/health", get(health))
+        .route("/health/db", get(store_health))
+        .route("/ready", get(readiness))
 }
 
 async fn health() -> Json<Value> {
@@ -18,11 +22,31 @@ async fn health() -> Json<Value> {
 }
 
 async fn store_health(State(state): State<AppState>) -> (StatusCode, Json<Value>) {
-    match state.store.ping().await {
-        Ok(()) => (StatusCode::OK, Json(json!({"success": true, "status": "ok"}))),
-        Err(error) => {
-            tracing::warn!(%error, "the store does not answer");
-            (StatusCode::SERVICE_UNAVAILABLE, Json(json!({"success": false, "status": "error"})))
-        }
+    answer(store_answers(&state).await, "error")
+}
+
+/// For a load balancer. A bus that is away does not count: this node still serves its own clients, and all nodes
+/// would be taken out at once.
+async fn readiness(State(state): State<AppState>) -> (StatusCode, Json<Value>) {
+    if state.draining.load(Ordering::Acquire) {
+        return answer(false, "draining");
+    }
+    answer(store_answers(&state).await, "store")
+}
+
+async fn store_answers(state: &AppState) -> bool {
+    let answered = state.store.ping().await;
+    if let Err(error) = &answered {
+        tracing::warn!(%error, "the store does not answer");
+    }
+    answered.is_ok()
+}
+
+/// 200, or 503 with what is wrong.
+fn answer(is_well: bool, wrong: &str) -> (StatusCode, Json<Value>) {
+    if is_well {
+        (StatusCode::OK, Json(json!({"success": true, "status": "ok"})))
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, Json(json!({"success": false, "status": wrong})))
     }
 }

@@ -11,10 +11,13 @@ mod error;
 mod extract;
 mod health;
 mod messages;
+mod metrics;
+mod observe;
 mod page;
 mod reports;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use axum::response::IntoResponse;
 use axum::{Router, middleware};
@@ -28,8 +31,9 @@ pub use self::error::ApiError;
 use crate::auth::{Passwords, Throttle, Tokens};
 use crate::bus::Bus;
 use crate::chat::Chat;
-use crate::config::CorsOrigins;
+use crate::config::{CorsOrigins, Secret};
 use crate::id::IdGenerator;
+use crate::metrics::Metrics;
 use crate::store::Store;
 
 /// What the routes share.
@@ -49,10 +53,17 @@ pub struct AppState {
     pub throttle: Arc<Throttle>,
     /// Makes ids of accounts.
     pub ids: Arc<IdGenerator>,
+    /// What is counted and timed.
+    pub metrics: Arc<Metrics>,
+    /// What opens the metrics to others than this machine.
+    pub metrics_token: Option<Secret>,
+    /// Whether the server is about to end, and wants no new clients.
+    pub draining: Arc<AtomicBool>,
 }
 
 /// All routes, with the engine under `/socket.io/`.
 pub fn router(state: AppState, engine: socketio::Server, origins: &CorsOrigins) -> Router {
+    let figures = Arc::clone(&state.metrics);
     let api = Router::new()
         .merge(accounts::router())
         .merge(conversations::router())
@@ -61,6 +72,7 @@ pub fn router(state: AppState, engine: socketio::Server, origins: &CorsOrigins) 
         .merge(reports::router())
         .merge(admin::router())
         .merge(health::router())
+        .merge(metrics::router(engine.clone()))
         .with_state(state)
         // Answers hold tokens and what people wrote.
         .layer(set_header(header::CACHE_CONTROL, "no-store"));
@@ -84,6 +96,7 @@ pub fn router(state: AppState, engine: socketio::Server, origins: &CorsOrigins) 
             ApiError::Internal.into_response()
         }))
         .layer(cors(origins))
+        .layer(middleware::from_fn_with_state(figures, observe::observe))
 }
 
 fn set_header(name: header::HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {

@@ -1,12 +1,13 @@
 //! One function an event.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use serde_json::json;
 use socketio::{Event, EventFuture, Responder, Socket, SocketId};
 
-use super::Participant;
 use super::payload::{Fields, SendMessage, text_or_field};
+use super::{Participant, Services};
 use crate::bus::conversation_room;
 use crate::chat::{Chat, Desk, Draft, MessageJson, Refusal};
 use crate::id::Id;
@@ -29,15 +30,15 @@ impl Participant {
             Ok(payload) => payload,
             Err(refusal) => return refuse(responder, refusal),
         };
-        let (chat, user) = (&self.services.chat, &self.claims.user);
-        if let Some(desk) = chat.desk_at_once(user, &conversation_id) {
-            submit(chat, user, desk, draft, responder);
+        let (services, user, begin) = (&self.services, &self.claims.user, Instant::now());
+        if let Some(desk) = services.chat.desk_at_once(user, &conversation_id) {
+            submit(services, user, desk, draft, responder, begin);
             return None;
         }
-        let (chat, user) = (Arc::clone(chat), user.clone());
+        let (services, user) = (Arc::clone(services), user.clone());
         Some(Box::pin(async move {
-            let desk = chat.desk(&user, &conversation_id).await;
-            submit(&chat, &user, desk, draft, responder);
+            let desk = services.chat.desk(&user, &conversation_id).await;
+            submit(&services, &user, desk, draft, responder, begin);
         }))
     }
 
@@ -243,17 +244,29 @@ fn join(socket: &Socket, conversation: Result<Arc<Conversation>, Refusal>, respo
 }
 
 /// Gives a message to the chat; the acknowledgement follows when everybody was told.
-fn submit(chat: &Arc<Chat>, user: &Id, desk: Result<Desk, Refusal>, draft: Draft, responder: Responder) {
+fn submit(
+    services: &Arc<Services>,
+    user: &Id,
+    desk: Result<Desk, Refusal>,
+    draft: Draft,
+    responder: Responder,
+    begin: Instant,
+) {
     let desk = match desk {
         Ok(desk) => desk,
         // What the store's failure means for the sender.
         Err(Refusal::StoreFailed) => return answer(responder, Err(Refusal::SendFailed)),
         Err(refusal) => return answer(responder, Err(refusal)),
     };
+    let metrics = Arc::clone(&services.metrics);
     let sent = move |result: Result<(MessageJson, bool), Refusal>| {
+        let is_stored = result.is_ok();
         answer(responder, result.map(|(json, _)| success(&json)));
+        if is_stored {
+            metrics.acknowledged(begin);
+        }
     };
-    chat.send(user, desk, draft, Box::new(sent));
+    services.chat.send(user, desk, draft, Box::new(sent));
 }
 
 /// The acknowledgement of what answers with `data`, given as JSON.
@@ -270,6 +283,10 @@ fn answer(responder: Responder, result: Result<String, Refusal>) {
 
 /// Acknowledges with a refusal.
 pub(super) fn refuse(responder: Responder, refusal: Refusal) -> Option<EventFuture> {
+    // The cause is in the line of who failed; here is whom it hit.
+    if matches!(refusal, Refusal::SendFailed | Refusal::StoreFailed) {
+        tracing::warn!(sid = responder.session_id(), %refusal, "an event failed");
+    }
     let retry_after = match refusal {
         Refusal::TooManyMessages { retry_after } => format!(r#","retry_after":{retry_after}"#),
         _ => String::new(),

@@ -19,6 +19,7 @@ use crate::auth::{Claims, Tokens};
 use crate::bus::{Hub, user_room};
 use crate::chat::{Chat, Offset, Refusal};
 use crate::json::LossyString;
+use crate::metrics::Metrics;
 
 /// Lets users with a valid token in.
 pub struct Realtime {
@@ -31,12 +32,19 @@ struct Services {
     tokens: Arc<Tokens>,
     hub: Arc<Hub>,
     expiries: Arc<Expiries>,
+    metrics: Arc<Metrics>,
 }
 
 impl Realtime {
     /// The contract's namespace over `chat`, whose sockets `hub` tells of what happens.
-    pub fn new(chat: Arc<Chat>, tokens: Arc<Tokens>, hub: Arc<Hub>, expiries: Arc<Expiries>) -> Self {
-        Self { services: Arc::new(Services { chat, tokens, hub, expiries }) }
+    pub fn new(
+        chat: Arc<Chat>,
+        tokens: Arc<Tokens>,
+        hub: Arc<Hub>,
+        expiries: Arc<Expiries>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self { services: Arc::new(Services { chat, tokens, hub, expiries, metrics }) }
     }
 }
 

@@ -1,8 +1,10 @@
 //! The ground of the official Socket.IO suite, and rooms, acknowledgements, order.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::client::{Received, TestServer, field, patient_config, quick_config, start};
+use socketio::Config;
+
+use crate::client::{LIMIT, Received, TestServer, field, patient_config, quick_config, start};
 
 async fn patient() -> TestServer {
     start(patient_config()).await
@@ -217,7 +219,7 @@ async fn closing_the_server_answers_what_is_in_work() {
     server.post(&path, r#"421["later"]"#).await;
     let closing = tokio::spawn({
         let server = server.socket_io.clone();
-        async move { server.close_sessions(Duration::from_secs(5)).await }
+        async move { server.close_sessions(Duration::ZERO, Duration::from_secs(5)).await }
     });
     assert_eq!(client.text().await, r#"431["late"]"#);
     assert_eq!(client.closed().await, Some(1001));
@@ -234,4 +236,51 @@ async fn closing_the_server_answers_what_is_in_work() {
     closing.await.unwrap();
     assert_eq!(server.socket_io.open_sessions(), 0);
     assert_eq!(server.get("/socket.io/?EIO=4&transport=polling").await.status, 503);
+}
+
+/// All at once would bring all clients back at once, to a server that has others already.
+#[tokio::test]
+async fn sessions_are_closed_evenly_over_the_time() {
+    const CLIENTS: u32 = 60;
+    let server = patient().await;
+    let mut clients = Vec::new();
+    for _ in 0..CLIENTS {
+        clients.push(server.connect().await);
+    }
+    let begin = Instant::now();
+    let over = Duration::from_millis(600);
+    let ends = clients.into_iter().map(|mut client| {
+        tokio::spawn(async move {
+            assert_eq!(client.closed().await, Some(1001));
+            begin.elapsed()
+        })
+    });
+    let ends: Vec<_> = ends.collect();
+    server.socket_io.close_sessions(over, LIMIT).await;
+    assert_eq!(server.socket_io.open_sessions(), 0);
+    let mut times = Vec::new();
+    for end in ends {
+        times.push(end.await.unwrap());
+    }
+    times.sort();
+    // A slow machine may be late with a portion, never early.
+    for (index, time) in (0..).zip(&times) {
+        assert!(*time + Duration::from_millis(100) >= over * index / CLIENTS, "{index}: {times:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_waits_is_seen_from_outside() {
+    let server = start(Config { session_prefix: "a-".into(), ..patient_config() }).await;
+    let _websocket = server.connect().await;
+    let path = server.open_polling("/socket.io/").await;
+    assert!(path.contains("sid=a-"), "{path}");
+    server.post(&path, "40").await;
+    let statistics = server.socket_io.statistics();
+    assert_eq!((statistics.websocket, statistics.polling), (1, 1));
+    assert!(statistics.waiting_bytes > 0, "the answer to CONNECT is not yet fetched: {statistics:?}");
+    assert_eq!(statistics.most_waiting_bytes, statistics.waiting_bytes);
+    while server.socket_io.statistics().waiting_bytes > 0 {
+        server.get(&path).await;
+    }
 }

@@ -1,0 +1,237 @@
+//! A store around a store, which times what is asked of it.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use async_trait::async_trait;
+use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec};
+
+use super::{Metrics, counter, histograms, opts, register};
+use crate::id::Id;
+use crate::store::{
+    Appended, Change, Changed, Conversation, ConversationSummary, Delivered, Done, History, MarkRead,
+    Message, Missed, NewConversation, NewMessage, NewReport, Page, Profile, Range, Read, Report, Result,
+    Store, StoreError, User, Withdrawn,
+};
+use crate::timestamp::Timestamp;
+
+/// Asks another store, and notes how long it took and what failed.
+pub struct MeasuredStore {
+    store: Arc<dyn Store>,
+    figures: Arc<Figures>,
+}
+
+struct Figures {
+    stored: IntCounter,
+    operations: Operations,
+}
+
+/// The figures of one operation.
+struct Operation {
+    seconds: Histogram,
+    errors: IntCounter,
+}
+
+impl Operation {
+    fn new(seconds: &HistogramVec, errors: &IntCounterVec, name: &str) -> Self {
+        let label = &[name];
+        Self { seconds: seconds.with_label_values(label), errors: errors.with_label_values(label) }
+    }
+
+    fn done<T>(&self, begin: Instant, result: &Result<T>) {
+        self.seconds.observe(begin.elapsed().as_secs_f64());
+        // An e-mail that is taken is an answer, not a failure.
+        if matches!(result, Err(error) if !matches!(error, StoreError::EmailTaken)) {
+            self.errors.inc();
+        }
+    }
+
+    async fn time<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let begin = Instant::now();
+        let result = work.await;
+        self.done(begin, &result);
+        result
+    }
+}
+
+/// The operations, found once by their names.
+macro_rules! operations {
+    ($($name:ident),* $(,)?) => {
+        struct Operations {
+            $($name: Operation,)*
+        }
+
+        impl Operations {
+            fn new(seconds: &HistogramVec, errors: &IntCounterVec) -> Self {
+                Self { $($name: Operation::new(seconds, errors, stringify!($name)),)* }
+            }
+        }
+    };
+}
+
+operations! {
+    append_message, conversation, open_conversation, conversations_of, conversation_summary, history, missed,
+    mark_read, change_message, set_delivered, message, partners_of, set_last_seen, set_block, blocks_between,
+    blocked_by, report, reports, withdrawn, forget_withdrawn, revoke_tokens, revocations, unread_count, profile,
+    create_user, user_by_email, user, set_password_hash, ping,
+}
+
+impl MeasuredStore {
+    /// `store`, timed by `metrics`; to be made once.
+    pub fn new(store: Arc<dyn Store>, metrics: &Metrics) -> Self {
+        let registry = &metrics.registry;
+        let seconds =
+            histograms(registry, "store_seconds", "How long the store took, by operation", "operation");
+        let errors = opts("store_errors_total", "What the store failed to do, by operation");
+        let errors = register(registry, IntCounterVec::new(errors, &["operation"]));
+        let stored =
+            counter(registry, "messages_stored_total", "Messages that were stored, repeats left out");
+        let figures = Figures { stored, operations: Operations::new(&seconds, &errors) };
+        Self { store, figures: Arc::new(figures) }
+    }
+
+    fn operations(&self) -> &Operations {
+        &self.figures.operations
+    }
+
+    /// `done`, timed from now on.
+    fn timed<T: 'static>(&self, operation: fn(&Operations) -> &Operation, done: Done<T>) -> Done<T> {
+        let (figures, begin) = (Arc::clone(&self.figures), Instant::now());
+        Box::new(move |result| {
+            operation(&figures.operations).done(begin, &result);
+            done(result);
+        })
+    }
+}
+
+#[async_trait]
+impl Store for MeasuredStore {
+    fn append_message(&self, message: NewMessage, appended: Appended) {
+        let (figures, begin) = (Arc::clone(&self.figures), Instant::now());
+        let appended = move |result: Result<(NewMessage, crate::store::Stored)>| {
+            figures.operations.append_message.done(begin, &result);
+            if matches!(&result, Ok((_, stored)) if stored.unread.is_some()) {
+                figures.stored.inc();
+            }
+            appended(result);
+        };
+        self.store.append_message(message, Box::new(appended));
+    }
+
+    async fn conversation(&self, id: &Id) -> Result<Option<Conversation>> {
+        self.operations().conversation.time(self.store.conversation(id)).await
+    }
+
+    async fn open_conversation(&self, conversation: NewConversation) -> Result<Conversation> {
+        self.operations().open_conversation.time(self.store.open_conversation(conversation)).await
+    }
+
+    async fn conversations_of(&self, user: &Id) -> Result<Vec<ConversationSummary>> {
+        self.operations().conversations_of.time(self.store.conversations_of(user)).await
+    }
+
+    async fn conversation_summary(&self, key: i64, user: &Id) -> Result<Option<ConversationSummary>> {
+        self.operations().conversation_summary.time(self.store.conversation_summary(key, user)).await
+    }
+
+    async fn history(&self, conversation: &Conversation, range: Range) -> Result<History> {
+        self.operations().history.time(self.store.history(conversation, range)).await
+    }
+
+    async fn missed(&self, user: &Id, after: Option<&Id>, limit: usize) -> Result<Missed> {
+        self.operations().missed.time(self.store.missed(user, after, limit)).await
+    }
+
+    fn mark_read(&self, mark: MarkRead, done: Done<Read>) {
+        self.store.mark_read(mark, self.timed(|operations| &operations.mark_read, done));
+    }
+
+    fn change_message(&self, change: Change, done: Done<Changed>) {
+        self.store.change_message(change, self.timed(|operations| &operations.change_message, done));
+    }
+
+    async fn set_delivered(&self, delivered: Vec<Delivered>) -> Result<()> {
+        self.operations().set_delivered.time(self.store.set_delivered(delivered)).await
+    }
+
+    async fn message(&self, id: &Id) -> Result<Option<(Arc<Conversation>, Message)>> {
+        self.operations().message.time(self.store.message(id)).await
+    }
+
+    async fn partners_of(&self, users: Vec<Id>) -> Result<Vec<Vec<Id>>> {
+        self.operations().partners_of.time(self.store.partners_of(users)).await
+    }
+
+    async fn set_last_seen(&self, seen: Vec<(Id, Timestamp)>) -> Result<()> {
+        self.operations().set_last_seen.time(self.store.set_last_seen(seen)).await
+    }
+
+    fn set_block(&self, blocker: &Id, other: &Id, is_blocked: bool, done: Done<()>) {
+        let done = self.timed(|operations| &operations.set_block, done);
+        self.store.set_block(blocker, other, is_blocked, done);
+    }
+
+    async fn blocks_between(&self, first: &Id, second: &Id) -> Result<[bool; 2]> {
+        self.operations().blocks_between.time(self.store.blocks_between(first, second)).await
+    }
+
+    async fn blocked_by(&self, user: &Id) -> Result<Vec<(Id, Option<Profile>)>> {
+        self.operations().blocked_by.time(self.store.blocked_by(user)).await
+    }
+
+    async fn report(&self, report: NewReport) -> Result<Id> {
+        self.operations().report.time(self.store.report(report)).await
+    }
+
+    async fn reports(&self, page: Page) -> Result<Vec<Report>> {
+        self.operations().reports.time(self.store.reports(page)).await
+    }
+
+    async fn withdrawn(&self, conversation: Option<&Id>, page: Page) -> Result<Vec<Withdrawn>> {
+        self.operations().withdrawn.time(self.store.withdrawn(conversation, page)).await
+    }
+
+    async fn forget_withdrawn(&self, before: Timestamp) -> Result<u64> {
+        self.operations().forget_withdrawn.time(self.store.forget_withdrawn(before)).await
+    }
+
+    async fn revoke_tokens(&self, user: &Id, not_before: Timestamp) -> Result<()> {
+        self.operations().revoke_tokens.time(self.store.revoke_tokens(user, not_before)).await
+    }
+
+    async fn revocations(&self) -> Result<Vec<(Id, Timestamp)>> {
+        self.operations().revocations.time(self.store.revocations()).await
+    }
+
+    async fn unread_count(&self, user: &Id) -> Result<u64> {
+        self.operations().unread_count.time(self.store.unread_count(user)).await
+    }
+
+    async fn profile(&self, user: &Id) -> Result<Option<Profile>> {
+        self.operations().profile.time(self.store.profile(user)).await
+    }
+
+    async fn create_user(&self, user: User) -> Result<()> {
+        self.operations().create_user.time(self.store.create_user(user)).await
+    }
+
+    async fn user_by_email(&self, email: &str) -> Result<Option<User>> {
+        self.operations().user_by_email.time(self.store.user_by_email(email)).await
+    }
+
+    async fn user(&self, id: &Id) -> Result<Option<User>> {
+        self.operations().user.time(self.store.user(id)).await
+    }
+
+    async fn set_password_hash(&self, user: &Id, hash: &str) -> Result<()> {
+        self.operations().set_password_hash.time(self.store.set_password_hash(user, hash)).await
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.operations().ping.time(self.store.ping()).await
+    }
+
+    async fn close(&self) {
+        self.store.close().await;
+    }
+}
