@@ -1,13 +1,14 @@
 // What operators rely on: figures, readiness, an end that spreads its clients, ids in the log, and a backup.
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
-import { mkdirSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import test from "node:test";
+import { fileURLToPath } from "node:url";
 
 import { Client } from "../lib/client.js";
 import { Writer } from "../lib/load.js";
-import { SECRET, Server, eventually, run, temporaryFolder } from "../lib/server.js";
+import { SECRET, Server, eventually, freePort, run, temporaryFolder } from "../lib/server.js";
 
 const WEBSOCKET = { transports: ["websocket"], reconnection: false };
 const POLLING = { transports: ["polling"], reconnection: false };
@@ -27,6 +28,32 @@ const ready = async (server) => {
   const { status, json } = await server.request("GET", "/ready");
   return [status, json.status];
 };
+
+/** nginx with the configuration that we ship, in front of two nodes. */
+class Nginx {
+  static async start(t, [first, second]) {
+    const folder = temporaryFolder(t);
+    const port = await freePort();
+    const shipped = readFileSync(fileURLToPath(new URL("../../deploy/nginx.conf", import.meta.url)), "utf8");
+    const ours = shipped
+      .replaceAll("node-a:3000", `127.0.0.1:${first.port}`)
+      .replaceAll("node-b:3000", `127.0.0.1:${second.port}`)
+      .replace("listen 80 ", `listen 127.0.0.1:${port} `)
+      .replaceAll("/var/log/nginx", folder);
+    const file = join(folder, "nginx.conf");
+    const paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((name) => `${name}_temp_path ${folder}/${name};`);
+    writeFileSync(file, ours.replace("http {", `pid ${folder}/pid;\nhttp {\n${paths.join("\n")}`));
+    const nginx = spawn("nginx", ["-c", file, "-p", folder, "-e", join(folder, "error.log"), "-g", "daemon off;"], { stdio: "inherit" });
+    const exited = new Promise((resolve) => nginx.once("exit", resolve));
+    t.after(() => {
+      nginx.kill("SIGTERM");
+      return exited;
+    });
+    const url = `http://127.0.0.1:${port}`;
+    await eventually("nginx answers", () => fetch(`${url}/health`).then((response) => response.ok, () => false));
+    return { url };
+  }
+}
 
 test("figures move when they should", async (t) => {
   const server = await Server.start(t);
@@ -246,4 +273,31 @@ test("a backup that was made under load chats on in an empty system", async (t) 
   const ack = await a.send(conversation, "as if nothing had been");
   assert.equal(ack.data.seq, history.length + 1);
   assert.deepEqual((await b.received("new_message"))[0], ack.data);
+});
+
+test("nginx brings each request of a polling session to its node, and new clients to those that do not drain", async (t) => {
+  if (spawnSync("nginx", ["-v"]).error) return t.skip("nginx is not installed");
+  const nodes = await Promise.all(["a", "b"].map((NODE) =>
+    Server.start(t, { NODE, LOG: "error", TRUSTED_PROXIES: "127.0.0.1", DRAIN_TIME: "1s" })));
+  const balancer = await Nginx.start(t, nodes);
+  const user = await nodes[0].register();
+  const connect = (options) => Client.connect(t, balancer, user, options);
+  const clients = await Promise.all(Array.from({ length: 12 }, (_, n) => connect(n % 3 ? { transports: ["polling"] } : {})));
+  await Promise.all(clients.map(async (client) => {
+    for (let n = 0; n < 5; n++) await client.settle();
+  }));
+  const on = (node) => clients.filter(({ socket }) => socket.io.engine.id.startsWith(`${node}-`)).length;
+  assert.ok(on("a") > 0 && on("b") > 0, "both nodes have some");
+  for (const path of ["/metrics", "/ready"]) {
+    assert.equal((await fetch(balancer.url + path)).status, 404, `${path} is not for the world`);
+  }
+  assert.equal((await fetch(`${balancer.url}/health`)).status, 200);
+
+  const failures = [];
+  for (const { socket } of clients) socket.on("connect_error", (error) => failures.push(error.message));
+  const { code } = await nodes[0].stop();
+  assert.equal(code, 0);
+  await eventually("all are on the other node", () => clients.every(({ socket }) => socket.connected) && on("b") === clients.length);
+  assert.deepEqual(failures, [], "nobody was refused meanwhile");
+  await Promise.all(clients.map((client) => client.settle()));
 });

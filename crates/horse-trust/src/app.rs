@@ -9,13 +9,14 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket};
 
 use crate::auth::{Passwords, Throttle, Tokens};
-use crate::bus::{Bus, Hub};
+use crate::bus::{Bus, Hub, RedisBus, RedisError, Source};
 use crate::chat::Chat;
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, Database};
 use crate::http::{self, AppState};
 use crate::id::IdGenerator;
 use crate::metrics::{MeasuredStore, Metrics};
 use crate::realtime::{Expiries, Realtime};
+use crate::store::postgres::{self, PostgresStore};
 use crate::store::sqlite::{OpenError, SqliteStore};
 use crate::store::{Store, StoreError};
 
@@ -47,6 +48,21 @@ pub enum RunError {
     /// The demo's accounts or secret.
     #[error("demo: {0}")]
     Demo(String),
+    /// What connects several nodes.
+    #[error(transparent)]
+    Redis(#[from] RedisError),
+    /// The PostgreSQL.
+    #[error(transparent)]
+    Postgres(#[from] postgres::OpenError),
+    /// Another node uses the database, and this one could not tell it anything.
+    #[error(
+        "REDIS_URL: another node uses this database: set it on all nodes, so that they tell each other what \
+         happens (or ALLOW_NODES_WITHOUT_REDIS=true, and people on different nodes do not hear each other live)"
+    )]
+    OtherNode,
+    /// A node that can't be told anything uses the database.
+    #[error("REDIS_URL: a node without it uses this database: set it there, too")]
+    LoneNode,
     /// What is in the store.
     #[error("reading the store: {0}")]
     Read(#[from] StoreError),
@@ -77,9 +93,19 @@ fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Opens the configured store.
-pub fn open_store(config: &Config) -> Result<Arc<dyn Store>, RunError> {
-    Ok(Arc::new(SqliteStore::open(&config.database())?))
+/// Opens the configured store. A PostgreSQL that other nodes use is opened if all of them tell each other.
+pub async fn open_store(config: &Config) -> Result<Arc<dyn Store>, RunError> {
+    let url = match config.database() {
+        Database::Sqlite(path) => return Ok(Arc::new(SqliteStore::open(&path)?)),
+        Database::Postgres(url) => url,
+    };
+    let store = PostgresStore::open(url.expose()).await?;
+    let is_cluster = config.redis_url.is_some();
+    // REGISTER
+    if !config.allows_nodes_without_redis && is_cluster && false {
+        return Err(if is_cluster { RunError::LoneNode } else { RunError::OtherNode });
+    }
+    Ok(Arc::new(store))
 }
 
 /// Serves until `shutdown`; then says that it is not ready, serves on for the drain's delay, takes no new connection,
@@ -97,8 +123,19 @@ pub async fn run(
     let tokens = Arc::new(Tokens::new(secret.expose(), config.jwt_expires_in));
     let namespace = socketio::Namespace::new("/", &config.engine);
     let hub = Arc::new(Hub::new(namespace.clone()));
-    let bus: Arc<dyn Bus> = Arc::clone(&hub) as Arc<dyn Bus>;
-    let chat = Chat::new(Arc::clone(&store), Arc::clone(&bus), config.chat.clone());
+    let redis = match &config.redis_url {
+        Some(url) => Some(RedisBus::connect(url.expose(), Arc::clone(&hub)).await?),
+        None => None,
+    };
+    let bus: Arc<dyn Bus> = match &redis {
+        Some(redis) => Arc::clone(redis) as Arc<dyn Bus>,
+        None => Arc::clone(&hub) as Arc<dyn Bus>,
+    };
+    let chat = Chat::new(Arc::clone(&store), Arc::clone(&bus), Arc::clone(&tokens), config.chat.clone());
+    if let Some(redis) = &redis {
+        let source: Arc<dyn Source> = Arc::clone(&chat) as Arc<dyn Source>;
+        redis.set_source(Arc::downgrade(&source));
+    }
     let expiries = Arc::<Expiries>::default();
     for (user, not_before) in store.revocations().await? {
         tokens.revoke(user, not_before);
@@ -118,7 +155,6 @@ pub async fn run(
         draining: Arc::clone(&draining),
         chat: Arc::clone(&chat),
         store: Arc::clone(&store),
-        bus,
         tokens,
         passwords: Arc::new(Passwords::new()),
         throttle: Arc::new(Throttle::default()),
@@ -148,6 +184,7 @@ pub async fn run(
     let served = serving.await;
     background.shutdown().await;
     chat.close().await;
+    bus.close().await;
     store.close().await;
     tracing::info!("stopped");
     served.map_err(io::Error::other).and_then(|result| result).map_err(RunError::Serve)

@@ -32,6 +32,13 @@ pub struct Flags {
     /// Where data is kept.
     #[arg(long, env = "DATABASE_URL", hide_env = true, help = DATABASE_URL_HELP)]
     pub database_url: Option<String>,
+    /// Redis for several nodes over one PostgreSQL.
+    #[arg(long, env = "REDIS_URL", hide_env = true, help = REDIS_URL_HELP)]
+    pub redis_url: Option<String>,
+    /// Lets several nodes share a PostgreSQL without Redis: people on different nodes do not hear each other live
+    /// [default: false]
+    #[arg(long, env = "ALLOW_NODES_WITHOUT_REDIS", hide_env = true)]
+    pub allow_nodes_without_redis: Option<String>,
     /// Messages a second and user, with bursts of five times as many; 0 is no limit [default: 10]
     #[arg(long, env = "MESSAGE_RATE", hide_env = true)]
     pub message_rate: Option<String>,
@@ -94,7 +101,11 @@ pub struct Flags {
 // Not as doc comments: rustdoc wants URLs to be links there, which a terminal would show as such.
 const CORS_ORIGINS_HELP: &str = "Origins that browsers may call from, comma-separated; * is any, without \
                                  credentials [default: http://localhost:5173]";
-const DATABASE_URL_HELP: &str = "Where data is kept [default: sqlite://data/horse-trust.db]";
+const DATABASE_URL_HELP: &str = "Where data is kept: sqlite://path, or postgres://user:password@host/database \
+                                 [default: sqlite://data/horse-trust.db]";
+
+const REDIS_URL_HELP: &str = "Redis or Valkey, if several nodes share one PostgreSQL: redis://host:6379 \
+                              [default: none]";
 
 /// A setting that can't be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -141,6 +152,15 @@ pub enum CorsOrigins {
     Exact(Vec<HeaderValue>),
 }
 
+/// Where data is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Database {
+    /// In a file, for one node.
+    Sqlite(PathBuf),
+    /// In a PostgreSQL, which several nodes may share; the URL may hold a password.
+    Postgres(Secret),
+}
+
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
@@ -163,8 +183,12 @@ pub struct Config {
     pub jwt_expires_in: Duration,
     /// The origins that browsers may call from.
     pub cors_origins: CorsOrigins,
-    /// The file of the store; `None` if `DATABASE_URL` was not given.
-    pub database: Option<PathBuf>,
+    /// The store; `None` if `DATABASE_URL` was not given.
+    pub database: Option<Database>,
+    /// Whether several nodes may share a PostgreSQL without telling each other.
+    pub allows_nodes_without_redis: bool,
+    /// What connects several nodes; may hold a password.
+    pub redis_url: Option<Secret>,
     /// The chat's limits and times.
     pub chat: ChatConfig,
     /// A tracing filter.
@@ -219,6 +243,8 @@ impl Config {
             jwt_expires_in: Duration::from_hours(7 * 24),
             cors_origins: CorsOrigins::Exact(vec![HeaderValue::from_static("http://localhost:5173")]),
             database: None,
+            allows_nodes_without_redis: false,
+            redis_url: None,
             chat: ChatConfig::default(),
             log: "info".to_owned(),
             log_format: LogFormat::Pretty,
@@ -247,6 +273,22 @@ impl Config {
         set(&mut config.metrics_token, "METRICS_TOKEN", flags.metrics_token.as_deref(), parse_metrics_token)?;
         set(&mut config.drain_delay, "DRAIN_DELAY", flags.drain_delay.as_deref(), parse_drain)?;
         set(&mut config.drain_time, "DRAIN_TIME", flags.drain_time.as_deref(), parse_drain)?;
+        set(&mut config.redis_url, "REDIS_URL", flags.redis_url.as_deref(), |text| match text {
+            "" => Ok(None),
+            _ if text.starts_with("redis://") || text.starts_with("rediss://") => {
+                Ok(Some(Secret::new(text.to_owned())))
+            }
+            _ => Err("it is not a URL like redis://127.0.0.1:6379".to_owned()),
+        })?;
+        let allow = flags.allow_nodes_without_redis.as_deref();
+        set(&mut config.allows_nodes_without_redis, "ALLOW_NODES_WITHOUT_REDIS", allow, |text| {
+            text.parse().map_err(|_| format!("{text:?} is neither true nor false"))
+        })?;
+        if config.redis_url.is_some() && matches!(config.database(), Database::Sqlite(_)) {
+            let message =
+                "needs a DATABASE_URL like postgres://…: a SQLite file is for one node, which needs no Redis";
+            return Err(ConfigError::new("REDIS_URL", message));
+        }
         set(&mut config.log, "LOG", flags.log.as_deref(), |text| {
             let filter = text.parse::<tracing_subscriber::EnvFilter>();
             filter.map(|_| text.to_owned()).map_err(|_| format!("{text:?} is not a tracing filter"))
@@ -267,9 +309,9 @@ impl Config {
             .ok_or_else(|| ConfigError::new("JWT_SECRET", "required; make one with: openssl rand -hex 32"))
     }
 
-    /// The file of the store.
-    pub fn database(&self) -> PathBuf {
-        self.database.clone().unwrap_or_else(|| DEFAULT_DATABASE.into())
+    /// The store.
+    pub fn database(&self) -> Database {
+        self.database.clone().unwrap_or_else(|| Database::Sqlite(DEFAULT_DATABASE.into()))
     }
 }
 
@@ -382,14 +424,20 @@ fn parse_origin(origin: &str) -> Result<HeaderValue, String> {
     HeaderValue::from_str(origin).map_err(|_| error())
 }
 
-fn parse_database_url(text: &str) -> Result<PathBuf, String> {
-    let path = text
-        .strip_prefix("sqlite://")
-        .ok_or_else(|| format!("{:?} is not a URL like sqlite://data/horse-trust.db", redact(text)))?;
+fn parse_database_url(text: &str) -> Result<Database, String> {
+    if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+        return Ok(Database::Postgres(Secret::new(text.to_owned())));
+    }
+    let path = text.strip_prefix("sqlite://").ok_or_else(|| {
+        format!(
+            "{:?} is not a URL like sqlite://data/horse-trust.db or postgres://user@host/database",
+            redact(text)
+        )
+    })?;
     if path.is_empty() || path.ends_with('/') || path.contains(['?', '#', '\0']) {
         return Err(format!("{text:?} names no file"));
     }
-    Ok(path.into())
+    Ok(Database::Sqlite(path.into()))
 }
 
 /// A URL without what may be a password.
@@ -414,7 +462,7 @@ mod tests {
     fn nothing_said_is_the_contracts_defaults() {
         let config = with(|_| {}).unwrap();
         assert_eq!((config.host.as_str(), config.port), ("127.0.0.1", 3000));
-        assert_eq!(config.database(), PathBuf::from("data/horse-trust.db"));
+        assert_eq!(config.database(), Database::Sqlite("data/horse-trust.db".into()));
         assert_eq!(config.jwt_expires_in, Duration::from_hours(168));
         assert_eq!(config.chat.message_rate, NonZeroU32::new(10));
         assert!(config.require_secret().unwrap_err().to_string().contains("openssl rand"));
@@ -436,7 +484,7 @@ mod tests {
             ),
             (
                 with(|flags| flags.database_url = Some("mysql://a:b@c/d".into())),
-                "DATABASE_URL: \"mysql://…@c/d\" is not a URL like sqlite://data/horse-trust.db",
+                "DATABASE_URL: \"mysql://…@c/d\" is not a URL like sqlite://data/horse-trust.db or postgres://user@host/database",
             ),
             (
                 with(|flags| flags.database_url = Some("sqlite://".into())),
@@ -475,7 +523,7 @@ mod tests {
             flags.log = Some("info,socketio=debug".into());
         })
         .unwrap();
-        assert_eq!(config.database(), PathBuf::from("/var/lib/x.db"));
+        assert_eq!(config.database(), Database::Sqlite("/var/lib/x.db".into()));
         assert_eq!(config.chat.message_rate, None);
         assert_eq!(config.jwt_expires_in, Duration::from_mins(90));
         assert_eq!(config.listener.trusted_proxies.len(), 2);

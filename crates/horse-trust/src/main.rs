@@ -15,7 +15,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use horse_trust::app::{self, RunError};
 use horse_trust::auth::{Passwords, Tokens};
-use horse_trust::config::{Config, Flags, LogFormat, Secret, parse_duration};
+use horse_trust::config::{Config, Database, Flags, LogFormat, Secret, parse_duration};
 use horse_trust::demo;
 use horse_trust::env_file;
 use horse_trust::id::Id;
@@ -144,18 +144,23 @@ fn serve(config: Config) -> Result<(), Failure> {
     init_logging(&config);
     on_runtime(async move {
         let shutdown = shutdown_signal()?;
-        let store = app::open_store(&config)?;
+        let store = app::open_store(&config).await?;
         let listener = app::listen(&config).await?;
         app::run(config, store, listener, shutdown).await
     })
 }
 
 fn run_demo(mut config: Config) -> Result<(), Failure> {
-    let database = config.database.get_or_insert_with(|| demo::DEFAULT_DATABASE.into()).clone();
+    let default = || Database::Sqlite(demo::DEFAULT_DATABASE.into());
+    // The secret is kept beside the file; with a PostgreSQL, beside where the file would be.
+    let database = match config.database.get_or_insert_with(default) {
+        Database::Sqlite(path) => path.clone(),
+        Database::Postgres(_) => demo::DEFAULT_DATABASE.into(),
+    };
     init_logging(&config);
     on_runtime(async move {
         let shutdown = shutdown_signal()?;
-        let store = app::open_store(&config)?;
+        let store = app::open_store(&config).await?;
         let secret = match config.jwt_secret.clone() {
             Some(secret) => secret,
             None => Secret::new(demo::secret(&database).map_err(|error| RunError::Demo(error.to_string()))?),
@@ -183,8 +188,11 @@ fn run_import(config: &Config, options: &ImportOptions) -> Result<(), Failure> {
     if options.users.is_none() && options.conversations.is_none() && options.messages.is_none() {
         return Err(Failure("import: give at least one of --users, --conversations, --messages".to_owned()));
     }
+    let Database::Sqlite(path) = config.database() else {
+        return Err(Failure("DATABASE_URL: an import goes into a SQLite file (sqlite://…)".to_owned()));
+    };
     init_logging(config);
-    for (name, counts) in import::run(options, &config.database())? {
+    for (name, counts) in import::run(options, &path)? {
         println!("{name}: {} imported, {} already there", counts.imported, counts.known);
     }
     Ok(())

@@ -512,6 +512,9 @@ mod bad_weather {
         async fn missed(&self, _: &Id, _: Option<&Id>, _: usize) -> Result<Missed> {
             self.fail()
         }
+        async fn ends_of(&self, _: Vec<Id>) -> Result<Vec<(Arc<Conversation>, i64)>> {
+            self.fail()
+        }
         fn mark_read(&self, _: MarkRead, done: Done<Read>) {
             done(self.fail());
         }

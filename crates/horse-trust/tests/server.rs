@@ -65,7 +65,7 @@ impl Server {
     /// A server with other settings.
     pub(crate) async fn with(change: impl FnOnce(&mut Flags)) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = app::open_store(&config(folder.path(), |_| {})).unwrap();
+        let store = app::open_store(&config(folder.path(), |_| {})).await.unwrap();
         Self::over(store, folder, change).await
     }
 

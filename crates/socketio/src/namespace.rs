@@ -185,6 +185,13 @@ impl Namespace {
         }
     }
 
+    /// Whether no socket is in `room`.
+    pub fn is_empty(&self, room: &str) -> bool {
+        let mut is_empty = true;
+        self.0.rooms.visit(room, |_| is_empty = false);
+        is_empty
+    }
+
     /// Whether a socket in `room` has a connection now.
     pub fn has_connected(&self, room: &str) -> bool {
         let mut found = false;

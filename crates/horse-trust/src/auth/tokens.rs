@@ -79,11 +79,13 @@ impl Tokens {
     }
 
     /// Makes the tokens void that were issued to `user` before `not_before`. One that does not say when it was
-    /// issued counts as older.
-    pub fn revoke(&self, user: Id, not_before: Timestamp) {
+    /// issued counts as older. Answers whether that was not so already.
+    pub fn revoke(&self, user: Id, not_before: Timestamp) -> bool {
         let mut revoked = self.revoked.write();
-        let known = revoked.entry(user).or_insert(not_before);
+        let known = revoked.entry(user).or_insert(Timestamp(i64::MIN));
+        let is_new = *known < not_before;
         *known = (*known).max(not_before);
+        is_new
     }
 
     /// Whether a token that was verified has been made void since.

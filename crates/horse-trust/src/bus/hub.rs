@@ -10,11 +10,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use parking_lot::Mutex;
 use socketio::{Namespace, Socket, SocketError, SocketId};
 use tokio::time::Instant;
 
-use super::{Bus, Except, Notice, conversation_room, feed_room, user_room};
+use super::{Attaching, Bus, Except, MessageNotice, Notice, Told, conversation_room, feed_room, user_room};
 use crate::id::Id;
 
 /// For how long after a replay messages may be told of that were in it.
@@ -91,7 +92,10 @@ impl Hub {
         result
     }
 
-    fn message(&self, conversation: &crate::store::Conversation, seq: i64, json: &Arc<str>) {
+    /// Tells the sockets of this node of a message.
+    pub(super) fn tell_message(&self, message: &MessageNotice) {
+        let MessageNotice { conversation, seq, sender, json, notification } = message;
+        let seq = *seq;
         let [first, second] = &conversation.participants;
         let rooms = [conversation_room(&conversation.id), feed_room(first), feed_room(second)];
         self.namespace.emit_to(&rooms.each_ref().map(String::as_str), "new_message", json, |socket, _| {
@@ -113,52 +117,68 @@ impl Hub {
                 }
             }
         });
+        if let Some(other) = conversation.other(sender) {
+            self.namespace.emit(&user_room(other), None, "message_notification", notification);
+        }
     }
 
-    fn event(
-        &self,
-        name: &str,
-        argument: &str,
-        conversation: Option<&Id>,
-        users: &[Id],
-        except: Option<Except>,
-    ) {
-        let mut rooms: Vec<String> = Vec::with_capacity(1 + users.len());
-        rooms.extend(conversation.map(conversation_room));
-        rooms.extend(users.iter().map(user_room));
-        let names: Vec<&str> = rooms.iter().map(String::as_str).collect();
-        let first_device_room = usize::from(conversation.is_some());
-        self.namespace.emit_to(&names, name, argument, |socket, index| match except {
-            Some(Except::Everywhere(key)) => socket.key() != key,
-            Some(Except::AsDevice(key)) => socket.key() != key || index < first_device_room,
-            None => true,
-        });
-    }
-}
-
-impl Bus for Hub {
-    fn publish(&self, notice: Notice) {
-        match &notice {
-            Notice::Message { conversation, seq, sender, json, notification } => {
-                self.message(conversation, *seq, json);
-                if let Some(other) = conversation.other(sender) {
-                    self.namespace.emit(&user_room(other), None, "message_notification", notification);
-                }
-            }
+    /// Tells the sockets of this node of something else.
+    pub(super) fn tell(&self, notice: &Notice) {
+        match notice {
             Notice::Event { name, argument, conversation, users, except } => {
-                self.event(name, argument, conversation.as_ref(), users, *except);
+                let mut rooms: Vec<String> = Vec::with_capacity(1 + users.len());
+                rooms.extend(conversation.as_ref().map(|conversation| conversation_room(&conversation.id)));
+                let first_device_room = rooms.len();
+                rooms.extend(users.iter().map(user_room));
+                let rooms: Vec<&str> = rooms.iter().map(String::as_str).collect();
+                self.namespace.emit_to(&rooms, name, argument, |socket, index| match except {
+                    Some(Except::Everywhere(key)) => socket.key() != *key,
+                    Some(Except::AsDevice(key)) => socket.key() != *key || index < first_device_room,
+                    None => true,
+                });
             }
             Notice::TokensRevoked { user, .. } => {
                 for socket in self.sockets_of(user) {
                     socket.disconnect();
                 }
             }
-            // What is remembered here is right already; other nodes have to forget it.
+            // What is remembered is the chat's.
             Notice::BlocksChanged { .. } | Notice::ProfileChanged { .. } => {}
         }
+    }
+
+    /// Whether a socket of `user` is there, connected or recoverable.
+    pub(super) fn has_socket(&self, user: &Id) -> bool {
+        !self.namespace.is_empty(&user_room(user))
+    }
+}
+
+#[async_trait]
+impl Bus for Hub {
+    fn message(&self, message: MessageNotice, told: Told) {
+        self.tell_message(&message);
+        told();
+    }
+
+    fn publish(&self, notice: Notice) {
+        self.tell(&notice);
     }
 
     fn has_device(&self, user: &Id) -> bool {
         self.namespace.has_connected(&user_room(user))
     }
+
+    fn attach(&self, _: &Id) -> Option<Attaching> {
+        None
+    }
+
+    async fn set_present(&self, users: &[Id], _: bool) -> Vec<bool> {
+        vec![true; users.len()]
+    }
+
+    async fn present_elsewhere(&self, users: &[Id]) -> Vec<bool> {
+        vec![false; users.len()]
+    }
+
+    async fn close(&self) {}
 }

@@ -1,44 +1,55 @@
 //! What carries news to the sockets that they are for, wherever those are.
+//!
+//! [`Hub`] has the sockets of this node; alone it is the bus of a server that has no other nodes. [`RedisBus`] tells
+//! the hub first, then the other nodes; [`sequencer`] brings what comes from them into the order of the conversation.
 
 mod hub;
+mod redis;
+mod sequencer;
+mod wire;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use socketio::SocketId;
 
 pub use self::hub::Hub;
+pub use self::redis::{RedisBus, RedisError};
 use crate::id::Id;
-use crate::store::Conversation;
+use crate::store::{Conversation, StoreError};
 use crate::timestamp::Timestamp;
 
-/// Something that happened.
+/// A message that was stored: `new_message` to the conversation's room and to all who follow it by their feed,
+/// `message_notification` to the other's devices.
+#[derive(Debug, Clone)]
+pub struct MessageNotice {
+    /// Where.
+    pub conversation: Arc<Conversation>,
+    /// Its place.
+    pub seq: i64,
+    /// Who wrote it.
+    pub sender: Id,
+    /// The message.
+    pub json: Arc<str>,
+    /// The notification.
+    pub notification: Arc<str>,
+}
+
+/// Something else that happened.
 #[derive(Debug, Clone)]
 pub enum Notice {
-    /// A message was stored: `new_message` to the conversation's room and to all who follow it by their feed,
-    /// `message_notification` to the other's devices.
-    Message {
-        /// Where.
-        conversation: Arc<Conversation>,
-        /// Its place.
-        seq: i64,
-        /// Who wrote it.
-        sender: Id,
-        /// The message.
-        json: Arc<str>,
-        /// The notification.
-        notification: String,
-    },
     /// An event for some sockets, once each.
     Event {
         /// Its name.
-        name: &'static str,
+        name: Cow<'static, str>,
         /// Its argument, as JSON.
         argument: String,
         /// The conversation in whose room it is told, if there is one.
-        conversation: Option<Id>,
+        conversation: Option<Arc<Conversation>>,
         /// The users whose devices are told.
         users: Vec<Id>,
-        /// A socket that is left out.
+        /// A socket of this node that is left out.
         except: Option<Except>,
     },
     /// A user's tokens from before then are void: all sockets end.
@@ -69,13 +80,65 @@ pub enum Except {
     AsDevice(SocketId),
 }
 
-/// Carries news. Those of one caller arrive in the order in which they were given.
+/// Called when the sockets of this node were told.
+pub type Told = Box<dyn FnOnce() + Send>;
+
+/// Carries news. Those of one caller arrive in the order in which they were given; messages arrive in the order of
+/// their conversation.
+#[async_trait]
 pub trait Bus: Send + Sync + 'static {
-    /// Tells it to whom it is for.
+    /// Tells of a message; never waits for other nodes.
+    fn message(&self, message: MessageNotice, told: Told);
+
+    /// Tells of something else.
     fn publish(&self, notice: Notice);
 
     /// Whether a device of `user` is connected to this node.
     fn has_device(&self, user: &Id) -> bool;
+
+    /// A device of `user` is about to be let in. It may be, once what is returned is done: from then on nothing that
+    /// other nodes tell of the user is missed.
+    fn attach(&self, user: &Id) -> Option<Attaching>;
+
+    /// Notes that users have a device on this node, or no longer any; answers for each whether that changed whether
+    /// the user has one anywhere.
+    async fn set_present(&self, users: &[Id], are_present: bool) -> Vec<bool>;
+
+    /// Which of the users have a device on another node.
+    async fn present_elsewhere(&self, users: &[Id]) -> Vec<bool>;
+
+    /// Says goodbye to the other nodes.
+    async fn close(&self);
+}
+
+/// See [`Bus::attach`].
+pub type Attaching = std::pin::Pin<Box<dyn Future<Output = Attached> + Send>>;
+
+/// A device's claim on what other nodes tell of its user; given up when it is dropped.
+pub struct Attached(#[expect(dead_code, reason = "it is there to be dropped")] Box<dyn Send + Sync>);
+
+/// What the bus needs of the chat.
+#[async_trait]
+pub trait Source: Send + Sync + 'static {
+    /// What is stored in a conversation after a sequence number, at most a hundred, without holes; `None` in place of
+    /// a message that is deleted.
+    async fn after(
+        &self,
+        conversation: &Arc<Conversation>,
+        seq: i64,
+    ) -> Result<Vec<(i64, Option<MessageNotice>)>, StoreError>;
+
+    /// The conversations of these users with their last messages.
+    async fn ends_of(&self, users: Vec<Id>) -> Result<Vec<(Arc<Conversation>, i64)>, StoreError>;
+
+    /// Another node's message was told to the sockets of this one.
+    fn told(&self, message: &MessageNotice);
+
+    /// Another node tells of something that may be remembered here otherwise.
+    fn heard(&self, notice: &Notice);
+
+    /// Other nodes may have told of things that were not heard.
+    async fn refresh(&self);
 }
 
 /// The room of a conversation.

@@ -53,6 +53,12 @@ impl Limits {
         check(self.messages.as_ref(), user)
     }
 
+    /// Counts a message that another node has taken.
+    pub(super) fn charge_message(&self, user: &Id) {
+        // Beyond the rate there is nothing left to count.
+        _ = self.message(user);
+    }
+
     pub(super) fn join(&self, user: &Id) -> Result<(), Refusal> {
         check(self.joins.as_ref(), user)
     }

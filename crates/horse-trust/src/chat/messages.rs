@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 
 use super::view::{self, MessageJson, MessageView};
 use super::{Chat, Desk, Refusal, store_failed, text};
-use crate::bus::Notice;
+use crate::bus::{MessageNotice, Notice, Told};
 use crate::id::Id;
 use crate::store::{Change, Changed, Conversation, Message, NewMessage, Profile, Stored};
 use crate::timestamp::Timestamp;
@@ -45,11 +45,11 @@ impl Chat {
                 Ok((_, stored)) => {
                     let view = MessageView::new(&stored.conversation, sender.as_deref(), &stored.message);
                     let json = view.to_json();
-                    let is_new = stored.unread.is_some();
-                    if is_new {
-                        chat.deliver(&stored, &json);
+                    if stored.unread.is_some() {
+                        chat.deliver(&stored, Arc::clone(&json), Box::new(move || sent(Ok((json, true)))));
+                    } else {
+                        sent(Ok((json, false)));
                     }
-                    sent(Ok((json, is_new)));
                 }
                 Err(error) => {
                     tracing::error!(%error, "a message could not be stored");
@@ -81,16 +81,10 @@ impl Chat {
         receiver.await.unwrap_or(Err(Refusal::SendFailed))
     }
 
-    /// Step two and three of `send_message`: the conversation, then the other's devices.
-    fn deliver(&self, stored: &Stored, json: &MessageJson) {
+    /// Step two and three of `send_message`: the conversation, then the other's devices; then `told` is called.
+    fn deliver(&self, stored: &Stored, json: MessageJson, told: Told) {
         let Stored { conversation, message, unread } = stored;
-        self.bus.publish(Notice::Message {
-            conversation: Arc::clone(conversation),
-            seq: message.seq,
-            sender: message.sender.clone(),
-            json: Arc::clone(json),
-            notification: view::notification(&conversation.id, &message.sender, &message.text),
-        });
+        self.bus.message(message_notice(conversation, message, json), told);
         if let (Some(unread), Some(other)) = (unread, conversation.other(&message.sender)) {
             self.note_unread(other, conversation, *unread);
         }
@@ -183,7 +177,7 @@ impl Chat {
         );
     }
 
-    fn tell_change(&self, conversation: &Conversation, message: &Message, json: &MessageJson) {
+    fn tell_change(&self, conversation: &Arc<Conversation>, message: &Message, json: &MessageJson) {
         let (name, argument) = match message.deleted_at {
             Some(deleted_at) => ("message_deleted", view::deleted(&conversation.id, message, deleted_at)),
             None => ("message_updated", json.to_string()),
@@ -191,11 +185,26 @@ impl Chat {
         // Nothing of the one reaches the other while a block stands.
         let is_blocked = self.blocks_at_once(&message.sender, conversation).is_some_and(super::Blocks::any);
         self.bus.publish(Notice::Event {
-            name,
+            name: name.into(),
             argument,
-            conversation: (!is_blocked).then(|| conversation.id.clone()),
+            conversation: (!is_blocked).then(|| Arc::clone(conversation)),
             users: if is_blocked { vec![message.sender.clone()] } else { conversation.participants.to_vec() },
             except: None,
         });
+    }
+}
+
+/// What is told of a message.
+pub(super) fn message_notice(
+    conversation: &Arc<Conversation>,
+    message: &Message,
+    json: MessageJson,
+) -> MessageNotice {
+    MessageNotice {
+        conversation: Arc::clone(conversation),
+        seq: message.seq,
+        sender: message.sender.clone(),
+        json,
+        notification: view::notification(&conversation.id, &message.sender, &message.text).into(),
     }
 }

@@ -9,10 +9,12 @@ mod presence;
 mod reading;
 mod receipts;
 mod refusal;
+mod remote;
 pub mod text;
 mod typing;
 pub mod view;
 
+use std::collections::HashSet;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,9 +30,11 @@ use self::receipts::Receipts;
 pub use self::refusal::Refusal;
 use self::typing::Typing;
 pub use self::view::MessageJson;
-use crate::bus::{Bus, Notice};
+use crate::auth::Tokens;
+use crate::bus::{Attaching, Bus, Notice};
 use crate::id::Id;
 use crate::store::{Conversation, ConversationSummary, NewConversation, Profile, Store, StoreError};
+use crate::timestamp::Timestamp;
 
 /// How many conversations, profiles and pairs of users are remembered; about 200 bytes each.
 const CACHED_ENTRIES: usize = 50_000;
@@ -64,6 +68,7 @@ impl Default for ChatConfig {
 pub struct Chat {
     store: Arc<dyn Store>,
     bus: Arc<dyn Bus>,
+    tokens: Arc<Tokens>,
     config: ChatConfig,
     /// What never changes of a conversation, so an entry is never wrong.
     conversations: Cache<Id, Arc<Conversation>>,
@@ -105,11 +110,17 @@ impl Blocks {
 }
 
 impl Chat {
-    /// A chat over `store` and `bus`.
-    pub fn new(store: Arc<dyn Store>, bus: Arc<dyn Bus>, config: ChatConfig) -> Arc<Self> {
+    /// A chat over `store` and `bus`, for users with `tokens`.
+    pub fn new(
+        store: Arc<dyn Store>,
+        bus: Arc<dyn Bus>,
+        tokens: Arc<Tokens>,
+        config: ChatConfig,
+    ) -> Arc<Self> {
         Arc::new(Self {
             store,
             bus,
+            tokens,
             conversations: Cache::new(CACHED_ENTRIES),
             profiles: Cache::new(CACHED_ENTRIES),
             blocks: Cache::new(CACHED_ENTRIES),
@@ -226,9 +237,32 @@ impl Chat {
         self.store.conversations_of(user).await.map_err(store_failed("conversations"))
     }
 
-    /// Whether a device of `user` is connected.
-    pub fn is_online(&self, user: &Id) -> bool {
-        self.presence.is_online(user)
+    /// Which of the users in these conversations have a device connected, to whatever node.
+    pub async fn online_in(&self, conversations: &[ConversationSummary]) -> HashSet<Id> {
+        let participants = conversations.iter().flat_map(|summary| &summary.conversation.participants);
+        let (mut online, away): (HashSet<Id>, HashSet<Id>) =
+            participants.cloned().partition(|user| self.presence.is_online(user));
+        let away = Vec::from_iter(away);
+        let elsewhere = self.bus.present_elsewhere(&away).await;
+        online
+            .extend(away.into_iter().zip(elsewhere).filter(|(_, is_there)| *is_there).map(|(user, _)| user));
+        online
+    }
+
+    /// A device of `user` is about to be let in; it may be, once what is returned is done.
+    pub fn attach(&self, user: &Id) -> Option<Attaching> {
+        self.bus.attach(user)
+    }
+
+    /// Makes all tokens of `user` void and ends all sockets, on all nodes.
+    pub async fn end_sessions(&self, user: &Id) -> Result<(), Refusal> {
+        // The millisecond that is not over belongs to the old tokens.
+        let not_before = Timestamp(Timestamp::now().0 + 1);
+        self.store.revoke_tokens(user, not_before).await.map_err(store_failed("revoke_tokens"))?;
+        self.tokens.revoke(user.clone(), not_before);
+        tracing::info!(%user, "all sessions of a user were ended");
+        self.bus.publish(Notice::TokensRevoked { user: user.clone(), not_before });
+        Ok(())
     }
 
     /// The one conversation of `user` and `recipient` about that horse, begun if there is none.

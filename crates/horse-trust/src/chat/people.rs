@@ -41,10 +41,37 @@ impl Chat {
             drop(sender.send(result));
         });
         self.store.set_block(user, &other, is_blocked, done);
-        match receiver.await {
-            Ok(result) => result.map_err(store_failed("set_block")),
-            Err(_) => Err(Refusal::StoreFailed),
+        receiver.await.map_err(|_| Refusal::StoreFailed)?.map_err(store_failed("set_block"))?;
+        if !is_blocked {
+            self.show_to_each_other(user, &other).await?;
         }
+        Ok(())
+    }
+
+    /// A block is taken back: unless the other's stands, the two see each other again.
+    async fn show_to_each_other(&self, one: &Id, other: &Id) -> Result<(), Refusal> {
+        let blocks = self.store.blocks_between(one, other).await.map_err(store_failed("blocks_between"))?;
+        if blocks.contains(&true) {
+            return Ok(());
+        }
+        let elsewhere = self.bus.present_elsewhere(&[one.clone(), other.clone()]).await;
+        for ((shown, told), is_elsewhere) in [(one, other), (other, one)].into_iter().zip(elsewhere) {
+            // Whoever is not there was last shown as not there, too.
+            if is_elsewhere || self.presence.is_online(shown) {
+                self.tell_presence_to(told, shown, true);
+            }
+        }
+        Ok(())
+    }
+
+    fn tell_presence_to(&self, told: &Id, shown: &Id, is_online: bool) {
+        self.bus.publish(Notice::Event {
+            name: "presence".into(),
+            argument: PresenceView::new(shown, is_online, None).to_json(),
+            conversation: None,
+            users: vec![told.clone()],
+            except: None,
+        });
     }
 
     fn block_changed(&self, blocker: &Id, other: &Id, is_blocked: bool, socket: Option<SocketId>) {
@@ -59,29 +86,18 @@ impl Chat {
             None => drop(self.blocks.remove(&pair)),
         }
         if is_blocked {
-            self.hide_from_each_other(blocker, other);
+            // For one another, two between whom there is a block are not there.
+            self.tell_presence_to(blocker, other, false);
+            self.tell_presence_to(other, blocker, false);
         }
         self.bus.publish(Notice::BlocksChanged { users: [blocker.clone(), other.clone()] });
         self.bus.publish(Notice::Event {
-            name: if is_blocked { "user_blocked" } else { "user_unblocked" },
+            name: if is_blocked { "user_blocked" } else { "user_unblocked" }.into(),
             argument: view::user(other),
             conversation: None,
             users: vec![blocker.clone()],
             except: socket.map(Except::Everywhere),
         });
-    }
-
-    /// For one another, two between whom there is a block are not there.
-    fn hide_from_each_other(&self, one: &Id, other: &Id) {
-        for (hidden, told) in [(one, other), (other, one)] {
-            self.bus.publish(Notice::Event {
-                name: "presence",
-                argument: PresenceView::new(hidden, false, None).to_json(),
-                conversation: None,
-                users: vec![told.clone()],
-                except: None,
-            });
-        }
     }
 
     /// Whom `user` has blocked.

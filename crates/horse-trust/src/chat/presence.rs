@@ -145,7 +145,7 @@ impl Chat {
     /// Tells those who share a conversation with a user that the user came or went, as long as it runs.
     pub(super) async fn tell_presence(self: Arc<Self>) {
         loop {
-            let changes = self.presence.next().await;
+            let changes = self.changed_everywhere(self.presence.next().await).await;
             let gone: Vec<_> =
                 changes.iter().filter_map(|change| Some((change.user.clone(), change.last_seen?))).collect();
             if !gone.is_empty()
@@ -163,6 +163,21 @@ impl Chat {
                 Err(error) => tracing::error!(%error, "nobody was told who came and who went"),
             }
         }
+    }
+
+    /// Notes changes for all nodes, and leaves those that change whether a user is anywhere.
+    async fn changed_everywhere(&self, all: Vec<Change>) -> Vec<Change> {
+        let (gone, came): (Vec<_>, Vec<_>) = all.into_iter().partition(|change| change.last_seen.is_some());
+        let mut kept = Vec::new();
+        for (changes, are_present) in [(came, true), (gone, false)] {
+            if changes.is_empty() {
+                continue;
+            }
+            let users: Vec<_> = changes.iter().map(|change| change.user.clone()).collect();
+            let answers = self.bus.set_present(&users, are_present).await;
+            kept.extend(changes.into_iter().zip(answers).filter(|(_, is_new)| *is_new).map(|(change, _)| change));
+        }
+        kept
     }
 
     /// Stores when those were last seen who go with the server.
@@ -185,7 +200,7 @@ impl Chat {
         }
         let view = PresenceView::new(&change.user, change.last_seen.is_none(), change.last_seen);
         self.bus.publish(Notice::Event {
-            name: "presence",
+            name: "presence".into(),
             argument: view.to_json(),
             conversation: None,
             users: partners,

@@ -182,7 +182,7 @@ impl Chat {
                     && read.newly_read > 0
                 {
                     chat.bus.publish(Notice::Event {
-                        name: "messages_read",
+                        name: "messages_read".into(),
                         argument: view::messages_read(
                             &conversation.id,
                             &user,
@@ -190,7 +190,7 @@ impl Chat {
                             Timestamp::now(),
                         ),
                         // Nothing of the one reaches the other while a block stands.
-                        conversation: (!blocks.any()).then(|| conversation.id.clone()),
+                        conversation: (!blocks.any()).then(|| Arc::clone(&conversation)),
                         users: vec![user.clone()],
                         except: socket.map(Except::AsDevice),
                     });
@@ -243,7 +243,7 @@ impl Chat {
     }
 }
 
-fn view_of(
+pub(super) fn view_of(
     conversation: &Conversation,
     profiles: &[Option<Arc<Profile>>; 2],
     message: &Message,

@@ -84,9 +84,9 @@ impl Chat {
             return;
         }
         self.bus.publish(Notice::Event {
-            name: "message_delivered",
+            name: "message_delivered".into(),
             argument: view::message_delivered(&conversation.id, recipient, *seq, Timestamp::now()),
-            conversation: Some(conversation.id.clone()),
+            conversation: Some(Arc::clone(conversation)),
             users: vec![sender.clone()],
             except: None,
         });
@@ -94,7 +94,7 @@ impl Chat {
 
     fn tell_one_unread(&self, user: &Id, news: &UnreadNews) {
         self.bus.publish(Notice::Event {
-            name: "unread_count",
+            name: "unread_count".into(),
             argument: view::unread_count(&news.conversation, news.unread),
             conversation: None,
             users: vec![user.clone()],

@@ -154,15 +154,15 @@ impl Chat {
         }
     }
 
-    fn tell_typing(&self, name: &'static str, user: &Id, conversation: &Conversation, socket: SocketId) {
+    fn tell_typing(&self, name: &'static str, user: &Id, conversation: &Arc<Conversation>, socket: SocketId) {
         // Somebody may have been blocked since the typing began.
         if self.blocks_at_once(user, conversation).is_some_and(Blocks::any) {
             return;
         }
         self.bus.publish(Notice::Event {
-            name,
+            name: name.into(),
             argument: view::typing(user, &conversation.id),
-            conversation: Some(conversation.id.clone()),
+            conversation: Some(Arc::clone(conversation)),
             users: Vec::new(),
             except: Some(Except::Everywhere(socket)),
         });

@@ -11,7 +11,6 @@ use super::error::FieldError;
 use super::extract::{Authenticated, Fields};
 use super::{ApiError, AppState, client_address};
 use crate::auth::Verdict;
-use crate::bus::Notice;
 use crate::store::{Profile, Role, User};
 use crate::timestamp::Timestamp;
 
@@ -146,12 +145,7 @@ async fn logout_everywhere(
     State(state): State<AppState>,
     Authenticated(claims): Authenticated,
 ) -> Result<Json<Value>, ApiError> {
-    // The millisecond that is not over belongs to the old tokens.
-    let not_before = Timestamp(Timestamp::now().0 + 1);
-    state.store.revoke_tokens(&claims.user, not_before).await?;
-    state.tokens.revoke(claims.user.clone(), not_before);
-    tracing::info!(user = %claims.user, "all sessions of a user were ended");
-    state.bus.publish(Notice::TokensRevoked { user: claims.user, not_before });
+    state.chat.end_sessions(&claims.user).await?;
     Ok(Json(json!({"success": true})))
 }
 

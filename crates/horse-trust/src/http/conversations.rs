@@ -12,8 +12,7 @@ use super::extract::{Authenticated, Fields};
 use super::{ApiError, AppState};
 use crate::chat::view::{self, ConversationView};
 use crate::chat::{Draft, Refusal};
-use crate::id::Id;
-use crate::store::{ConversationSummary, Page, Range};
+use crate::store::{Page, Range};
 
 /// Messages a page if nothing is said.
 const DEFAULT_LIMIT: u64 = 30;
@@ -36,12 +35,10 @@ async fn list(
     Authenticated(claims): Authenticated,
 ) -> Result<Json<Value>, ApiError> {
     let conversations = state.chat.conversations(&claims.user).await?;
-    let data: Vec<_> = conversations.iter().map(|summary| view_of(&state, summary, &claims.user)).collect();
+    let online = state.chat.online_in(&conversations).await;
+    let view = |summary| ConversationView::new(summary, &claims.user, |other| online.contains(other));
+    let data: Vec<_> = conversations.iter().map(view).collect();
     Ok(Json(json!({"success": true, "data": data})))
-}
-
-fn view_of<'a>(state: &AppState, summary: &'a ConversationSummary, user: &Id) -> ConversationView<'a> {
-    ConversationView::new(summary, user, |other| state.chat.is_online(other))
 }
 
 async fn open(
@@ -63,7 +60,9 @@ async fn open(
             return Err(Refusal::InvalidHorse.into());
         }
         let conversation = state.chat.open_conversation(&claims.user, &recipient, horse.as_deref()).await?;
-        return Ok(Json(json!({"success": true, "data": view_of(&state, &conversation, &claims.user)})));
+        let online = state.chat.online_in(std::slice::from_ref(&conversation)).await;
+        let data = ConversationView::new(&conversation, &claims.user, |other| online.contains(other));
+        return Ok(Json(json!({"success": true, "data": data})));
     }
     Err(Refusal::InvalidRecipient.into())
 }

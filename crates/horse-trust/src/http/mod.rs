@@ -29,7 +29,6 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 pub use self::error::ApiError;
 use crate::auth::{Passwords, Throttle, Tokens};
-use crate::bus::Bus;
 use crate::chat::Chat;
 use crate::config::{CorsOrigins, Secret};
 use crate::id::IdGenerator;
@@ -43,8 +42,6 @@ pub struct AppState {
     pub chat: Arc<Chat>,
     /// What is remembered.
     pub store: Arc<dyn Store>,
-    /// Carries news to sockets.
-    pub bus: Arc<dyn Bus>,
     /// Issues and verifies tokens.
     pub tokens: Arc<Tokens>,
     /// Computes password hashes.

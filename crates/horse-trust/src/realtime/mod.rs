@@ -16,7 +16,7 @@ use socketio::{
 
 pub use self::expiry::Expiries;
 use crate::auth::{Claims, Tokens};
-use crate::bus::{Hub, user_room};
+use crate::bus::{Attached, Hub, user_room};
 use crate::chat::{Chat, Offset, Refusal};
 use crate::json::LossyString;
 use crate::metrics::Metrics;
@@ -77,8 +77,16 @@ impl NamespaceHandler for Realtime {
             auth.as_ref().and_then(|auth| auth.recovery).is_some_and(|value| value.get() == "true");
         let recovery = wants_recovery.then(|| claims.user.to_string());
         let offset = auth.and_then(|auth| replay::parse_offset(auth.server_offset?.get()));
-        let handler = Box::new(Participant { services: Arc::clone(&self.services), claims, offset });
-        Connecting::Done(Ok(Accept { handler, recovery }))
+        let attaching = self.services.chat.attach(&claims.user);
+        let participant =
+            Participant { services: Arc::clone(&self.services), claims, offset, attached: None };
+        let Some(attaching) = attaching else {
+            return Connecting::Done(Ok(Accept { handler: Box::new(participant), recovery }));
+        };
+        Connecting::Later(Box::pin(async move {
+            let attached = Some(attaching.await);
+            Ok(Accept { handler: Box::new(Participant { attached, ..participant }), recovery })
+        }))
     }
 }
 
@@ -93,6 +101,9 @@ struct Participant {
     claims: Claims,
     /// From where the client wants to be brought up to the present.
     offset: Option<Offset>,
+    /// With several nodes, its claim on what they tell.
+    #[expect(dead_code, reason = "it is there to be dropped")]
+    attached: Option<Attached>,
 }
 
 impl SocketHandler for Participant {

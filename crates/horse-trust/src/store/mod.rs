@@ -1,5 +1,6 @@
 //! What the server remembers, in the words of the domain. One folder an engine.
 
+pub mod postgres;
 pub mod sqlite;
 mod types;
 
@@ -59,6 +60,9 @@ pub trait Store: Send + Sync + 'static {
     /// What came after the message `after` (everything, if `None`) in the conversations of `user`, at most
     /// `limit` messages.
     async fn missed(&self, user: &Id, after: Option<&Id>, limit: usize) -> Result<Missed>;
+
+    /// The conversations of these users, each once, with its last message (0 if there is none).
+    async fn ends_of(&self, users: Vec<Id>) -> Result<Vec<(Arc<Conversation>, i64)>>;
 
     /// Marks what the other wrote as read. `done` is called as that of [`Store::append_message`].
     fn mark_read(&self, mark: MarkRead, done: Done<Read>);

@@ -1,5 +1,6 @@
 //! The SQL of messages: append, history, what is read, what was missed, what was changed.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -266,6 +267,25 @@ pub(super) fn missed(connection: &Connection, user: &Id, after: Option<&Id>, lim
     }
     missed.messages.sort_by(|(_, one), (_, other)| one.id.cmp(&other.id));
     Ok(missed)
+}
+
+/// The conversations of several users, each once, with its last message.
+pub(super) fn ends_of_users(connection: &Connection, users: &[Id]) -> Result<Vec<(Arc<Conversation>, i64)>> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {CONVERSATION}, last_seq FROM conversations WHERE user_a = ?1
+         UNION ALL SELECT {CONVERSATION}, last_seq FROM conversations WHERE user_b = ?1"
+    ))?;
+    let mut known = HashSet::new();
+    let mut ends = Vec::new();
+    for user in users {
+        let mut rows = statement.query([user])?;
+        while let Some(row) = rows.next()? {
+            if known.insert(row.get::<_, i64>(0)?) {
+                ends.push((Arc::new(read_conversation(row)?), row.get(6)?));
+            }
+        }
+    }
+    Ok(ends)
 }
 
 /// The columns of one of the two.

@@ -130,6 +130,10 @@ impl Store for SqliteStore {
             .await
     }
 
+    async fn ends_of(&self, users: Vec<Id>) -> Result<Vec<(Arc<Conversation>, i64)>> {
+        self.readers.snapshot(move |connection| messages::ends_of_users(connection, &users)).await
+    }
+
     fn mark_read(&self, mark: MarkRead, done: Done<Read>) {
         let work = move |context: &mut Context<'_>| {
             let side = mark.conversation.side_of(&mark.reader);

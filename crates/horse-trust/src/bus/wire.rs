@@ -1,0 +1,157 @@
+//! What nodes tell each other, as JSON. Fields may be added; what a node does not know it passes over.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::{MessageNotice, Notice};
+use crate::id::Id;
+use crate::store::Conversation;
+use crate::timestamp::Timestamp;
+
+/// One piece of news.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Envelope<'a> {
+    /// The node that tells it; by its process, so a node that was started again is another.
+    #[serde(borrow)]
+    pub(super) node: Cow<'a, str>,
+    /// Counts what the node tells: what comes by two channels is heard once.
+    pub(super) number: u64,
+    #[serde(borrow)]
+    pub(super) news: News<'a>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum News<'a> {
+    /// A message was stored.
+    Message {
+        conversation: Place,
+        seq: i64,
+        sender: Id,
+        #[serde(borrow)]
+        json: &'a RawValue,
+        #[serde(borrow)]
+        notification: &'a RawValue,
+    },
+    /// A conversation has messages up to here, which may not have been told of.
+    End { conversation: Place, seq: i64 },
+    /// An event for the sockets of a conversation and of users.
+    Event {
+        #[serde(borrow)]
+        name: Cow<'a, str>,
+        #[serde(borrow)]
+        argument: &'a RawValue,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        conversation: Option<Place>,
+        users: Vec<Id>,
+    },
+    /// A user's tokens from before then are void.
+    TokensRevoked { user: Id, not_before: i64 },
+    /// What two users block of each other has changed.
+    BlocksChanged { users: [Id; 2] },
+    /// A user's profile has changed.
+    ProfileChanged { user: Id },
+    /// The node is there.
+    Alive,
+    /// The node ends in order.
+    Goodbye,
+}
+
+/// A conversation.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Place {
+    key: i64,
+    id: Id,
+    participants: [Id; 2],
+    created_at: i64,
+}
+
+impl From<&Conversation> for Place {
+    fn from(conversation: &Conversation) -> Self {
+        Self {
+            key: conversation.key,
+            id: conversation.id.clone(),
+            participants: conversation.participants.clone(),
+            created_at: conversation.created_at.0,
+        }
+    }
+}
+
+impl Place {
+    pub(super) fn conversation(self) -> Arc<Conversation> {
+        Arc::new(Conversation {
+            key: self.key,
+            id: self.id,
+            participants: self.participants,
+            // Nobody who is told of a message asks for the horse.
+            horse_id: None,
+            created_at: Timestamp(self.created_at),
+        })
+    }
+}
+
+impl<'a> News<'a> {
+    /// The news of a message; `None` if its parts are no JSON.
+    pub(super) fn message(message: &'a MessageNotice) -> Option<Self> {
+        Some(Self::Message {
+            conversation: Place::from(&*message.conversation),
+            seq: message.seq,
+            sender: message.sender.clone(),
+            json: serde_json::from_str(&message.json).ok()?,
+            notification: serde_json::from_str(&message.notification).ok()?,
+        })
+    }
+
+    /// The news of something else; `None` if its argument is no JSON.
+    pub(super) fn notice(notice: &'a Notice) -> Option<Self> {
+        Some(match notice {
+            Notice::Event { name, argument, conversation, users, .. } => Self::Event {
+                name: Cow::Borrowed(name),
+                argument: serde_json::from_str(argument).ok()?,
+                conversation: conversation.as_deref().map(Place::from),
+                users: users.clone(),
+            },
+            Notice::TokensRevoked { user, not_before } => {
+                Self::TokensRevoked { user: user.clone(), not_before: not_before.0 }
+            }
+            Notice::BlocksChanged { users } => Self::BlocksChanged { users: users.clone() },
+            Notice::ProfileChanged { user } => Self::ProfileChanged { user: user.clone() },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_told_is_what_is_heard() {
+        let id = |text: &str| Id::parse(text).unwrap();
+        let conversation = Arc::new(Conversation {
+            key: 7,
+            id: id("c"),
+            participants: [id("ann"), id("ben")],
+            horse_id: None,
+            created_at: Timestamp(5),
+        });
+        let message = MessageNotice {
+            conversation: Arc::clone(&conversation),
+            seq: 3,
+            sender: id("ann"),
+            json: r#"{"text":"\"🐴\""}"#.into(),
+            notification: r#"{"preview":"x"}"#.into(),
+        };
+        let news = News::message(&message).unwrap();
+        let text = serde_json::to_string(&Envelope { node: "n".into(), number: 9, news }).unwrap();
+        let heard: Envelope<'_> = serde_json::from_str(&text).unwrap();
+        assert_eq!((&*heard.node, heard.number), ("n", 9));
+        let News::Message { conversation: place, seq, sender, json, notification } = heard.news else {
+            panic!("{text}");
+        };
+        assert_eq!((place.conversation(), seq, sender), (conversation, 3, id("ann")));
+        assert_eq!((json.get(), notification.get()), (&*message.json, &*message.notification));
+    }
+}

@@ -1,0 +1,82 @@
+//! What the chat does for the bus of several nodes.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::messages::message_notice;
+use super::reading::view_of;
+use super::{Chat, Refusal};
+use crate::bus::{MessageNotice, Notice, Source};
+use crate::id::Id;
+use crate::store::{Conversation, Range, StoreError};
+
+/// How many messages are read at once.
+const SLICE: u64 = 100;
+
+#[async_trait]
+impl Source for Chat {
+    async fn after(
+        &self,
+        conversation: &Arc<Conversation>,
+        seq: i64,
+    ) -> Result<Vec<(i64, Option<MessageNotice>)>, StoreError> {
+        let history = self.store.history(conversation, Range::After(seq, SLICE)).await?;
+        let profiles = self
+            .profiles_of(conversation)
+            .await
+            .map_err(|refusal: Refusal| StoreError::Engine(refusal.to_string().into()))?;
+        let notice = |message: &crate::store::Message| {
+            let json = view_of(conversation, &profiles, message);
+            message_notice(conversation, message, json)
+        };
+        Ok(history
+            .messages
+            .iter()
+            .map(|message| (message.seq, message.deleted_at.is_none().then(|| notice(message))))
+            .collect())
+    }
+
+    async fn ends_of(&self, users: Vec<Id>) -> Result<Vec<(Arc<Conversation>, i64)>, StoreError> {
+        self.store.ends_of(users).await
+    }
+
+    fn told(&self, message: &MessageNotice) {
+        // A user's rate is one over all nodes that have a device of the user.
+        if self.bus.has_device(&message.sender) {
+            self.limits.charge_message(&message.sender);
+        }
+        self.note_delivered(&message.conversation, &message.sender, message.seq);
+    }
+
+    fn heard(&self, notice: &Notice) {
+        match notice {
+            Notice::TokensRevoked { user, not_before } => {
+                self.tokens.revoke(user.clone(), *not_before);
+            }
+            Notice::BlocksChanged { users: [one, other] } => {
+                let pair =
+                    if one < other { (one.clone(), other.clone()) } else { (other.clone(), one.clone()) };
+                self.blocks.remove(&pair);
+            }
+            Notice::ProfileChanged { user } => drop(self.profiles.remove(user)),
+            Notice::Event { .. } => {}
+        }
+    }
+
+    async fn refresh(&self) {
+        self.blocks.clear();
+        self.profiles.clear();
+        match self.store.revocations().await {
+            Ok(revocations) => {
+                for (user, not_before) in revocations {
+                    if self.tokens.revoke(user.clone(), not_before) {
+                        // Its sockets end as if it had been heard.
+                        self.bus.publish(Notice::TokensRevoked { user, not_before });
+                    }
+                }
+            }
+            Err(error) => tracing::warn!(%error, "void tokens could not be looked up"),
+        }
+    }
+}

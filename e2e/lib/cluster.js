@@ -1,0 +1,163 @@
+// PostgreSQL, Redis and nginx of a test's own, on free ports and in temporary folders; several nodes over them.
+import { spawn, spawnSync } from "node:child_process";
+import { chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { SECRET, Server, eventually, freePort, temporaryFolder } from "./server.js";
+
+const IS_ROOT = process.getuid() === 0;
+
+/** A process that is ended with the test. */
+class Service {
+  constructor(t, command, args, options = {}) {
+    this.command = command;
+    this.args = args;
+    this.options = options;
+    t.after(() => this.kill());
+  }
+
+  start() {
+    this.output = "";
+    this.process = spawn(this.command, this.args, { stdio: ["ignore", "pipe", "pipe"], ...this.options });
+    for (const stream of [this.process.stdout, this.process.stderr]) stream.on("data", (text) => (this.output += text));
+    this.exited = new Promise((resolve) => this.process.once("exit", resolve));
+  }
+
+  async kill(signal = "SIGKILL") {
+    if (this.process?.exitCode === null && this.process.signalCode === null) this.process.kill(signal);
+    await this.exited;
+  }
+}
+
+/** Whether something listens on a port. */
+function listens(port) {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1", () => (socket.destroy(), resolve(true)));
+    socket.once("error", () => resolve(false));
+  });
+}
+
+/** A PostgreSQL. */
+export class Postgres {
+  static async start(t) {
+    const postgres = new Postgres();
+    postgres.folder = mkdtempSync(join(tmpdir(), "horse-trust-postgres-"));
+    t.after(() => rmSync(postgres.folder, { recursive: true, force: true }));
+    // PostgreSQL does not run as root.
+    const id = (option) => Number(spawnSync("id", [option, "postgres"], { encoding: "utf8" }).stdout);
+    const user = IS_ROOT ? { uid: id("-u"), gid: id("-g") } : {};
+    if (IS_ROOT) chownSync(postgres.folder, user.uid, user.gid);
+    const data = join(postgres.folder, "data");
+    const made = spawnSync(postgres.program("initdb"), ["-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "-D", data], { ...user, encoding: "utf8", cwd: postgres.folder });
+    if (made.status !== 0) throw new Error(`initdb: ${made.stderr}`);
+    postgres.port = await freePort();
+    const settings = ["listen_addresses=127.0.0.1", "max_connections=300"].flatMap((setting) => ["-c", setting]);
+    const args = ["-D", data, "-k", postgres.folder, "-p", `${postgres.port}`, ...settings];
+    postgres.service = new Service(t, postgres.program("postgres"), args, { ...user, cwd: postgres.folder });
+    await postgres.launch();
+    return postgres;
+  }
+
+  program(name) {
+    const versions = "/usr/lib/postgresql";
+    if (!existsSync(versions)) return name;
+    return join(versions, readdirSync(versions).sort((one, other) => other - one)[0], "bin", name);
+  }
+
+  async launch() {
+    this.service.start();
+    await eventually("PostgreSQL answers", () => this.query("SELECT 1").status === 0, 20_000);
+  }
+
+  /** Ends it at once; connections break. */
+  async stop() {
+    await this.service.kill("SIGQUIT");
+  }
+
+  query(sql, database = "postgres") {
+    return spawnSync(this.program("psql"), ["-h", "127.0.0.1", "-p", `${this.port}`, "-U", "postgres", "-At", "-c", sql, database], { encoding: "utf8" });
+  }
+
+  /** The URL of a new database. */
+  database(name) {
+    const { status, stderr } = this.query(`CREATE DATABASE ${name}`);
+    if (status !== 0) throw new Error(stderr);
+    return `postgres://postgres@127.0.0.1:${this.port}/${name}`;
+  }
+}
+
+/** A Redis. */
+export class Redis {
+  static async start(t) {
+    const redis = new Redis();
+    redis.port = await freePort();
+    const folder = temporaryFolder(t);
+    redis.service = new Service(t, "redis-server", ["--port", `${redis.port}`, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", folder], { cwd: folder });
+    redis.url = `redis://127.0.0.1:${redis.port}`;
+    await redis.launch();
+    return redis;
+  }
+
+  async launch() {
+    this.service.start();
+    await eventually("Redis answers", () => listens(this.port));
+  }
+
+  async stop() {
+    await this.service.kill();
+  }
+
+  /** Answers what `redis-cli` prints. */
+  ask(...args) {
+    return spawnSync("redis-cli", ["-p", `${this.port}`, ...args], { encoding: "utf8" }).stdout.trim();
+  }
+}
+
+/** nginx before the nodes, as deploy/nginx.conf has it: a polling session stays with its node. */
+export async function balance(t, nodes) {
+  const folder = temporaryFolder(t);
+  const port = await freePort();
+  for (const name of ["body", "proxy", "logs"]) mkdirSync(join(folder, name));
+  const configuration = join(folder, "nginx.conf");
+  writeFileSync(
+    configuration,
+    `daemon off; worker_processes 1; pid ${folder}/pid; error_log ${folder}/logs/error.log;
+    ${IS_ROOT ? "user root;" : ""}
+    events { worker_connections 4096; }
+    http {
+      access_log off; client_body_temp_path ${folder}/body; proxy_temp_path ${folder}/proxy;
+      fastcgi_temp_path ${folder}/proxy; uwsgi_temp_path ${folder}/proxy; scgi_temp_path ${folder}/proxy;
+      map $http_upgrade $connection_upgrade { default upgrade; '' ''; }
+      upstream nodes { ip_hash; ${nodes.map((node) => `server 127.0.0.1:${node.port} max_fails=1 fail_timeout=1s;`).join(" ")} }
+      upstream any { least_conn; ${nodes.map((node) => `server 127.0.0.1:${node.port} max_fails=1 fail_timeout=1s;`).join(" ")} }
+      server {
+        listen 127.0.0.1:${port};
+        location /socket.io/ {
+          proxy_pass http://nodes; proxy_http_version 1.1; proxy_buffering off; proxy_read_timeout 60s;
+          proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $connection_upgrade;
+          proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; proxy_next_upstream error timeout;
+          proxy_connect_timeout 1s;
+          if ($arg_transport = websocket) { proxy_pass http://any; }
+        }
+        location / { proxy_pass http://any; proxy_next_upstream error timeout non_idempotent; proxy_connect_timeout 1s; }
+      }
+    }`,
+  );
+  const service = new Service(t, existsSync("/usr/sbin/nginx") ? "/usr/sbin/nginx" : "nginx", ["-c", configuration, "-p", folder, "-e", join(folder, "logs/error.log")]);
+  service.start();
+  await eventually("nginx answers", () => listens(port)).catch((error) => {
+    throw new Error(`${error.message}: ${service.output}`);
+  });
+  return { port, url: `http://127.0.0.1:${port}`, service };
+}
+
+/** Several nodes over one PostgreSQL and one Redis. */
+export async function cluster(t, count, settings = {}) {
+  const [postgres, redis] = await Promise.all([Postgres.start(t), Redis.start(t)]);
+  const common = { DATABASE_URL: postgres.database("chat"), REDIS_URL: redis.url, JWT_SECRET: SECRET, ...settings };
+  const nodes = [];
+  for (let n = 0; n < count; n++) nodes.push(await Server.start(t, common));
+  return { postgres, redis, nodes, settings: common };
+}

@@ -1,0 +1,116 @@
+// Several nodes over PostgreSQL and Redis: people on different nodes chat as on one.
+import assert from "node:assert/strict";
+import test from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { Client } from "../lib/client.js";
+import { cluster } from "../lib/cluster.js";
+import { Server, eventually, run, temporaryFolder } from "../lib/server.js";
+
+const WEBSOCKET = { transports: ["websocket"] };
+
+async function connect(t, node, user, auth = {}) {
+  const client = new Client(t, node, { token: user.token, ...auth }, WEBSOCKET);
+  await client.connected();
+  return client;
+}
+
+test("three nodes: messages, typing, receipts, presence, blocks and the end of sessions cross them", async (t) => {
+  const { nodes, redis } = await cluster(t, 3, { PRESENCE_GRACE: "1s" });
+  const { ana, bruno, conversation } = await nodes[0].pair();
+  const [a, b, phone] = [await connect(t, nodes[0], ana), await connect(t, nodes[1], bruno), await connect(t, nodes[2], bruno, { serverOffset: "" })];
+  await Promise.all([a, b].map((client) => client.ask("join_conversation", conversation)));
+  const sent = [];
+  for (let n = 0; n < 20; n++) sent.push((await (n % 2 ? a : b).send(conversation, `${n}`)).data);
+  for (const client of [a, b, phone]) assert.deepEqual(await client.received("new_message", 20), sent);
+  assert.deepEqual(sent.map((message) => message.seq), sent.map((_, n) => n + 1));
+  await a.received("message_notification", 10);
+  await a.ask("typing", conversation);
+  assert.deepEqual(await b.received("user_typing"), [{ userId: ana.id, conversation_id: conversation }]);
+  await eventually("delivered", () => a.named("message_delivered").some((event) => event.recipient === bruno.id && event.up_to_seq === 20));
+  await b.ask("mark_read", { conversation_id: conversation });
+  assert.equal((await a.received("messages_read"))[0].up_to_seq, 20);
+  await phone.received("messages_read");
+  await eventually("unread", () => phone.named("unread_count").some((event) => event.unread_count === 0));
+  assert.ok(a.named("presence").some((event) => event.user_id === bruno.id && event.online));
+  const before = a.named("presence").length;
+  b.socket.disconnect();
+  await sleep(1_800);
+  assert.equal(a.named("presence").length, before, "another device is on another node");
+  phone.socket.disconnect();
+  await eventually("offline", () => a.named("presence").some((event) => event.user_id === bruno.id && !event.online));
+
+  const again = await connect(t, nodes[2], bruno);
+  await again.ask("join_conversation", conversation);
+  await again.ask("block_user", ana.id);
+  assert.equal((await a.send(conversation, "x")).message, "You cannot message this user");
+  await again.ask("unblock_user", ana.id);
+  assert.equal((await a.send(conversation, "x")).success, true);
+  await again.received("new_message");
+
+  const channels = Number(redis.ask("PUBSUB", "NUMSUB", `horse-trust:user:${ana.id}`).split("\n")[1]);
+  assert.equal(channels, 1, "only the node that has Ana's socket listens for her");
+  const gone = again.disconnected();
+  await nodes[0].request("POST", "/api/auth/logout-everywhere", { token: bruno.token });
+  assert.equal(await gone, "io server disconnect");
+  for (const node of nodes) {
+    await eventually("void on every node", async () => (await node.request("GET", "/api/auth/me", { token: bruno.token })).status === 401, 1_000);
+  }
+});
+
+test("Redis away: a node chats on; the others catch up when it is back; nothing is lost or doubled", async (t) => {
+  const { nodes, redis } = await cluster(t, 2);
+  const { ana, bruno, conversation } = await nodes[0].pair();
+  const [a, near, far] = [await connect(t, nodes[0], ana), await connect(t, nodes[0], bruno), await connect(t, nodes[1], bruno)];
+  for (const client of [a, near, far]) await client.ask("join_conversation", conversation);
+  const sent = [(await a.send(conversation, "before")).data];
+  await far.received("new_message");
+  await redis.stop();
+  for (let n = 0; n < 5; n++) sent.push((await a.send(conversation, `away ${n}`)).data);
+  assert.deepEqual(await near.received("new_message", 6), sent);
+  await redis.launch();
+  assert.deepEqual(await far.received("new_message", 6, 10_000), sent);
+  sent.push((await far.send(conversation, "back")).data);
+  for (const client of [a, near, far]) assert.deepEqual(await client.received("new_message", 7), sent);
+});
+
+test("a node is killed after it acknowledged: the others read what it did not tell", async (t) => {
+  const { nodes } = await cluster(t, 2);
+  const { ana, bruno, conversation } = await nodes[0].pair();
+  const [a, b] = [await connect(t, nodes[0], ana), await connect(t, nodes[1], bruno)];
+  await b.ask("join_conversation", conversation);
+  const acks = Array.from({ length: 50 }, (_, n) => a.send(conversation, `${n}`));
+  const first = await Promise.race(acks);
+  assert.ok(first.success);
+  await nodes[0].kill();
+  const stored = await nodes[1].history(bruno.token, conversation);
+  assert.deepEqual(await b.received("new_message", stored.length, 15_000).then((all) => all.map((message) => message.seq)), stored.map((message) => message.seq));
+  for (const ack of acks) ack.catch(() => {});
+});
+
+test("PostgreSQL away: refused, not ready, and back by itself", async (t) => {
+  const { nodes, postgres } = await cluster(t, 1);
+  const { ana, conversation } = await nodes[0].pair();
+  const a = await connect(t, nodes[0], ana);
+  assert.equal((await a.send(conversation, "before")).success, true);
+  await postgres.stop();
+  assert.deepEqual(await a.send(conversation, "away"), { success: false, message: "Error sending message" });
+  assert.equal((await nodes[0].request("GET", "/health/db")).status, 503);
+  assert.equal((await nodes[0].request("GET", "/health")).status, 200);
+  await postgres.launch();
+  await eventually("ready again", async () => (await nodes[0].request("GET", "/health/db")).status === 200);
+  await eventually("sends again", async () => (await a.send(conversation, "back")).success);
+  assert.ok(!(await nodes[0].history(ana.token, conversation)).some((message) => message.text === "away"));
+});
+
+test("nodes that could not tell each other anything refuse to start", async (t) => {
+  const { settings } = await cluster(t, 1);
+  const { REDIS_URL, ...alone } = settings;
+  const refused = run(temporaryFolder(t), ["serve"], { ...alone, PORT: "0" });
+  assert.equal(refused.status, 2);
+  assert.match(refused.stderr, /^horse-trust: REDIS_URL: another node uses this database.*ALLOW_NODES_WITHOUT_REDIS/);
+  const sqlite = run(temporaryFolder(t), ["serve"], { JWT_SECRET: "x", REDIS_URL, PORT: "0" });
+  assert.deepEqual([sqlite.status, sqlite.stderr.startsWith("horse-trust: REDIS_URL: needs a DATABASE_URL like postgres://")], [2, true]);
+  const allowed = await Server.start(t, { ...alone, ALLOW_NODES_WITHOUT_REDIS: "true" });
+  assert.equal((await allowed.request("GET", "/health/db")).status, 200);
+});
