@@ -249,8 +249,8 @@ fn process_gauge(registry: &Registry, name: &str, help: &str) -> Gauge {
 }
 
 /// Brings a counter to what was counted elsewhere.
-fn bring_to(counter: &IntCounter, counted: u64) {
-    counter.inc_by(counted.saturating_sub(counter.get()));
+fn bring_to(counter: &IntCounter, total: u64) {
+    counter.inc_by(total.saturating_sub(counter.get()));
 }
 
 fn integer(count: usize) -> i64 {
