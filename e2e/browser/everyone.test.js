@@ -139,6 +139,11 @@ for (const [name, options] of Object.entries({
     await checkAccessibility(page, `a conversation, ${name}`);
     await checkWidth(page);
     await picture(page, `conversation-${name}`);
+
+    const backButton = page.getByRole("button", { name: "Back to conversations" });
+    if (options.viewport?.width > 719 || !options.viewport) return assert.equal(await backButton.isVisible(), false);
+    await backButton.click();
+    await eventually("the focus is where one comes from", async () => /Bruno Arrieta/.test(await focused(page)));
   });
 }
 

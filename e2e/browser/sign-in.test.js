@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { Server } from "../lib/server.js";
-import { checkAccessibility, checkWidth, message, open, picture, ready, status, write } from "./lib/browser.js";
+import { checkAccessibility, checkWidth, message, open, openConversation, picture, ready, status, write } from "./lib/browser.js";
 
 const token = (page) => page.evaluate(() => localStorage.getItem("horse-trust.session"));
 
@@ -68,6 +68,18 @@ test("somebody registers, signs out, and signs in", async (t) => {
     await page.getByRole("menuitem", { name: "Sign out", exact: true }).click();
     await second.getByRole("heading", { name: "Welcome back" }).waitFor();
   });
+});
+
+test("signing out on all devices ends the others' sessions too", async (t) => {
+  const server = await Server.start(t);
+  const { ana, conversation } = await server.pair();
+  const here = await openConversation(t, server, ana, conversation);
+  const there = await openConversation(t, server, ana, conversation);
+  await here.getByRole("button", { name: /^Account/ }).click();
+  await here.getByRole("menuitem", { name: "Sign out on all devices" }).click();
+  await here.getByRole("heading", { name: "Welcome back" }).waitFor();
+  await there.getByText("Your session has ended.", { exact: false }).waitFor();
+  assert.equal(await token(here), null);
 });
 
 test("in the demo two people are one click apart", async (t) => {

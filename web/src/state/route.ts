@@ -3,9 +3,10 @@ import { signal } from "@preact/signals";
 
 export type Route = { name: "list" } | { name: "conversation"; id: string } | { name: "demo"; person: number };
 
+// Ids are made of letters, digits, `_` and `-`: nothing in them is escaped.
 function parse(hash: string): Route {
   const [, name, value = ""] = hash.slice(1).split("/");
-  if (name === "c" && value) return { name: "conversation", id: decodeURIComponent(value) };
+  if (name === "c" && value) return { name: "conversation", id: value };
   if (name === "demo" && /^\d$/.test(value)) return { name: "demo", person: Number(value) };
   return { name: "list" };
 }
@@ -13,7 +14,7 @@ function parse(hash: string): Route {
 export const route = signal<Route>(parse(location.hash));
 addEventListener("hashchange", () => (route.value = parse(location.hash)));
 
-export const conversationPath = (id: string) => `#/c/${encodeURIComponent(id)}`;
+export const conversationPath = (id: string) => `#/c/${id}`;
 
 export function go(hash: string): void {
   if (location.hash === hash) route.value = parse(hash);

@@ -6,7 +6,7 @@ import { dialog, tryUnblock } from "../state/actions";
 import { focusComposer } from "../state/composing";
 import { type Conversation as State, conversations, listPhase } from "../state/conversations";
 import { opened } from "../state/reading";
-import { go } from "../state/route";
+import { conversationPath, go } from "../state/route";
 import { loadNewest } from "../state/timelines";
 import { Composer } from "./Composer";
 import { type MenuItem, openMenu } from "./menu";
@@ -74,7 +74,7 @@ function Header({ conversation }: { conversation: State }) {
   const status = isHidden ? "" : online ? words.online : seen;
   return (
     <header class="conversation-header">
-      <IconButton icon="back" class="back-button" label={words.backToList} onClick={() => go("#/")} />
+      <IconButton icon="back" class="back-button" label={words.backToList} onClick={() => back(conversation.id)} />
       <Avatar profile={other} online={!isHidden && online} />
       <div class="conversation-title">
         <h1>{nameOf(other)}</h1>
@@ -88,6 +88,12 @@ function Header({ conversation }: { conversation: State }) {
       />
     </header>
   );
+}
+
+/** To the list, where the keyboard goes on at the conversation that one comes from. */
+function back(id: string): void {
+  go("#/");
+  requestAnimationFrame(() => document.querySelector<HTMLElement>(`a[href="${conversationPath(id)}"]`)?.focus());
 }
 
 function personMenu({ other, blockedByMe }: State): MenuItem[] {
