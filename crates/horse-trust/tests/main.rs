@@ -3,6 +3,8 @@
 
 mod http;
 mod import;
+mod postgres;
+mod postgres_server;
 mod server;
 mod store;
 mod store_delivery;

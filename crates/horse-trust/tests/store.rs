@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use horse_trust::id::Id;
+use horse_trust::store::postgres::PostgresStore;
 use horse_trust::store::sqlite::SqliteStore;
 use horse_trust::store::{
     Conversation, MarkRead, Message, NewConversation, NewMessage, Page, Profile, Range, Result, Role, Store,
@@ -15,6 +16,7 @@ use horse_trust::timestamp::Timestamp;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
+use crate::postgres_server;
 use crate::store_delivery::{
     a_senders_name_for_a_message_is_stored_once, blocks_go_one_way_and_hide_both,
     complaints_keep_what_was_said, messages_can_be_edited_and_deleted_for_some_time, receipts_never_go_back,
@@ -103,7 +105,7 @@ async fn page(store: &dyn Store, conversation: &Conversation, number: u64, limit
 
 async fn messages_come_back_as_they_were_stored(store: AnyStore) {
     let conversation = open(&*store, "ann", "ben").await;
-    let odd = "\u{0}\u{feff}🐴\r\n\"'\\ \u{2028}".to_owned() + &"é".repeat(2000);
+    let odd = "\u{1}\u{feff}🐴\r\n\"'\\ \u{2028}".to_owned() + &"é".repeat(2000);
     let before = Timestamp::now();
     let mut stored = Vec::new();
     for (sender, text) in [("ann", "Hello"), ("ben", &odd), ("ben", " ")] {
@@ -119,6 +121,24 @@ async fn messages_come_back_as_they_were_stored(store: AnyStore) {
         assert_eq!((&read.text, read.sent_at, read.is_read), (&stored.text, stored.sent_at, false));
     }
     assert_eq!((read.len(), read[1].text.as_str(), read[1].sender.as_str()), (3, odd.as_str(), "ben"));
+}
+
+/// PostgreSQL can't store U+0000: such a text, which the chat refuses before, fails and takes no other with it.
+async fn a_text_with_u0000_is_kept_or_fails_alone(store: AnyStore) {
+    let conversation = open(&*store, "ann", "ben").await;
+    let texts = ["before", "with \0", "after"];
+    let sent: Vec<_> = texts.map(|text| append(&*store, &conversation, "ann", text)).into_iter().collect();
+    let mut kept = Vec::new();
+    for (text, result) in texts.into_iter().zip(sent) {
+        match result.await {
+            Ok(message) => kept.push((message.seq, text.to_owned())),
+            Err(_) => assert_eq!(text, texts[1]),
+        }
+    }
+    let history = read_page(&*store, &conversation, 1, 30).await;
+    let read: Vec<_> = history.into_iter().map(|message| (message.seq, message.text)).collect();
+    assert_eq!(read, kept);
+    assert_eq!(soon(store.unread_count(&id("ben"))).await.unwrap(), kept.len() as u64);
 }
 
 async fn pages_count_from_the_newest(store: AnyStore) {
@@ -325,15 +345,42 @@ async fn after_the_close_appends_fail(store: AnyStore) {
     assert!(append(&*store, &conversation, "ann", "late").await.is_err());
 }
 
-/// A test of each check, on the store that `$open` makes in a folder of its own.
+/// Where a store is, so that it can be opened more than once.
+pub(crate) enum Place {
+    /// A folder with an SQLite file.
+    Folder(TempDir),
+    /// The URL of a PostgreSQL database.
+    Database(String),
+}
+
+impl Place {
+    pub(crate) async fn new(engine: &str) -> Self {
+        match engine {
+            "sqlite" => Self::Folder(TempDir::new().unwrap()),
+            _ => Self::Database(postgres_server::database().await),
+        }
+    }
+
+    pub(crate) async fn open(&self) -> AnyStore {
+        match self {
+            Self::Folder(folder) => open_sqlite(folder.path()),
+            Self::Database(url) => Arc::new(PostgresStore::open(url).await.unwrap()),
+        }
+    }
+}
+
+/// A test of each check, on a store of its own, with each engine.
 macro_rules! suite {
-    ($engine:ident, $open:expr, [$($check:ident),* $(,)?]) => {
+    (over [$($engine:ident),*], $checks:tt) => {
+        $(suite!($engine, $checks);)*
+    };
+    ($engine:ident, [$($check:ident),* $(,)?]) => {
         mod $engine {
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $check() {
-                    let folder = tempfile::TempDir::new().unwrap();
-                    let store: std::sync::Arc<dyn horse_trust::store::Store> = $open(folder.path());
+                    let place = super::Place::new(stringify!($engine)).await;
+                    let store = place.open().await;
                     super::$check(std::sync::Arc::clone(&store)).await;
                     store.close().await;
                 }
@@ -343,10 +390,10 @@ macro_rules! suite {
 }
 
 suite!(
-    sqlite,
-    super::open_sqlite,
+    over [sqlite, postgresql],
     [
         messages_come_back_as_they_were_stored,
+        a_text_with_u0000_is_kept_or_fails_alone,
         pages_count_from_the_newest,
         what_is_sent_without_waiting_keeps_its_order,
         two_who_write_at_once_see_one_order,

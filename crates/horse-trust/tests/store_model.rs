@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use horse_trust::store::{Conversation, Store};
 use proptest::prelude::*;
-use tempfile::TempDir;
 
-use crate::store::{append, id, mark_read, open, open_sqlite, read_page, soon};
+use crate::store::{Place, append, id, mark_read, open, read_page, soon};
 
 const USERS: [&str; 3] = ["ann", "ben", "cat"];
 /// The conversations, by the index of their users.
@@ -82,9 +81,9 @@ async fn check(store: &dyn Store, conversations: &[Arc<Conversation>], model: &[
     }
 }
 
-async fn run(steps: Vec<Step>) {
-    let folder = TempDir::new().unwrap();
-    let mut store = open_sqlite(folder.path());
+async fn run(engine: &str, steps: Vec<Step>) {
+    let place = Place::new(engine).await;
+    let mut store = place.open().await;
     let mut conversations = Vec::new();
     for [first, second] in PAIRS {
         conversations.push(open(&*store, USERS[first], USERS[second]).await);
@@ -117,7 +116,7 @@ async fn run(steps: Vec<Step>) {
             Step::Reopen => {
                 soon(store.close()).await;
                 drop(store);
-                store = open_sqlite(folder.path());
+                store = place.open().await;
             }
         }
         check(&*store, &conversations, &model).await;
@@ -125,21 +124,39 @@ async fn run(steps: Vec<Step>) {
     soon(store.close()).await;
 }
 
+fn run_alone(engine: &str, steps: Vec<Step>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(run(engine, steps));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 200, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_store_does_what_the_model_does(steps in prop::collection::vec(step(), 1..15)) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        runtime.block_on(run(steps));
+    fn sqlite_does_what_the_model_does(steps in prop::collection::vec(step(), 1..15)) {
+        run_alone("sqlite", steps);
+    }
+
+    #[test]
+    fn postgresql_does_what_the_model_does(steps in prop::collection::vec(step(), 1..15)) {
+        run_alone("postgresql", steps);
     }
 }
 
-/// Writers and readers at once, in no order that a test could foresee: in the end a recount agrees.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn counts_are_right_after_writers_and_readers_at_once() {
-    let folder = TempDir::new().unwrap();
-    let store = open_sqlite(folder.path());
+async fn sqlite_counts_right_after_writers_and_readers_at_once() {
+    counts_are_right_after_writers_and_readers_at_once("sqlite").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgresql_counts_right_after_writers_and_readers_at_once() {
+    counts_are_right_after_writers_and_readers_at_once("postgresql").await;
+}
+
+/// Writers and readers at once, in no order that a test could foresee: in the end a recount agrees.
+async fn counts_are_right_after_writers_and_readers_at_once(engine: &str) {
+    let place = Place::new(engine).await;
+    let store = place.open().await;
     let conversation = open(&*store, "ann", "ben").await;
     let tasks: Vec<_> = ["ann", "ben"]
         .into_iter()

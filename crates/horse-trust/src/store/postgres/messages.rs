@@ -1,0 +1,149 @@
+//! The SQL that reads messages: history, what was missed, one by its id.
+
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use tokio_postgres::Row;
+
+use super::codec::{
+    CONVERSATION_COLUMNS, conversation_columns, count, message_columns, number, read_conversation,
+    read_message,
+};
+use super::pool::Pool;
+use crate::id::Id;
+use crate::store::{
+    Conversation, Delivered, Ends, History, Message, Missed, Page, Range, Result, StoreError,
+};
+
+/// One statement each, so that the messages and what the conversation says of them are of one moment; a row without
+/// a message if there is none.
+macro_rules! history {
+    ($slice:literal) => {
+        concat!(
+            "SELECT c.last_seq, c.unread_a, c.unread_b, ",
+            message_columns!(),
+            " FROM conversations c LEFT JOIN LATERAL (
+                 SELECT * FROM shown_messages s WHERE s.conversation = c.key AND ",
+            $slice,
+            ") m ON true WHERE c.key = $1 ORDER BY m.seq"
+        )
+    };
+}
+
+/// Without deleted messages the page is a range of sequence numbers, as near as any other.
+const PAGE: &str = history!(
+    "s.deleted_at IS NULL AND s.seq <= c.last_seq - CASE c.deleted WHEN 0 THEN $2::bigint ELSE 0 END
+     ORDER BY s.seq DESC LIMIT $3::bigint OFFSET CASE c.deleted WHEN 0 THEN 0 ELSE $2::bigint END"
+);
+const AFTER: &str = history!("s.seq > $2::bigint ORDER BY s.seq LIMIT $3::bigint");
+const BEFORE: &str = history!("s.seq < $2::bigint ORDER BY s.seq DESC LIMIT $3::bigint");
+
+pub(super) async fn history(pool: &Pool, conversation: &Conversation, range: Range) -> Result<History> {
+    let (sql, start, limit) = match range {
+        Range::Page(Page { number: page, limit }) => {
+            let skipped = number(page.saturating_sub(1)).saturating_mul(number(limit));
+            (PAGE, skipped, limit)
+        }
+        Range::After(seq, limit) => (AFTER, seq, limit),
+        Range::Before(seq, limit) => (BEFORE, seq, limit),
+    };
+    let rows = pool.query(sql, &[&conversation.key, &start, &number(limit)]).await?;
+    let Some(first) = rows.first() else {
+        return Err(StoreError::Engine("no such conversation".into()));
+    };
+    let unread = [first.try_get(1)?, first.try_get(2)?].map(count);
+    let last_seq = first.try_get(0)?;
+    let has_messages = first.try_get::<_, Option<Id>>(3)?.is_some();
+    let messages = rows.iter().filter(|_| has_messages);
+    let messages =
+        messages.map(|row| read_message(row, 3, &conversation.participants)).collect::<Result<_>>()?;
+    Ok(History { messages, last_seq, unread })
+}
+
+const MISSED: &str = concat!(
+    "SELECT ",
+    conversation_columns!(),
+    ", ",
+    message_columns!(),
+    ", r.last_seq
+     FROM missed_messages($1, $2, $3) r JOIN conversations c ON c.key = r.conversation
+     LEFT JOIN shown_messages m ON m.conversation = r.conversation AND m.seq = r.seq"
+);
+
+pub(super) async fn missed(pool: &Pool, user: &Id, after: Option<&Id>, limit: usize) -> Result<Missed> {
+    let most = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut missed = Missed::default();
+    let mut conversations = HashMap::new();
+    let mut changed = HashSet::new();
+    for row in pool.query(MISSED, &[user, &after, &most]).await? {
+        let key: i64 = row.try_get(0)?;
+        let conversation = match conversations.entry(key) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => place.insert(Arc::new(read_conversation(&row)?)),
+        };
+        let last_seq: i64 = row.try_get(CONVERSATION_COLUMNS + 9)?;
+        if row.try_get::<_, Option<Id>>(CONVERSATION_COLUMNS)?.is_none() {
+            missed.last_seqs.push((key, last_seq));
+            continue;
+        }
+        if changed.insert(key) {
+            missed.changed.push((conversation.id.clone(), last_seq));
+        }
+        let message = read_message(&row, CONVERSATION_COLUMNS, &conversation.participants)?;
+        missed.messages.push((Arc::clone(conversation), message));
+    }
+    missed.is_too_much = missed.messages.len() > limit;
+    if missed.is_too_much {
+        missed.messages.clear();
+    }
+    missed.messages.sort_by(|(_, one), (_, other)| one.id.cmp(&other.id));
+    Ok(missed)
+}
+
+const ENDS: &str = concat!(
+    "SELECT ",
+    conversation_columns!(),
+    ", c.last_seq, u.user_id FROM unnest($1::text[]) AS u (user_id)
+     JOIN conversations c ON (c.user_a = u.user_id OR c.user_b = u.user_id) AND c.last_seq > 0"
+);
+
+/// How far the conversations of these users go.
+pub(super) async fn ends_of(pool: &Pool, users: &[Id]) -> Result<Vec<Ends>> {
+    let mut ends: HashMap<Id, Ends> = HashMap::new();
+    for row in pool.query(ENDS, &[&users]).await? {
+        let user: Id = row.try_get(CONVERSATION_COLUMNS + 1)?;
+        let of_user =
+            ends.entry(user.clone()).or_insert_with(|| Ends { user, position: 0, conversations: Vec::new() });
+        let last_seq: i64 = row.try_get(CONVERSATION_COLUMNS)?;
+        of_user.position += last_seq;
+        of_user.conversations.push((Arc::new(read_conversation(&row)?), last_seq));
+    }
+    Ok(ends.into_values().collect())
+}
+
+const MESSAGE: &str = concat!(
+    "SELECT ",
+    conversation_columns!(),
+    ", ",
+    message_columns!(),
+    " FROM shown_messages m JOIN conversations c ON c.key = m.conversation WHERE m.id = $1"
+);
+
+pub(super) async fn message(pool: &Pool, id: &Id) -> Result<Option<(Arc<Conversation>, Message)>> {
+    pool.query(MESSAGE, &[id]).await?.first().map(read_with_conversation).transpose()
+}
+
+/// Reads the columns of a conversation and, behind them, those of a message.
+pub(super) fn read_with_conversation(row: &Row) -> Result<(Arc<Conversation>, Message)> {
+    let conversation = read_conversation(row)?;
+    let message = read_message(row, CONVERSATION_COLUMNS, &conversation.participants)?;
+    Ok((Arc::new(conversation), message))
+}
+
+pub(super) async fn set_delivered(pool: &Pool, delivered: &[Delivered]) -> Result<()> {
+    let keys: Vec<_> = delivered.iter().map(|delivered| delivered.conversation).collect();
+    let sides: Vec<_> = delivered.iter().map(|delivered| i16::from(delivered.side == 1)).collect();
+    let seqs: Vec<_> = delivered.iter().map(|delivered| delivered.seq).collect();
+    pool.query("SELECT set_delivered($1, $2, $3)", &[&keys, &sides, &seqs]).await.map(drop)
+}

@@ -1,0 +1,200 @@
+//! The store of several nodes: PostgreSQL.
+//!
+//! What has its turn (messages, what is read, changes, blocks) goes through one task a node, a batch in one round
+//! trip ([`writer`]); reads and single writes go over a few connections ([`pool`]). The rules that hold over all nodes
+//! are functions in the database (`migrations/postgres`).
+
+mod codec;
+mod connection;
+mod conversations;
+mod job;
+mod messages;
+mod people;
+mod pool;
+mod schema;
+mod settings;
+mod writer;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use self::job::Job;
+use self::pool::Pool;
+use self::settings::{PING_TIMEOUT, Settings};
+use self::writer::Writer;
+use super::{
+    Appended, Change, Changed, Conversation, ConversationSummary, Delivered, Done, Ends, History, MarkRead,
+    Message, Missed, NewConversation, NewMessage, NewReport, Page, Profile, Range, Read, Report, Result,
+    Store, StoreError, User, Withdrawn,
+};
+use crate::id::{Id, IdGenerator};
+use crate::timestamp::Timestamp;
+
+pub use self::schema::OpenError;
+
+/// The store of several nodes.
+pub struct PostgresStore {
+    pool: Pool,
+    writer: Writer,
+    /// For conversations and complaints; the ids of messages are made in the database, in the order of commits.
+    ids: IdGenerator,
+}
+
+impl PostgresStore {
+    /// Connects to the database at `url` (`postgres://user:password@host:port/database`) and migrates the schema.
+    /// Later, when the database is away, operations fail within some seconds, and work again when it is back.
+    pub async fn open(url: &str) -> std::result::Result<Self, OpenError> {
+        let settings = Settings::parse(url)?;
+        schema::prepare(&settings.for_migration()).await?;
+        let pool = Pool::new(settings.for_pool());
+        Ok(Self { pool, writer: Writer::start(settings.for_writer()), ids: IdGenerator::new() })
+    }
+}
+
+/// The store is closed, or its task is gone.
+fn closed() -> StoreError {
+    StoreError::Engine("the store is closed".into())
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    fn append_message(&self, message: NewMessage, appended: Appended) {
+        self.writer.push(Job::Append(message, appended));
+    }
+
+    async fn conversation(&self, id: &Id) -> Result<Option<Conversation>> {
+        conversations::conversation(&self.pool, id).await
+    }
+
+    async fn open_conversation(&self, conversation: NewConversation) -> Result<Conversation> {
+        conversations::find_or_insert(&self.pool, &self.ids.next(), &conversation).await
+    }
+
+    async fn conversations_of(&self, user: &Id) -> Result<Vec<ConversationSummary>> {
+        conversations::summaries_of(&self.pool, user).await
+    }
+
+    async fn conversation_summary(&self, key: i64, user: &Id) -> Result<Option<ConversationSummary>> {
+        conversations::summary(&self.pool, key, user).await
+    }
+
+    async fn history(&self, conversation: &Conversation, range: Range) -> Result<History> {
+        messages::history(&self.pool, conversation, range).await
+    }
+
+    async fn missed(&self, user: &Id, after: Option<&Id>, limit: usize) -> Result<Missed> {
+        messages::missed(&self.pool, user, after, limit).await
+    }
+
+    async fn ends_of(&self, users: Vec<Id>) -> Result<Vec<Ends>> {
+        messages::ends_of(&self.pool, &users).await
+    }
+
+    fn mark_read(&self, mark: MarkRead, done: Done<Read>) {
+        self.writer.push(Job::MarkRead(mark, done));
+    }
+
+    fn change_message(&self, change: Change, done: Done<Changed>) {
+        self.writer.push(Job::Change(change, done));
+    }
+
+    async fn set_delivered(&self, delivered: Vec<Delivered>) -> Result<()> {
+        messages::set_delivered(&self.pool, &delivered).await
+    }
+
+    async fn message(&self, id: &Id) -> Result<Option<(Arc<Conversation>, Message)>> {
+        messages::message(&self.pool, id).await
+    }
+
+    async fn partners_of(&self, users: Vec<Id>) -> Result<Vec<Vec<Id>>> {
+        people::partners_of(&self.pool, &users).await
+    }
+
+    async fn set_last_seen(&self, seen: Vec<(Id, Timestamp)>) -> Result<()> {
+        people::set_last_seen(&self.pool, &seen).await
+    }
+
+    fn set_block(&self, blocker: &Id, other: &Id, is_blocked: bool, done: Done<()>) {
+        let (blocker, other) = (blocker.clone(), other.clone());
+        self.writer.push(Job::SetBlock { blocker, other, is_blocked, done });
+    }
+
+    async fn blocks_between(&self, first: &Id, second: &Id) -> Result<[bool; 2]> {
+        people::blocks_between(&self.pool, first, second).await
+    }
+
+    async fn blocked_by(&self, user: &Id) -> Result<Vec<(Id, Option<Profile>)>> {
+        people::blocked_by(&self.pool, user).await
+    }
+
+    async fn report(&self, report: NewReport) -> Result<Id> {
+        let id = self.ids.next();
+        people::insert_report(&self.pool, &id, &report).await?;
+        Ok(id)
+    }
+
+    async fn reports(&self, page: Page) -> Result<Vec<Report>> {
+        people::reports(&self.pool, page).await
+    }
+
+    async fn withdrawn(&self, conversation: Option<&Id>, page: Page) -> Result<Vec<Withdrawn>> {
+        people::withdrawn(&self.pool, conversation, page).await
+    }
+
+    async fn forget_withdrawn(&self, before: Timestamp) -> Result<u64> {
+        people::forget_withdrawn(&self.pool, before).await
+    }
+
+    async fn revoke_tokens(&self, user: &Id, not_before: Timestamp) -> Result<()> {
+        people::revoke_tokens(&self.pool, user, not_before).await
+    }
+
+    async fn revocations(&self) -> Result<Vec<(Id, Timestamp)>> {
+        people::revocations(&self.pool).await
+    }
+
+    async fn unread_count(&self, user: &Id) -> Result<u64> {
+        conversations::unread_count(&self.pool, user).await
+    }
+
+    async fn profile(&self, user: &Id) -> Result<Option<Profile>> {
+        people::profile(&self.pool, user).await
+    }
+
+    async fn create_user(&self, user: User) -> Result<()> {
+        people::insert_user(&self.pool, &user).await
+    }
+
+    async fn user_by_email(&self, email: &str) -> Result<Option<User>> {
+        people::user_by_email(&self.pool, email).await
+    }
+
+    async fn user(&self, id: &Id) -> Result<Option<User>> {
+        people::user(&self.pool, id).await
+    }
+
+    async fn set_password_hash(&self, user: &Id, hash: &str) -> Result<()> {
+        people::set_password_hash(&self.pool, user, hash).await
+    }
+
+    async fn ping(&self) -> Result<()> {
+        let both = async {
+            self.pool.query("SELECT 1", &[]).await?;
+            // A commit of the writer, which shows that the database takes writes.
+            let (sender, receiver) = oneshot::channel();
+            self.writer.push(Job::Touch(Box::new(move |done| drop(sender.send(done)))));
+            receiver.await.unwrap_or_else(|_| Err(closed()))
+        };
+        timeout(PING_TIMEOUT, both)
+            .await
+            .unwrap_or_else(|_| Err(StoreError::Engine("the database did not answer in time".into())))
+    }
+
+    async fn close(&self) {
+        self.writer.close().await;
+        self.pool.close();
+    }
+}

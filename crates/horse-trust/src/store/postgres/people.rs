@@ -1,0 +1,227 @@
+//! The SQL of people: accounts, partners, blocks, reports, and what the server notes of them.
+
+use tokio_postgres::Row;
+
+use super::codec::{count, number, read_profile, time};
+use super::pool::Pool;
+use crate::id::Id;
+use crate::store::{NewReport, Page, Profile, Report, Result, Role, StoreError, User, Withdrawn};
+use crate::timestamp::Timestamp;
+
+macro_rules! user {
+    ($column:literal) => {
+        concat!(
+            "SELECT id, full_name, profile_picture_url, email, password_hash, role, phone, is_active, created_at
+             FROM users WHERE ",
+            $column,
+            " = $1"
+        )
+    };
+}
+
+fn read_user(row: &Row) -> Result<User> {
+    let role: String = row.try_get(5)?;
+    Ok(User {
+        profile: Profile {
+            id: row.try_get(0)?,
+            full_name: row.try_get(1)?,
+            profile_picture_url: row.try_get(2)?,
+        },
+        email: row.try_get(3)?,
+        password_hash: row.try_get(4)?,
+        role: if role == "admin" { Role::Admin } else { Role::Seller },
+        phone: row.try_get(6)?,
+        is_active: row.try_get(7)?,
+        created_at: time(row, 8)?,
+    })
+}
+
+pub(super) async fn user(pool: &Pool, id: &Id) -> Result<Option<User>> {
+    pool.query(user!("id"), &[id]).await?.first().map(read_user).transpose()
+}
+
+pub(super) async fn user_by_email(pool: &Pool, email: &str) -> Result<Option<User>> {
+    pool.query(user!("email"), &[&email]).await?.first().map(read_user).transpose()
+}
+
+pub(super) async fn insert_user(pool: &Pool, user: &User) -> Result<()> {
+    let role = match user.role {
+        Role::Seller => "seller",
+        Role::Admin => "admin",
+    };
+    let sql =
+        "INSERT INTO users (id, full_name, profile_picture_url, email, password_hash, role, phone, is_active,
+            created_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (email) DO NOTHING RETURNING id";
+    let inserted = pool
+        .query(
+            sql,
+            &[
+                &user.profile.id,
+                &user.profile.full_name,
+                &user.profile.profile_picture_url,
+                &user.email,
+                &user.password_hash,
+                &role,
+                &user.phone,
+                &user.is_active,
+                &user.created_at.0,
+            ],
+        )
+        .await?;
+    if inserted.is_empty() { Err(StoreError::EmailTaken) } else { Ok(()) }
+}
+
+pub(super) async fn set_password_hash(pool: &Pool, user: &Id, hash: &str) -> Result<()> {
+    pool.query("UPDATE users SET password_hash = $2 WHERE id = $1", &[user, &hash]).await.map(drop)
+}
+
+pub(super) async fn profile(pool: &Pool, id: &Id) -> Result<Option<Profile>> {
+    let sql = "SELECT id, full_name, profile_picture_url FROM users WHERE id = $1";
+    match pool.query(sql, &[id]).await?.first() {
+        Some(row) => read_profile(row, 0),
+        None => Ok(None),
+    }
+}
+
+pub(super) async fn partners_of(pool: &Pool, users: &[Id]) -> Result<Vec<Vec<Id>>> {
+    let sql = "
+        SELECT u.place, p.other FROM unnest($1::text[]) WITH ORDINALITY AS u (id, place) CROSS JOIN LATERAL (
+            SELECT user_b AS other FROM conversations WHERE user_a = u.id
+            UNION SELECT user_a FROM conversations WHERE user_b = u.id) p
+        WHERE NOT EXISTS (SELECT 1 FROM blocks WHERE blocker = u.id AND blocked = p.other)
+          AND NOT EXISTS (SELECT 1 FROM blocks WHERE blocker = p.other AND blocked = u.id)";
+    let mut partners = vec![Vec::new(); users.len()];
+    for row in pool.query(sql, &[&users]).await? {
+        let place = usize::try_from(row.try_get::<_, i64>(0)?).unwrap_or_default();
+        if let Some(partners) = partners.get_mut(place.wrapping_sub(1)) {
+            partners.push(row.try_get(1)?);
+        }
+    }
+    Ok(partners)
+}
+
+pub(super) async fn set_last_seen(pool: &Pool, seen: &[(Id, Timestamp)]) -> Result<()> {
+    // In one order, so that nodes do not wait for each other in a circle.
+    let sql = "
+        INSERT INTO last_seen (user_id, at)
+        SELECT s.user_id, max(s.at) FROM unnest($1::text[], $2::bigint[]) AS s (user_id, at)
+        GROUP BY s.user_id ORDER BY s.user_id
+        ON CONFLICT (user_id) DO UPDATE SET at = greatest(last_seen.at, excluded.at)";
+    let (users, times): (Vec<_>, Vec<_>) = seen.iter().map(|(user, at)| (user, at.0)).unzip();
+    pool.query(sql, &[&users, &times]).await.map(drop)
+}
+
+pub(super) async fn blocks_between(pool: &Pool, first: &Id, second: &Id) -> Result<[bool; 2]> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM blocks WHERE blocker = $1 AND blocked = $2),
+                      EXISTS (SELECT 1 FROM blocks WHERE blocker = $2 AND blocked = $1)";
+    let rows = pool.query(sql, &[first, second]).await?;
+    let row = rows.first().ok_or_else(|| StoreError::Engine("no answer".into()))?;
+    Ok([row.try_get(0)?, row.try_get(1)?])
+}
+
+pub(super) async fn blocked_by(pool: &Pool, user: &Id) -> Result<Vec<(Id, Option<Profile>)>> {
+    let sql = "SELECT b.blocked, u.id, u.full_name, u.profile_picture_url
+        FROM blocks b LEFT JOIN users u ON u.id = b.blocked
+        WHERE b.blocker = $1 ORDER BY b.created_at DESC, b.blocked";
+    let rows = pool.query(sql, &[user]).await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, read_profile(row, 1)?))).collect()
+}
+
+/// Keeps a complaint; of a message that was deleted, with the text that it had.
+pub(super) async fn insert_report(pool: &Pool, id: &Id, report: &NewReport) -> Result<()> {
+    let sql = "
+        INSERT INTO reports (id, reporter, reason, reported_at, message_id, conversation_id, sender, seq, sent_at,
+            text)
+        SELECT $1, $2, $3, now_ms(), m.id, c.id, CASE m.sender WHEN 0 THEN c.user_a ELSE c.user_b END, m.seq,
+            m.sent_at, coalesce(CASE WHEN m.deleted_at IS NOT NULL THEN (
+                SELECT w.text FROM withdrawn_texts w WHERE w.conversation = m.conversation AND w.seq = m.seq
+                ORDER BY w.key DESC LIMIT 1) END, m.text)
+        FROM messages m JOIN conversations c ON c.key = m.conversation
+        WHERE m.conversation = $4 AND m.seq = $5 RETURNING id";
+    let kept = pool
+        .query(sql, &[id, &report.reporter, &report.reason, &report.conversation.key, &report.seq])
+        .await?;
+    if kept.is_empty() { Err(StoreError::Engine("no such message".into())) } else { Ok(()) }
+}
+
+fn window(page: Page) -> [i64; 2] {
+    let limit = number(page.limit);
+    [limit, number(page.number.saturating_sub(1)).saturating_mul(limit)]
+}
+
+pub(super) async fn reports(pool: &Pool, page: Page) -> Result<Vec<Report>> {
+    let sql = "
+        SELECT id, reporter, reason, reported_at, message_id, conversation_id, sender, seq, sent_at, text
+        FROM reports ORDER BY key DESC LIMIT $1 OFFSET $2";
+    let [limit, offset] = window(page);
+    let read = |row: &Row| {
+        Ok(Report {
+            id: row.try_get(0)?,
+            reporter: row.try_get(1)?,
+            reason: row.try_get(2)?,
+            reported_at: time(row, 3)?,
+            message_id: row.try_get(4)?,
+            conversation_id: row.try_get(5)?,
+            sender: row.try_get(6)?,
+            seq: row.try_get(7)?,
+            sent_at: time(row, 8)?,
+            text: row.try_get(9)?,
+        })
+    };
+    pool.query(sql, &[&limit, &offset]).await?.iter().map(read).collect()
+}
+
+pub(super) async fn withdrawn(pool: &Pool, conversation: Option<&Id>, page: Page) -> Result<Vec<Withdrawn>> {
+    let sql = "
+        SELECT c.id, m.id, CASE m.sender WHEN 0 THEN c.user_a ELSE c.user_b END, w.seq, w.withdrawn_at,
+            w.is_deleted, w.text
+        FROM withdrawn_texts w
+        JOIN conversations c ON c.key = w.conversation
+        JOIN messages m ON m.conversation = w.conversation AND m.seq = w.seq
+        WHERE $1::text IS NULL OR c.id = $1 ORDER BY w.key DESC LIMIT $2 OFFSET $3";
+    let [limit, offset] = window(page);
+    let read = |row: &Row| {
+        Ok(Withdrawn {
+            conversation_id: row.try_get(0)?,
+            message_id: row.try_get(1)?,
+            sender: row.try_get(2)?,
+            seq: row.try_get(3)?,
+            withdrawn_at: time(row, 4)?,
+            is_deleted: row.try_get(5)?,
+            text: row.try_get(6)?,
+        })
+    };
+    pool.query(sql, &[&conversation, &limit, &offset]).await?.iter().map(read).collect()
+}
+
+pub(super) async fn forget_withdrawn(pool: &Pool, before: Timestamp) -> Result<u64> {
+    /// As many as are forgotten well within the time that a statement has.
+    const AT_ONCE: u64 = 10_000;
+    let sql = "
+        WITH gone AS (
+            DELETE FROM withdrawn_texts WHERE key IN (
+                SELECT key FROM withdrawn_texts WHERE withdrawn_at < $1 LIMIT $2)
+            RETURNING 1)
+        SELECT count(*) FROM gone";
+    let mut forgotten = 0;
+    loop {
+        let rows = pool.query(sql, &[&before.0, &number(AT_ONCE)]).await?;
+        let gone = rows.first().map(|row| row.try_get(0)).transpose()?.map_or(0, count);
+        forgotten += gone;
+        if gone < AT_ONCE {
+            return Ok(forgotten);
+        }
+    }
+}
+
+pub(super) async fn revoke_tokens(pool: &Pool, user: &Id, not_before: Timestamp) -> Result<()> {
+    let sql = "INSERT INTO revocations (user_id, not_before) VALUES ($1, $2)
+        ON CONFLICT (user_id) DO UPDATE SET not_before = greatest(revocations.not_before, excluded.not_before)";
+    pool.query(sql, &[user, &not_before.0]).await.map(drop)
+}
+
+pub(super) async fn revocations(pool: &Pool) -> Result<Vec<(Id, Timestamp)>> {
+    let rows = pool.query("SELECT user_id, not_before FROM revocations", &[]).await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, time(row, 1)?))).collect()
+}

@@ -1,0 +1,77 @@
+//! A few connections for reads and single writes.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use tokio_postgres::Row;
+
+use super::closed;
+use super::connection::{Connection, Parameters, no_answer};
+use super::settings::{ANSWER_TIMEOUT, Settings, TURN_TIMEOUT};
+use crate::store::{Result, StoreError};
+
+/// How many connections there are at most, beside the writer's.
+const CONNECTIONS: usize = 8;
+
+/// Connections that are made when they are needed and kept as long as they work.
+pub(super) struct Pool {
+    settings: Settings,
+    idle: Mutex<Vec<Connection>>,
+    places: Arc<Semaphore>,
+}
+
+impl Pool {
+    pub(super) fn new(settings: Settings) -> Self {
+        Self { settings, idle: Mutex::default(), places: Arc::new(Semaphore::new(CONNECTIONS)) }
+    }
+
+    /// Runs a statement that is a transaction of its own. A connection that failed, or whose caller no longer
+    /// waits, is not used again.
+    pub(super) async fn query(&self, sql: &'static str, parameters: Parameters<'_>) -> Result<Vec<Row>> {
+        let turn = timeout(TURN_TIMEOUT, self.places.acquire()).await;
+        let _place = turn.map_err(|_| busy())?.map_err(|_| closed())?;
+        let connection = match self.take_idle() {
+            Some(connection) => connection,
+            None => Connection::open(&self.settings).await?,
+        };
+        match timeout(ANSWER_TIMEOUT, connection.query(sql, parameters)).await {
+            Ok(Ok(rows)) => {
+                self.idle.lock().push(connection);
+                Ok(rows)
+            }
+            Ok(Err(error)) => {
+                if error.as_db_error().is_none() {
+                    // The others lead to the same place.
+                    self.idle.lock().clear();
+                }
+                Err(error.into())
+            }
+            Err(_) => {
+                self.idle.lock().clear();
+                Err(no_answer(&self.settings))
+            }
+        }
+    }
+
+    /// Closes the connections; nothing can be asked any more.
+    pub(super) fn close(&self) {
+        self.places.close();
+        self.idle.lock().clear();
+    }
+
+    fn take_idle(&self) -> Option<Connection> {
+        let mut idle = self.idle.lock();
+        while let Some(connection) = idle.pop() {
+            if !connection.is_closed() {
+                return Some(connection);
+            }
+        }
+        None
+    }
+}
+
+fn busy() -> StoreError {
+    StoreError::Engine("too many reads wait for the database".into())
+}

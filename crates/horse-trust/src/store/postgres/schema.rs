@@ -1,0 +1,90 @@
+//! The versions of the schema.
+
+use super::connection::Connection;
+use super::settings::Settings;
+use crate::store::StoreError;
+
+/// The migrations, in order; the schema's version is how many of them were applied.
+const MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/postgres/0001_initial.sql")];
+
+/// Why a store can't be opened. One line that names host and database, never the password.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The URL says nothing that can be used.
+    #[error("not a usable PostgreSQL URL: {0}")]
+    Url(String),
+    /// The database can't be reached, or fails.
+    #[error("{database}: {source}")]
+    Database {
+        /// Where it is.
+        database: String,
+        /// Why.
+        source: StoreError,
+    },
+    /// The database has tables of another program.
+    #[error("{0}: has tables of another program; an empty database or schema is needed")]
+    Foreign(String),
+    /// The schema was made by a newer version of this program.
+    #[error("{database}: made by a newer version (schema {found}, this program knows {known})")]
+    Newer {
+        /// Where it is.
+        database: String,
+        /// Its schema.
+        found: u32,
+        /// The newest schema that is known here.
+        known: u32,
+    },
+}
+
+/// Applies what is missing, each migration in a transaction of its own. Nodes that start together take turns.
+pub(super) async fn prepare(settings: &Settings) -> Result<(), OpenError> {
+    let name = || settings.name.to_string();
+    let failed = |source: StoreError| OpenError::Database { database: name(), source };
+    let connection = Connection::open(settings).await.map_err(failed)?;
+    let known = u32::try_from(MIGRATIONS.len()).expect("there are few migrations");
+    let mut found = version(&connection).await.map_err(failed)?;
+    if found != Some(known) {
+        // The lock ends with the connection.
+        execute(&connection, "SELECT pg_advisory_lock(1215517810, 0)").await.map_err(failed)?;
+        found = version(&connection).await.map_err(failed)?;
+    }
+    let found = match found {
+        Some(found) if found > known => return Err(OpenError::Newer { database: name(), found, known }),
+        Some(found) => found,
+        None if has_tables(&connection).await.map_err(failed)? => return Err(OpenError::Foreign(name())),
+        None => 0,
+    };
+    for (version, migration) in (1..).zip(MIGRATIONS).skip(found as usize) {
+        let sql = format!("BEGIN; {migration}; UPDATE horse_trust_schema SET version = {version}; COMMIT");
+        execute(&connection, &sql).await.map_err(failed)?;
+    }
+    execute(&connection, CONTINUE_IDS).await.map_err(failed)
+}
+
+/// Has new ids sort behind those that an import brought, but for those whose time (from 2097) was made up.
+const CONTINUE_IDS: &str = "
+    UPDATE message_ids SET last = greatest(last, n.number) FROM (
+        SELECT ((('x' || left(id, 8))::bit(32)::bigint + 1) << 24) - 1 AS number, substr(id, 9, 10) AS origin
+        FROM messages WHERE id < 'f0000000' AND id ~ '^[0-9a-f]{24}$' ORDER BY id DESC LIMIT 1
+    ) n WHERE n.number > last AND n.origin <> message_ids.origin";
+
+async fn execute(connection: &Connection, sql: &str) -> Result<(), StoreError> {
+    Ok(connection.client.batch_execute(sql).await?)
+}
+
+/// The schema's version, if it is one of ours.
+async fn version(connection: &Connection) -> Result<Option<u32>, StoreError> {
+    let exists = connection.client.query_one("SELECT to_regclass('horse_trust_schema') IS NOT NULL", &[]);
+    if !exists.await?.try_get::<_, bool>(0)? {
+        return Ok(None);
+    }
+    let row = connection.client.query_one("SELECT version FROM horse_trust_schema", &[]).await?;
+    Ok(Some(u32::try_from(row.try_get::<_, i32>(0)?).unwrap_or(0)))
+}
+
+/// Whether there are tables where ours would be made.
+async fn has_tables(connection: &Connection) -> Result<bool, StoreError> {
+    let sql = "SELECT EXISTS (
+        SELECT 1 FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p'))";
+    Ok(connection.client.query_one(sql, &[]).await?.try_get(0)?)
+}

@@ -1,0 +1,150 @@
+//! What a URL says, and the limits that every connection has.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_postgres::Config;
+use tokio_postgres::config::{Host, SslMode};
+
+use super::OpenError;
+
+/// How long connecting may take.
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long an answer may take, as this side counts; somewhat longer than the server gives each statement, so that
+/// its own message is what is seen.
+pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a read waits for its turn.
+pub(super) const TURN_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long [`Store::ping`](crate::store::Store::ping) may take.
+pub(super) const PING_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Given to the server for each connection. A transaction whose node fell silent must not hold up the others; and
+/// the statements are all short, so that compiling them would cost more than it saves.
+const LIMITS: &str = "-c statement_timeout=4s -c idle_in_transaction_session_timeout=5s -c jit=off";
+/// The writer's statements look up single rows; a plan that was made while the tables were small must not read
+/// them whole when they have grown.
+const LOOK_UPS: &str = "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off";
+/// A migration takes as long as it takes.
+const MIGRATION: &str = "-c jit=off";
+
+/// Where the database is and how it is spoken to.
+#[derive(Clone)]
+pub(super) struct Settings {
+    pub(super) config: Config,
+    /// Host, port and database, for messages; never the password.
+    pub(super) name: Arc<str>,
+}
+
+impl Settings {
+    pub(super) fn parse(url: &str) -> Result<Self, OpenError> {
+        let invalid = |reason: &str| OpenError::Url(reason.to_owned());
+        if !(url.starts_with("postgres://") || url.starts_with("postgresql://")) {
+            return Err(invalid("it does not begin with postgres:// or postgresql://"));
+        }
+        let mut config: Config = url.parse().map_err(|error: tokio_postgres::Error| {
+            // The cause names an option or a byte, never a value.
+            invalid(&std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string))
+        })?;
+        let hosts: Vec<_> = config.get_hosts().iter().map(host_name).collect();
+        if hosts.is_empty() && config.get_hostaddrs().is_empty() {
+            return Err(invalid("it names no host"));
+        }
+        if hosts.iter().any(|host| host.contains('@')) {
+            return Err(invalid("an @ in the user or the password is written %40"));
+        }
+        if config.get_ssl_mode() == SslMode::Require {
+            return Err(invalid("sslmode=require: this version does not speak TLS to a database"));
+        }
+        if config.get_application_name().is_none() {
+            config.application_name("horse-trust");
+        }
+        config.connect_timeout(CONNECT_TIMEOUT);
+        config.tcp_user_timeout(Duration::from_secs(10));
+        config.keepalives(true);
+        config.keepalives_idle(Duration::from_secs(15));
+        config.keepalives_interval(Duration::from_secs(5));
+        config.keepalives_retries(3);
+        let name = name(&config, &hosts).into();
+        Ok(Self { config, name })
+    }
+
+    /// For the connections that read, and for single writes.
+    pub(super) fn for_pool(&self) -> Self {
+        self.with_options(LIMITS)
+    }
+
+    pub(super) fn for_writer(&self) -> Self {
+        self.with_options(&format!("{LIMITS} {LOOK_UPS}"))
+    }
+
+    pub(super) fn for_migration(&self) -> Self {
+        self.with_options(MIGRATION)
+    }
+
+    /// With these before the URL's own `options`, which win.
+    fn with_options(&self, options: &str) -> Self {
+        let mut settings = self.clone();
+        let own = self.config.get_options().unwrap_or_default();
+        settings.config.options(format!("{options} {own}").trim_end());
+        settings
+    }
+}
+
+fn host_name(host: &Host) -> String {
+    match host {
+        Host::Tcp(name) => name.clone(),
+        Host::Unix(path) => path.display().to_string(),
+    }
+}
+
+fn name(config: &Config, hosts: &[String]) -> String {
+    let addresses = config.get_hostaddrs().iter().map(ToString::to_string);
+    let hosts = if hosts.is_empty() { addresses.collect() } else { hosts.to_vec() };
+    let ports = config.get_ports();
+    let places: Vec<_> = (0..)
+        .zip(hosts)
+        .map(|(index, host)| {
+            let port = ports.get(index).or(ports.first()).copied().unwrap_or(5432);
+            format!("{host}:{port}")
+        })
+        .collect();
+    let database = config.get_dbname().or(config.get_user()).unwrap_or("postgres");
+    format!("PostgreSQL database {database} at {}", places.join(","))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_the_place_without_the_password() {
+        let settings = Settings::parse("postgres://ann:s3cret@db.example:5433/chat").unwrap();
+        assert_eq!(&*settings.name, "PostgreSQL database chat at db.example:5433");
+        let several = Settings::parse("postgresql://ann:s3cret@one,two/chat").unwrap();
+        assert_eq!(&*several.name, "PostgreSQL database chat at one:5432,two:5432");
+    }
+
+    #[test]
+    fn says_what_is_wrong_with_a_url() {
+        for (url, expected) in [
+            ("mysql://ann:s3cret@host/chat", "begin with postgres://"),
+            ("postgres:///chat", "no host"),
+            ("postgres://ann:s3@cret@host/chat", "%40"),
+            ("postgres://ann:s3cret@host:port/chat", "`port`"),
+            ("postgres://ann:s3cret@host/chat?sslmode=require", "sslmode=require"),
+            ("postgres://ann:s3cret@host/chat?sslmode=maybe", "`sslmode`"),
+            ("postgres://ann:s3cret@host/chat?colour=red", "`colour`"),
+        ] {
+            let Err(error) = Settings::parse(url) else { panic!("{url} was taken") };
+            let text = error.to_string();
+            assert!(text.contains(expected) && !text.contains("s3") && !text.contains("cret"), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_urls_own_options_come_last() {
+        let settings = Settings::parse("postgres://ann@host/chat?options=-c%20search_path%3Dchat").unwrap();
+        let options = settings.for_pool().config.get_options().unwrap().to_owned();
+        assert!(options.ends_with("-c search_path=chat") && options.starts_with(LIMITS), "{options}");
+    }
+}
