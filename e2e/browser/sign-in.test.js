@@ -108,4 +108,11 @@ test("in the demo two people are one click apart", async (t) => {
   await ready(lucia);
   assert.equal(await lucia.getByRole("heading", { name: "Martín Sosa" }).count(), 1);
   await checkWidth(lucia);
+
+  await lucia.setViewportSize({ width: 390, height: 780 });
+  await lucia.getByRole("button", { name: "Back to conversations" }).click();
+  await lucia.getByRole("link", { name: "Open Martín’s window" }).waitFor();
+  await checkWidth(lucia);
+  await checkAccessibility(lucia, "the demo's list on a phone");
+  await picture(lucia, "demo-phone");
 });
