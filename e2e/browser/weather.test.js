@@ -4,8 +4,9 @@ import test from "node:test";
 
 import { Server, eventually, token } from "../lib/server.js";
 import {
-  allTexts, checkAccessibility, field, message, openConversation, picture, ready, status, texts, write,
+  allTexts, checkAccessibility, field, message, open, openConversation, picture, ready, status, texts, write,
 } from "./lib/browser.js";
+import { withHistory } from "./lib/history.js";
 
 const noReload = (page) => page.evaluate(() => (window.sameDocument = true));
 const isSameDocument = (page) => page.evaluate(() => window.sameDocument === true);
@@ -193,4 +194,41 @@ test("who writes faster than the server lets is slowed down, and loses nothing",
   for (const text of all) await write(page, text);
   await eventually("all is sent", async () => (await page.locator("[data-status=waiting]").count()) === 0, 30_000);
   assert.deepEqual((await server.history(ana.token, conversation)).map(({ text }) => text), all);
+});
+
+test("a history that the server can't give can be asked for again", async (t) => {
+  const all = Array.from({ length: 150 }, (_, number) => [number % 2, `message ${number + 1}`]);
+  const { server, ana, bruno, conversation } = await withHistory(t, all);
+  const page = await open(t, server, ana);
+  await page.addInitScript(() => {
+    window.isRefusing = true;
+    const { send } = WebSocket.prototype;
+    WebSocket.prototype.send = function (packet) {
+      const [, id] = `${packet}`.match(/^42(\d+)\["fetch_messages"/) ?? [];
+      if (!id || !window.isRefusing) return send.call(this, packet);
+      const data = `43${id}[{"success":false,"message":"Server error"}]`;
+      setTimeout(() => this.onmessage(new MessageEvent("message", { data })));
+    };
+  });
+  const refuse = (isRefusing) => page.evaluate((value) => (window.isRefusing = value), isRefusing);
+  await page.reload();
+  await page.getByRole("link", { name: /^Bruno/ }).click();
+  await page.getByRole("heading", { name: "The messages could not be loaded." }).waitFor();
+  await checkAccessibility(page, "a history that could not be loaded");
+  await picture(page, "history-failed");
+  await refuse(false);
+  await page.getByRole("button", { name: "Try again" }).click();
+  await message(page, "message 150").waitFor();
+
+  await refuse(true);
+  await eventually("older messages could not be loaded", async () => {
+    await page.evaluate(() => (document.querySelector(".scroller").scrollTop = -100_000));
+    return page.getByText("Older messages could not be loaded.").isVisible();
+  });
+  await checkAccessibility(page, "older messages that could not be loaded");
+  await refuse(false);
+  await page.getByRole("button", { name: "Try again" }).click();
+  const other = await openConversation(t, server, bruno, conversation);
+  await write(other, "and one more");
+  await eventually("all are there", async () => (await allTexts(page)).length === 151);
 });

@@ -27,6 +27,8 @@ export async function browser(t) {
         "--disable-background-networking",
         "--disable-component-update",
         "--disable-sync",
+        // A page that `serveInstead` hands out has no address, and might not open a WebSocket to this machine.
+        "--disable-features=LocalNetworkAccessChecks,LocalNetworkAccessChecksWebSockets",
         // Windows of people who look elsewhere go on as those of people who look.
         "--disable-background-timer-throttling",
         "--disable-renderer-backgrounding",

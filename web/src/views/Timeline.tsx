@@ -37,6 +37,7 @@ export class Timeline extends Component<Props, State> {
   private readonly feed = createRef<HTMLDivElement>();
   private observer: IntersectionObserver | undefined;
   private pendingCount = 0;
+  private hasWritten = false;
 
   /** The article at the top of the screen and where it is, unless the end is shown, where the browser holds still. */
   override getSnapshotBeforeUpdate(): { anchor: Element; top: number } | null {
@@ -61,7 +62,10 @@ export class Timeline extends Component<Props, State> {
 
   override componentDidUpdate(_: Props, __: State, snapshot: { anchor: Element; top: number } | null): void {
     const scroller = this.scroller.current;
-    if (scroller && snapshot?.anchor.isConnected) {
+    if (scroller && this.hasWritten) {
+      // What one has just written is shown, wherever one was.
+      scroller.scrollTop = 0;
+    } else if (scroller && snapshot?.anchor.isConnected) {
       const moved = snapshot.anchor.getBoundingClientRect().top - snapshot.top;
       if (Math.abs(moved) > 0.5) scroller.scrollTop += moved;
     }
@@ -150,30 +154,25 @@ export class Timeline extends Component<Props, State> {
     const { phase, blocks, first, older } = timeline(id).value;
     const pending = outbox.value.filter((entry) => entry.conversation_id === id);
     const words = text();
-    // What one has just written is shown, wherever one was.
-    if (pending.length > this.pendingCount) requestAnimationFrame(() => this.scroller.current?.scrollTo({ top: 0 }));
+    this.hasWritten = pending.length > this.pendingCount;
     this.pendingCount = pending.length;
     const numbers = [...blocks.keys()].sort((one, two) => one - two);
     const firstNew = newFrom.value >= first ? firstOfOther(blocks, numbers, newFrom.value) : 0;
     const hasMessages = numbers.length + pending.length > 0;
     const today = dayOf(new Date());
-    if (phase === "failed") {
-      return (
-        <div class="timeline">
-          <Empty icon="cloudOff" title={words.historyFailed}>
-            <button type="button" class="button" onClick={() => void loadNewest(id)}>
-              {words.retry}
-            </button>
-          </Empty>
-        </div>
-      );
-    }
     return (
       <div class="timeline">
         <div class="scroller" ref={this.scroller} onScroll={this.onScroll}>
           <div class="scroller-content">
             {phase === "loading" && pending.length === 0 && <Skeleton />}
             {phase === "ready" && !hasMessages && <Empty icon="chat" title={words.noMessages} words={say("firstWords", { name: nameOf(other) })} />}
+            {phase === "failed" && (
+              <Empty icon="cloudOff" title={words.historyFailed}>
+                <button type="button" class="button" onClick={() => void loadNewest(id)}>
+                  {words.retry}
+                </button>
+              </Empty>
+            )}
             <div class="older" role="status">
               {older === "loading" && words.loadingOlder}
               {older === "none" && numbers.length > 0 && say("beginning", { name: nameOf(other) })}
