@@ -105,9 +105,9 @@ async fn nodes_that_write_at_once_make_one_order() {
     let sums = client(&url).await;
     let row = sums
         .query_one(
-            "SELECT bool_and(t.unread = (
-                SELECT sum(CASE WHEN user_a = t.user_id THEN unread_a ELSE unread_b END) FROM conversations
-                WHERE t.user_id IN (user_a, user_b))) FROM unread_totals t",
+            "SELECT bool_and((t.unread, t.messages) = (
+                SELECT sum(CASE WHEN user_a = t.user_id THEN unread_a ELSE unread_b END), sum(last_seq)
+                FROM conversations WHERE t.user_id IN (user_a, user_b))) FROM unread_totals t",
             &[],
         )
         .await

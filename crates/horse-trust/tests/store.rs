@@ -19,8 +19,9 @@ use tokio::sync::oneshot;
 use crate::postgres_server;
 use crate::store_delivery::{
     a_senders_name_for_a_message_is_stored_once, blocks_go_one_way_and_hide_both,
-    complaints_keep_what_was_said, messages_can_be_edited_and_deleted_for_some_time, receipts_never_go_back,
-    revocations_only_grow, slices_have_no_holes, unread_counts_follow_each_write, what_was_missed_is_known,
+    complaints_keep_what_was_said, how_far_conversations_go_is_known,
+    messages_can_be_edited_and_deleted_for_some_time, receipts_never_go_back, revocations_only_grow,
+    slices_have_no_holes, unread_counts_follow_each_write, what_was_missed_is_known,
 };
 
 /// A store that is empty but for what a check puts there.
@@ -406,6 +407,7 @@ suite!(
         unread_counts_follow_each_write,
         slices_have_no_holes,
         what_was_missed_is_known,
+        how_far_conversations_go_is_known,
         messages_can_be_edited_and_deleted_for_some_time,
         receipts_never_go_back,
         blocks_go_one_way_and_hide_both,

@@ -194,6 +194,39 @@ pub(crate) async fn what_was_missed_is_known(store: AnyStore) {
     assert_eq!(missed(Some(3), 10).await.changed, []);
 }
 
+pub(crate) async fn how_far_conversations_go_is_known(store: AnyStore) {
+    let [with_ben, with_cat, _] = [
+        open(&*store, "ann", "ben").await,
+        open(&*store, "cat", "ann").await,
+        open(&*store, "ben", "cat").await,
+    ];
+    let sent =
+        [(&with_ben, "ben"), (&with_cat, "ann"), (&with_cat, "cat"), (&with_ben, "ben"), (&with_ben, "ann")]
+            .map(|(conversation, sender)| send(&*store, conversation, sender, None));
+    // Of each of the two, in the order of the participants.
+    let expected = [[1, 1], [1, 2], [2, 3], [4, 2], [5, 3]];
+    for (stored, expected) in sent.into_iter().zip(expected) {
+        // A store that no other node uses need not count.
+        if let Some(positions) = stored.await.unwrap().positions {
+            assert_eq!(positions, expected);
+        }
+    }
+    let mut ends = soon(store.ends_of(["ann", "ben", "dan"].map(id).to_vec())).await.unwrap();
+    ends.retain(|end| !end.conversations.is_empty());
+    ends.sort_by(|one, other| one.user.cmp(&other.user));
+    let mut found = Vec::new();
+    for mut end in ends {
+        end.conversations.sort_by_key(|(conversation, _)| conversation.key);
+        let conversations = end.conversations.iter().map(|(conversation, seq)| (conversation.key, *seq));
+        found.push((end.user.to_string(), end.position, conversations.collect::<Vec<_>>()));
+    }
+    let expected = [
+        ("ann".to_owned(), 5, vec![(with_ben.key, 3), (with_cat.key, 2)]),
+        ("ben".to_owned(), 3, vec![(with_ben.key, 3)]),
+    ];
+    assert_eq!(found, expected);
+}
+
 pub(crate) async fn messages_can_be_edited_and_deleted_for_some_time(store: AnyStore) {
     let conversation = open(&*store, "ann", "ben").await;
     let message = append(&*store, &conversation, "ann", "first").await.unwrap();

@@ -185,10 +185,7 @@ BEGIN
                 row_number() OVER (PARTITION BY sender, client_id ORDER BY place) = 1
                 AND (SELECT k.seq FROM client_ids k
                      WHERE k.sender = asked.sender AND k.client_id = asked.client_id) IS NULL
-            ) AS is_new,
-            (SELECT t.unread FROM unread_totals t WHERE t.user_id = asked.recipient) AS total,
-            (SELECT t.messages FROM unread_totals t WHERE t.user_id = asked.sender) AS sender_messages,
-            (SELECT t.messages FROM unread_totals t WHERE t.user_id = asked.recipient) AS recipient_messages
+            ) AS is_new
         FROM asked
     ), placed AS MATERIALIZED (
         SELECT place, key, side, content, client_id, sender, recipient, is_new,
@@ -197,15 +194,17 @@ BEGIN
             last_seq + count(*) FILTER (WHERE is_new) OVER (PARTITION BY key ORDER BY place) AS seq,
             -- Time in a conversation does not run backwards, also when the clock is set back.
             greatest(now_at, updated_at) AS sent_at,
-            unread + count(*) FILTER (WHERE is_new) OVER (PARTITION BY key, side ORDER BY place) AS unread,
-            coalesce(total, 0) + count(*) FILTER (WHERE is_new) OVER (PARTITION BY recipient ORDER BY place)
-                AS total,
-            coalesce(sender_messages, 0) AS sender_messages, coalesce(recipient_messages, 0) AS recipient_messages
+            unread + count(*) FILTER (WHERE is_new) OVER (PARTITION BY key, side ORDER BY place) AS unread
         FROM judged
     ), concerned AS MATERIALIZED (
-        SELECT place, user_id, is_recipient, row_number() OVER (PARTITION BY user_id ORDER BY place) AS nth
-        FROM placed, LATERAL (VALUES (sender, false), (recipient, true)) AS v (user_id, is_recipient)
-        WHERE is_new
+        -- Both of each message, with what each has then.
+        SELECT p.place, p.id, p.seq, p.sent_at, p.unread AS unread_here, p.is_new, v.user_id, v.is_recipient,
+            coalesce(t.unread, 0) + count(*) FILTER (WHERE p.is_new AND v.is_recipient) OVER of_user AS unread,
+            coalesce(t.messages, 0) + count(*) FILTER (WHERE p.is_new) OVER of_user AS messages
+        FROM placed p
+        CROSS JOIN LATERAL (VALUES (p.sender, false), (p.recipient, true)) AS v (user_id, is_recipient)
+        LEFT JOIN unread_totals t ON t.user_id = v.user_id
+        WINDOW of_user AS (PARTITION BY v.user_id ORDER BY p.place, v.is_recipient)
     ), stored AS (
         INSERT INTO messages (conversation, seq, id, sender, sent_at, text, client_id)
         SELECT key, seq, id, side, sent_at, content, client_id FROM placed WHERE is_new
@@ -222,15 +221,13 @@ BEGIN
         ) n WHERE c.key = n.key
     ), summed AS (
         INSERT INTO unread_totals (user_id, unread, messages)
-        SELECT user_id, count(*) FILTER (WHERE is_recipient), count(*) FROM concerned GROUP BY user_id
-        ON CONFLICT (user_id) DO UPDATE SET
-            unread = unread_totals.unread + excluded.unread, messages = unread_totals.messages + excluded.messages
+        SELECT user_id, max(unread), max(messages) FROM concerned WHERE is_new GROUP BY user_id
+        ON CONFLICT (user_id) DO UPDATE SET unread = excluded.unread, messages = excluded.messages
     )
-    SELECT p.place, CASE WHEN p.is_new THEN p.id END, p.seq, p.sent_at, p.unread, p.total,
-        p.sender_messages + s.nth, p.recipient_messages + r.nth
-    FROM placed p
-    LEFT JOIN concerned s ON s.place = p.place AND NOT s.is_recipient
-    LEFT JOIN concerned r ON r.place = p.place AND r.is_recipient;
+    SELECT place, max(CASE WHEN is_new THEN id END), max(seq), max(sent_at), max(unread_here),
+        max(unread) FILTER (WHERE is_recipient), max(messages) FILTER (WHERE NOT is_recipient),
+        max(messages) FILTER (WHERE is_recipient)
+    FROM concerned GROUP BY place;
 END $$;
 
 -- Answers nothing if the conversation is unknown.

@@ -22,8 +22,9 @@ pub(super) const PING_TIMEOUT: Duration = Duration::from_secs(2);
 /// the statements are all short, so that compiling them would cost more than it saves.
 const LIMITS: &str = "-c statement_timeout=4s -c idle_in_transaction_session_timeout=5s -c jit=off";
 /// The writer's statements look up single rows; a plan that was made while the tables were small must not read
-/// them whole when they have grown.
-const LOOK_UPS: &str = "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off";
+/// them whole when they have grown. Planning anew each time would cost more than a message does.
+const LOOK_UPS: &str = "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off \
+    -c plan_cache_mode=force_generic_plan";
 /// A migration takes as long as it takes.
 const MIGRATION: &str = "-c jit=off";
 
