@@ -1,6 +1,8 @@
 # Every target does its own set-up; see README.md.
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint fmt bench bench-quick
+# For check-delivery.
+export SEED MESSAGES
+.PHONY: help run build test lint fmt bench bench-quick check-delivery
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +29,10 @@ bench: ## Measure beside the other servers; takes about an hour
 
 bench-quick: ## The same in under three minutes
 	scripts/bench --quick
+
+check-delivery: build ## Messages through bad weather, on one node and on three: make check-delivery SEED=7 MESSAGES=50000
+	npm ci --prefix e2e --no-audit --no-fund
+	cd e2e && node --test --test-concurrency=1 tests/checker.test.js tests/cluster-checker.test.js
 
 web/dist/index.html: web/node_modules/.package-lock.json web/index.html web/vite.config.ts web/tsconfig.json $(shell find web/src -type f)
 	npm run --silent build --prefix web

@@ -123,7 +123,7 @@ export async function balance(t, nodes) {
   const configuration = join(folder, "nginx.conf");
   writeFileSync(
     configuration,
-    `daemon off; worker_processes 1; pid ${folder}/pid; error_log ${folder}/logs/error.log;
+    `daemon off; master_process off; pid ${folder}/pid; error_log ${folder}/logs/error.log;
     ${IS_ROOT ? "user root;" : ""}
     events { worker_connections 4096; }
     http {

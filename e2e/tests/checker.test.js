@@ -5,8 +5,8 @@ import test from "node:test";
 import { Server } from "../lib/server.js";
 import { kills, weather } from "../lib/weather.js";
 
-const SEED = Number(process.env.SEED ?? Date.now() % 1_000_000);
-const MESSAGES = Number(process.env.MESSAGES ?? 50_000);
+const SEED = Number(process.env.SEED || Date.now() % 1_000_000);
+const MESSAGES = Number(process.env.MESSAGES || 50_000);
 
 test(`${MESSAGES} messages through cuts and kills: none lost, doubled or out of order for anybody (SEED=${SEED})`, async (t) => {
   const server = await Server.start(t);

@@ -6,7 +6,7 @@ import { randomOf } from "../lib/checker.js";
 import { Client } from "../lib/client.js";
 import { Server, eventually } from "../lib/server.js";
 
-const SEED = Number(process.env.SEED ?? Date.now() % 1_000_000);
+const SEED = Number(process.env.SEED || Date.now() % 1_000_000);
 const STEPS = 10_000;
 const USERS = 5;
 

@@ -101,8 +101,7 @@ pub async fn open_store(config: &Config) -> Result<Arc<dyn Store>, RunError> {
     };
     let store = PostgresStore::open(url.expose()).await?;
     let is_cluster = config.redis_url.is_some();
-    // REGISTER
-    if !config.allows_nodes_without_redis && is_cluster && false {
+    if !config.allows_nodes_without_redis && !store.register(is_cluster).await? {
         return Err(if is_cluster { RunError::LoneNode } else { RunError::OtherNode });
     }
     Ok(Arc::new(store))

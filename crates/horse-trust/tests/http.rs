@@ -442,9 +442,9 @@ mod bad_weather {
 
     use horse_trust::id::Id;
     use horse_trust::store::{
-        Appended, Change, Changed, Conversation, ConversationSummary, Delivered, Done, History, MarkRead,
-        Message, Missed, NewConversation, NewMessage, NewReport, Page, Profile, Range, Read, Report, Result,
-        Store, StoreError, User, Withdrawn,
+        Appended, Change, Changed, Conversation, ConversationSummary, Delivered, Done, Ends, History,
+        MarkRead, Message, Missed, NewConversation, NewMessage, NewReport, Page, Profile, Range, Read,
+        Report, Result, Store, StoreError, User, Withdrawn,
     };
     use horse_trust::timestamp::Timestamp;
 
@@ -512,7 +512,7 @@ mod bad_weather {
         async fn missed(&self, _: &Id, _: Option<&Id>, _: usize) -> Result<Missed> {
             self.fail()
         }
-        async fn ends_of(&self, _: Vec<Id>) -> Result<Vec<(Arc<Conversation>, i64)>> {
+        async fn ends_of(&self, _: Vec<Id>) -> Result<Vec<Ends>> {
             self.fail()
         }
         fn mark_read(&self, _: MarkRead, done: Done<Read>) {

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 
 use super::{Attaching, Bus, Except, MessageNotice, Notice, Told, conversation_room, feed_room, user_room};
 use crate::id::Id;
+use crate::store::Conversation;
 
 /// For how long after a replay messages may be told of that were in it.
 const LATE: Duration = Duration::from_mins(1);
@@ -92,12 +93,11 @@ impl Hub {
         result
     }
 
-    /// Tells the sockets of this node of a message.
-    pub(super) fn tell_message(&self, message: &MessageNotice) {
-        let MessageNotice { conversation, seq, sender, json, notification } = message;
+    /// Tells the sockets of one of the two of a message.
+    pub(super) fn tell_user(&self, user: &Id, message: &MessageNotice) {
+        let MessageNotice { conversation, seq, sender, json, notification, .. } = message;
         let seq = *seq;
-        let [first, second] = &conversation.participants;
-        let rooms = [conversation_room(&conversation.id), feed_room(first), feed_room(second)];
+        let rooms = [conversation_room(&conversation.id, user), feed_room(user)];
         self.namespace.emit_to(&rooms.each_ref().map(String::as_str), "new_message", json, |socket, _| {
             if self.gate_count.load(Ordering::Acquire) == 0 {
                 return true;
@@ -117,8 +117,8 @@ impl Hub {
                 }
             }
         });
-        if let Some(other) = conversation.other(sender) {
-            self.namespace.emit(&user_room(other), None, "message_notification", notification);
+        if user != sender {
+            self.namespace.emit(&user_room(user), None, "message_notification", notification);
         }
     }
 
@@ -126,8 +126,11 @@ impl Hub {
     pub(super) fn tell(&self, notice: &Notice) {
         match notice {
             Notice::Event { name, argument, conversation, users, except } => {
-                let mut rooms: Vec<String> = Vec::with_capacity(1 + users.len());
-                rooms.extend(conversation.as_ref().map(|conversation| conversation_room(&conversation.id)));
+                let mut rooms: Vec<String> = Vec::with_capacity(2 + users.len());
+                if let Some(conversation) = conversation {
+                    let participants = &conversation.participants;
+                    rooms.extend(participants.iter().map(|user| conversation_room(&conversation.id, user)));
+                }
                 let first_device_room = rooms.len();
                 rooms.extend(users.iter().map(user_room));
                 let rooms: Vec<&str> = rooms.iter().map(String::as_str).collect();
@@ -156,9 +159,13 @@ impl Hub {
 #[async_trait]
 impl Bus for Hub {
     fn message(&self, message: MessageNotice, told: Told) {
-        self.tell_message(&message);
+        for user in &message.conversation.participants {
+            self.tell_user(user, &message);
+        }
         told();
     }
+
+    fn recheck(&self, _: &Arc<Conversation>) {}
 
     fn publish(&self, notice: Notice) {
         self.tell(&notice);

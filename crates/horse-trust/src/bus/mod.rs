@@ -17,7 +17,7 @@ use socketio::SocketId;
 pub use self::hub::Hub;
 pub use self::redis::{RedisBus, RedisError};
 use crate::id::Id;
-use crate::store::{Conversation, StoreError};
+use crate::store::{Conversation, Ends, StoreError};
 use crate::timestamp::Timestamp;
 
 /// A message that was stored: `new_message` to the conversation's room and to all who follow it by their feed,
@@ -28,6 +28,9 @@ pub struct MessageNotice {
     pub conversation: Arc<Conversation>,
     /// Its place.
     pub seq: i64,
+    /// Which message it is of all that each of the two takes part in, in the order of `participants`; 0 from a store
+    /// that only one node uses.
+    pub positions: [i64; 2],
     /// Who wrote it.
     pub sender: Id,
     /// The message.
@@ -90,6 +93,9 @@ pub trait Bus: Send + Sync + 'static {
     /// Tells of a message; never waits for other nodes.
     fn message(&self, message: MessageNotice, told: Told);
 
+    /// A conversation may have messages that nobody told of: their sender does not know what became of them.
+    fn recheck(&self, conversation: &Arc<Conversation>);
+
     /// Tells of something else.
     fn publish(&self, notice: Notice);
 
@@ -117,19 +123,31 @@ pub type Attaching = std::pin::Pin<Box<dyn Future<Output = Attached> + Send>>;
 /// A device's claim on what other nodes tell of its user; given up when it is dropped.
 pub struct Attached(#[expect(dead_code, reason = "it is there to be dropped")] Box<dyn Send + Sync>);
 
+/// A message as it is read from the store.
+#[derive(Debug)]
+pub struct StoredMessage {
+    /// Its id: ids sort in the order of commits.
+    pub id: Id,
+    /// Its conversation, by the store's key.
+    pub conversation: i64,
+    /// Its place there.
+    pub seq: i64,
+    /// What is told of it; `None` if it is deleted.
+    pub notice: Option<MessageNotice>,
+}
+
 /// What the bus needs of the chat.
 #[async_trait]
 pub trait Source: Send + Sync + 'static {
-    /// What is stored in a conversation after a sequence number, at most a hundred, without holes; `None` in place of
-    /// a message that is deleted.
+    /// What is stored in a conversation after a sequence number, at most a hundred, without holes.
     async fn after(
         &self,
         conversation: &Arc<Conversation>,
         seq: i64,
-    ) -> Result<Vec<(i64, Option<MessageNotice>)>, StoreError>;
+    ) -> Result<Vec<StoredMessage>, StoreError>;
 
-    /// The conversations of these users with their last messages.
-    async fn ends_of(&self, users: Vec<Id>) -> Result<Vec<(Arc<Conversation>, i64)>, StoreError>;
+    /// How far the conversations of these users go.
+    async fn ends_of(&self, users: Vec<Id>) -> Result<Vec<Ends>, StoreError>;
 
     /// Another node's message was told to the sockets of this one.
     fn told(&self, message: &MessageNotice);
@@ -141,9 +159,10 @@ pub trait Source: Send + Sync + 'static {
     async fn refresh(&self);
 }
 
-/// The room of a conversation.
-pub fn conversation_room(id: &Id) -> String {
-    format!("conv:{id}")
+/// The room of a user's sockets that have joined a conversation. The two have a room each, so that each can be told in
+/// the order of all that concerns the user.
+pub fn conversation_room(conversation: &Id, user: &Id) -> String {
+    format!("conv:{conversation}:{user}")
 }
 
 /// The personal room of a user.

@@ -377,10 +377,11 @@ impl RedisBus {
             None => _ = nodes.insert(envelope.node.to_string(), Instant::now()),
         }
         let notice = match envelope.news {
-            News::Message { conversation, seq, sender, json, notification } => {
+            News::Message { conversation, seq, positions, sender, json, notification } => {
                 let message = MessageNotice {
                     conversation: conversation.conversation(),
                     seq,
+                    positions,
                     sender,
                     json: json.get().into(),
                     notification: notification.get().into(),
@@ -464,6 +465,12 @@ impl Bus for RedisBus {
         let Some(news) = News::message(&outgoing) else { return };
         let place = (Arc::clone(&outgoing.conversation), outgoing.seq);
         self.send(channels_of(&outgoing.conversation.participants), news, Some(place));
+    }
+
+    fn recheck(&self, conversation: &Arc<Conversation>) {
+        self.sequencer.end(conversation, i64::MAX);
+        let news = News::End { conversation: (&**conversation).into(), seq: i64::MAX };
+        self.send(channels_of(&conversation.participants), news, Some((Arc::clone(conversation), i64::MAX)));
     }
 
     fn publish(&self, notice: Notice) {

@@ -1,67 +1,71 @@
-//! Brings what this node and others tell of a conversation into its order, by `seq`, and heals what is missing from
-//! the store: no receiver misses a message, none comes twice, and none out of turn.
+//! Brings what this node and others tell into one order, and heals what is missing from the store: no receiver misses
+//! a message, none comes twice, and none out of turn.
 //!
-//! What counts is known of the conversations of users who have a device here: up to which message the node's sockets
-//! were told. A message that is next is told at once. One that is ahead waits a moment for those before it, which are
-//! most often on their way; then they are read from the store.
+//! The store counts the messages of each user, over all conversations, in the order of commits: a message has a
+//! position for each of the two. A user's devices are told by position. A message that is next is told at once. One
+//! that is ahead waits a moment for those before it, which are most often on their way; then they are read from the
+//! store. So a device sees the messages of all its conversations in the order of their ids, and the last one that it
+//! has says what it has: a replay from there misses nothing, on whatever node.
 
-use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use super::{Hub, MessageNotice, Source, Told};
+use super::{Hub, MessageNotice, Source, StoredMessage, Told};
 use crate::id::Id;
-use crate::store::Conversation;
+use crate::store::{Conversation, Ends, StoreError};
 
 /// How long a message waits for those before it, before the store is asked.
 const PATIENCE: Duration = Duration::from_millis(30);
 /// How long after a failure the store is asked again.
 const RETRY: Duration = Duration::from_millis(300);
-/// Of how many users the conversations are looked up in one read.
+/// How many users are looked up in one read.
 const BATCH: usize = 500;
 
 pub(super) struct Sequencer {
     hub: Arc<Hub>,
     source: OnceLock<Weak<dyn Source>>,
-    state: Mutex<State>,
+    followers: Mutex<HashMap<Id, Follower>>,
     /// Itself, for the tasks that heal.
     me: Weak<Self>,
 }
 
-#[derive(Default)]
-struct State {
-    /// By the store's key.
-    conversations: HashMap<i64, Progress>,
-    /// The users who have a device here, or are about to.
-    users: HashMap<Id, Follower>,
-}
-
+/// A user who has a device here, or is about to.
 #[derive(Default)]
 struct Follower {
     /// How many devices there are.
     claims: usize,
-    /// Whether the conversations that there were are known.
-    is_followed: bool,
+    /// How far the devices are told; `None` until the store was asked.
+    progress: Option<Progress>,
 }
 
-/// How far a conversation is told.
 struct Progress {
-    conversation: Arc<Conversation>,
-    seq: i64,
-    /// What is ahead.
-    waiting: BTreeMap<i64, Waiting>,
+    /// The position of the last message.
+    position: i64,
+    /// The last message of each conversation, by the store's key.
+    seqs: HashMap<i64, i64>,
+    /// What is ahead, by position.
+    waiting: BTreeMap<i64, Arc<Pending>>,
     /// Whether a task heals it.
     is_healing: bool,
 }
 
-struct Waiting {
+/// A message until all are told whom it concerns here.
+struct Pending {
     message: MessageNotice,
-    /// Of a message of this node: called when it is told.
-    told: Option<Told>,
+    /// Of a message of this node: called when all are told.
+    told: Mutex<Option<Told>>,
     is_remote: bool,
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        if let Some(told) = self.told.get_mut().take() {
+            told();
+        }
+    }
 }
 
 impl Sequencer {
@@ -69,7 +73,7 @@ impl Sequencer {
         Arc::new_cyclic(|me| Self {
             hub,
             source: OnceLock::new(),
-            state: Mutex::default(),
+            followers: Mutex::default(),
             me: Weak::clone(me),
         })
     }
@@ -85,225 +89,218 @@ impl Sequencer {
 
     /// A device of `user` will be here; answers whether the user is followed already.
     pub(super) fn claim(&self, user: &Id) -> bool {
-        let mut state = self.state.lock();
-        let follower = state.users.entry(user.clone()).or_default();
+        let mut followers = self.followers.lock();
+        let follower = followers.entry(user.clone()).or_default();
         follower.claims += 1;
-        follower.is_followed
+        follower.progress.is_some()
     }
 
     /// A device of `user` is no longer here.
     pub(super) fn release(&self, user: &Id) {
-        if let Some(follower) = self.state.lock().users.get_mut(user) {
+        if let Some(follower) = self.followers.lock().get_mut(user) {
             follower.claims = follower.claims.saturating_sub(1);
         }
     }
 
     /// The users who have a device here.
     pub(super) fn users(&self) -> Vec<Id> {
-        self.state.lock().users.keys().cloned().collect()
+        self.followers.lock().keys().cloned().collect()
     }
 
     /// Forgets users who have no socket here any more, also none that may be recovered; answers them.
     pub(super) fn sweep(&self) -> Vec<Id> {
-        let mut state = self.state.lock();
-        let gone: Vec<Id> = state
-            .users
-            .extract_if(|user, follower| follower.claims == 0 && !self.hub.has_socket(user))
+        let is_gone = |user: &Id, follower: &Follower| {
+            let waits = follower.progress.as_ref().is_some_and(|progress| !progress.waiting.is_empty());
+            follower.claims == 0 && !waits && !self.hub.has_socket(user)
+        };
+        self.followers
+            .lock()
+            .extract_if(|user, follower| is_gone(user, follower))
             .map(|(user, _)| user)
-            .collect();
-        if !gone.is_empty() {
-            let State { conversations, users } = &mut *state;
-            conversations.retain(|_, progress| {
-                !progress.waiting.is_empty()
-                    || progress.conversation.participants.iter().any(|user| users.contains_key(user))
-            });
-        }
-        gone
+            .collect()
     }
 
-    /// From then on the conversations of `user` are followed, from their present ends. Waits for the store.
+    /// From then on `user` is told of what is new. Waits for the store.
     pub(super) async fn follow(&self, user: &Id) {
         loop {
             let Some(source) = self.source() else { return };
-            match source.ends_of(vec![user.clone()]).await {
-                Ok(ends) => return self.state.lock().follow(user, ends),
+            match ends_of(&*source, user).await {
+                Ok(ends) => {
+                    if let Some(follower) = self.followers.lock().get_mut(user) {
+                        follower.progress.get_or_insert_with(|| Progress::new(&ends));
+                    }
+                    return;
+                }
                 Err(error) => tracing::warn!(%error, %user, "a user's conversations could not be looked up"),
             }
             tokio::time::sleep(RETRY).await;
         }
     }
 
-    /// Tells of a message in its turn.
+    /// Tells of a message, to each of the two in turn.
     pub(super) fn message(&self, message: MessageNotice, told: Option<Told>) {
         let is_remote = told.is_none();
-        let mut state = self.state.lock();
-        let Some(progress) = state.progress(&message.conversation) else {
-            drop(state);
-            // Nobody here is concerned.
-            if let Some(told) = told {
-                told();
-            }
-            return;
-        };
-        if message.seq <= progress.seq {
-            // It was read from the store already.
-            drop(state);
-            if let Some(told) = told {
-                told();
-            }
-            return;
-        }
-        match progress.waiting.entry(message.seq) {
-            std::collections::btree_map::Entry::Vacant(entry) => {
-                entry.insert(Waiting { message, told, is_remote });
-            }
-            std::collections::btree_map::Entry::Occupied(mut entry) => {
-                if told.is_some() {
-                    entry.get_mut().told = told;
+        let conversation = Arc::clone(&message.conversation);
+        let positions = message.positions;
+        let pending = Arc::new(Pending { message, told: Mutex::new(told), is_remote });
+        let mut followers = self.followers.lock();
+        for (user, position) in conversation.participants.iter().zip(positions) {
+            let Some(progress) = followers.get_mut(user).and_then(|follower| follower.progress.as_mut())
+            else {
+                continue;
+            };
+            // What was read from the store was told already.
+            if position > progress.position {
+                progress.waiting.insert(position, Arc::clone(&pending));
+                self.advance(user, progress);
+                if !progress.waiting.is_empty() {
+                    self.start_healing(user, progress, PATIENCE);
                 }
             }
         }
-        self.advance(progress);
-        self.heal_if_needed(progress, None);
+        // If nobody waits for it, its caller is told now, without the lock.
+        drop(followers);
+        drop(pending);
     }
 
-    /// A conversation has messages up to `seq`, of which this node may not have been told.
-    pub(super) fn end(&self, conversation: &Arc<Conversation>, seq: i64) {
-        let mut state = self.state.lock();
-        if let Some(progress) = state.progress(conversation)
-            && progress.seq < seq
-        {
-            self.heal_if_needed(progress, Some(seq));
+    /// A conversation has messages up to `seq` of which this node may not have been told.
+    pub(super) fn end(&self, conversation: &Conversation, seq: i64) {
+        let mut followers = self.followers.lock();
+        for user in &conversation.participants {
+            if let Some(progress) = followers.get_mut(user).and_then(|follower| follower.progress.as_mut())
+                && progress.seqs.get(&conversation.key).is_none_or(|told| *told < seq)
+            {
+                self.start_healing(user, progress, Duration::ZERO);
+            }
         }
     }
 
-    /// Other nodes may have told of messages that were not heard: looks up all conversations.
+    /// Other nodes may have told of messages that were not heard: looks after all users.
     pub(super) async fn heal_all(&self) {
-        let Some(source) = self.source() else { return };
         for users in self.users().chunks(BATCH) {
-            loop {
+            let ends = loop {
+                let Some(source) = self.source() else { return };
                 match source.ends_of(users.to_vec()).await {
-                    Ok(ends) => {
-                        for (conversation, seq) in ends {
-                            self.end(&conversation, seq);
-                        }
-                        break;
-                    }
-                    Err(error) => {
-                        tracing::warn!(%error, "what was missed from other nodes could not be looked up");
-                        tokio::time::sleep(RETRY).await;
-                    }
+                    Ok(ends) => break ends,
+                    Err(error) => tracing::warn!(%error, "what was missed could not be looked up"),
+                }
+                tokio::time::sleep(RETRY).await;
+            };
+            let mut followers = self.followers.lock();
+            for Ends { user, position, .. } in ends {
+                if let Some(progress) =
+                    followers.get_mut(&user).and_then(|follower| follower.progress.as_mut())
+                    && progress.position < position
+                {
+                    self.start_healing(&user, progress, Duration::ZERO);
                 }
             }
         }
     }
 
     /// Tells all that is next.
-    fn advance(&self, progress: &mut Progress) {
-        while let Some(Waiting { message, told, is_remote }) = progress.waiting.remove(&(progress.seq + 1)) {
-            progress.seq += 1;
-            self.tell(&message, is_remote);
-            if let Some(told) = told {
-                told();
-            }
+    fn advance(&self, user: &Id, progress: &mut Progress) {
+        while let Some(pending) = progress.waiting.remove(&(progress.position + 1)) {
+            progress.position += 1;
+            self.tell(user, progress, &pending.message, pending.is_remote);
         }
     }
 
-    fn tell(&self, message: &MessageNotice, is_remote: bool) {
-        self.hub.tell_message(message);
+    fn tell(&self, user: &Id, progress: &mut Progress, message: &MessageNotice, is_remote: bool) {
+        progress.seqs.insert(message.conversation.key, message.seq);
+        self.hub.tell_user(user, message);
         if is_remote && let Some(source) = self.source() {
             source.told(message);
         }
     }
 
-    /// Starts a task that reads what is missing before what waits, or up to `target`.
-    fn heal_if_needed(&self, progress: &mut Progress, target: Option<i64>) {
-        if progress.is_healing || (progress.waiting.is_empty() && target.is_none()) {
+    /// Starts a task that reads what is missing, after a moment.
+    fn start_healing(&self, user: &Id, progress: &mut Progress, patience: Duration) {
+        if std::mem::replace(&mut progress.is_healing, true) {
             return;
         }
-        progress.is_healing = true;
-        let (me, conversation) = (Weak::clone(&self.me), Arc::clone(&progress.conversation));
+        let (me, user) = (Weak::clone(&self.me), user.clone());
         tokio::spawn(async move {
-            if target.is_none() {
-                tokio::time::sleep(PATIENCE).await;
-            }
-            while let Some(me) = me.upgrade() {
-                if me.heal(&conversation, target).await {
-                    break;
-                }
-                tokio::time::sleep(RETRY).await;
+            let mut wait = patience;
+            loop {
+                tokio::time::sleep(wait).await;
+                let Some(me) = me.upgrade() else { return };
+                wait = match me.heal(&user, patience.is_zero()).await {
+                    Ok(true) => return,
+                    Ok(false) => PATIENCE,
+                    Err(error) => {
+                        tracing::warn!(%error, %user, "what is missing could not be read");
+                        RETRY
+                    }
+                };
             }
         });
     }
 
-    /// Reads what is missing and tells it; answers whether nothing is missing any more.
-    async fn heal(&self, conversation: &Arc<Conversation>, target: Option<i64>) -> bool {
-        let Some(source) = self.source() else { return true };
-        loop {
-            let seq = {
-                let mut state = self.state.lock();
-                let Some(progress) = state.conversations.get_mut(&conversation.key) else { return true };
-                if progress.waiting.is_empty() && target.is_none_or(|target| progress.seq >= target) {
-                    progress.is_healing = false;
-                    return true;
-                }
-                progress.seq
+    /// Reads what is missing and tells it; answers whether nothing is missing any more. Unless `always`, nothing is
+    /// read if what was missing has come by itself.
+    async fn heal(&self, user: &Id, always: bool) -> Result<bool, StoreError> {
+        let Some(source) = self.source() else { return Ok(true) };
+        let told = {
+            let mut followers = self.followers.lock();
+            let Some(progress) = followers.get_mut(user).and_then(|follower| follower.progress.as_mut())
+            else {
+                return Ok(true);
             };
-            let found = match source.after(conversation, seq).await {
-                Ok(found) if !found.is_empty() => found,
-                // What waits was committed, and so was what is before it: the store has not shown it yet.
-                Ok(_) => return false,
-                Err(error) => {
-                    tracing::warn!(%error, conversation = %conversation.id, "what is missing could not be read");
-                    return false;
-                }
-            };
-            let mut state = self.state.lock();
-            let Some(progress) = state.conversations.get_mut(&conversation.key) else { return true };
-            for (seq, message) in found {
-                // What waits is the same message, and somebody may wait with it.
-                self.advance(progress);
-                if seq != progress.seq + 1 {
-                    continue;
-                }
-                progress.seq = seq;
-                if let Some(message) = message {
-                    self.tell(&message, true);
-                }
+            if progress.waiting.is_empty() && !always {
+                progress.is_healing = false;
+                return Ok(true);
             }
-            self.advance(progress);
+            progress.seqs.clone()
+        };
+        let ends = ends_of(&*source, user).await?;
+        let mut missing = Vec::new();
+        for (conversation, last_seq) in &ends.conversations {
+            let mut seq = told.get(&conversation.key).copied().unwrap_or(0);
+            while seq < *last_seq {
+                let slice = source.after(conversation, seq).await?;
+                let Some(last) = slice.last() else { break };
+                seq = last.seq;
+                missing.extend(slice.into_iter().filter(|message| message.seq <= *last_seq));
+            }
         }
+        missing.sort_by(|one, other| one.id.cmp(&other.id));
+        let mut followers = self.followers.lock();
+        let Some(progress) = followers.get_mut(user).and_then(|follower| follower.progress.as_mut()) else {
+            return Ok(true);
+        };
+        for StoredMessage { conversation, seq, notice, .. } in missing {
+            // It may have come by itself meanwhile.
+            if progress.seqs.get(&conversation).is_some_and(|told| *told >= seq) {
+                continue;
+            }
+            match notice {
+                Some(notice) => self.tell(user, progress, &notice, true),
+                None => _ = progress.seqs.insert(conversation, seq),
+            }
+        }
+        progress.position = progress.position.max(ends.position);
+        // What was read was told; whoever waits with it is answered when it is dropped.
+        progress.waiting = progress.waiting.split_off(&(progress.position + 1));
+        self.advance(user, progress);
+        progress.is_healing = !progress.waiting.is_empty();
+        Ok(!progress.is_healing)
     }
 }
 
 impl Progress {
-    fn new(conversation: Arc<Conversation>, seq: i64) -> Self {
-        Self { conversation, seq, waiting: BTreeMap::new(), is_healing: false }
+    fn new(ends: &Ends) -> Self {
+        Self {
+            position: ends.position,
+            seqs: ends.conversations.iter().map(|(conversation, seq)| (conversation.key, *seq)).collect(),
+            waiting: BTreeMap::new(),
+            is_healing: false,
+        }
     }
 }
 
-impl State {
-    fn follow(&mut self, user: &Id, ends: Vec<(Arc<Conversation>, i64)>) {
-        for (conversation, seq) in ends {
-            self.conversations.entry(conversation.key).or_insert_with(|| Progress::new(conversation, seq));
-        }
-        if let Some(follower) = self.users.get_mut(user) {
-            follower.is_followed = true;
-        }
-    }
-
-    /// How far a conversation is told; `None` if no one who takes part has a device here.
-    fn progress(&mut self, conversation: &Arc<Conversation>) -> Option<&mut Progress> {
-        match self.conversations.entry(conversation.key) {
-            Entry::Occupied(entry) => Some(entry.into_mut()),
-            Entry::Vacant(entry) => {
-                let is_followed = conversation
-                    .participants
-                    .iter()
-                    .any(|user| self.users.get(user).is_some_and(|follower| follower.is_followed));
-                // It is newer than the last look at the user's conversations.
-                is_followed.then(|| entry.insert(Progress::new(Arc::clone(conversation), 0)))
-            }
-        }
-    }
+/// How far the conversations of one user go.
+async fn ends_of(source: &dyn Source, user: &Id) -> Result<Ends, StoreError> {
+    let found = source.ends_of(vec![user.clone()]).await?.pop();
+    Ok(found.unwrap_or_else(|| Ends { user: user.clone(), position: 0, conversations: Vec::new() }))
 }

@@ -30,6 +30,7 @@ pub(super) enum News<'a> {
     Message {
         conversation: Place,
         seq: i64,
+        positions: [i64; 2],
         sender: Id,
         #[serde(borrow)]
         json: &'a RawValue,
@@ -99,6 +100,7 @@ impl<'a> News<'a> {
         Some(Self::Message {
             conversation: Place::from(&*message.conversation),
             seq: message.seq,
+            positions: message.positions,
             sender: message.sender.clone(),
             json: serde_json::from_str(&message.json).ok()?,
             notification: serde_json::from_str(&message.notification).ok()?,
@@ -140,6 +142,7 @@ mod tests {
         let message = MessageNotice {
             conversation: Arc::clone(&conversation),
             seq: 3,
+            positions: [4, 9],
             sender: id("ann"),
             json: r#"{"text":"\"🐴\""}"#.into(),
             notification: r#"{"preview":"x"}"#.into(),
@@ -148,10 +151,11 @@ mod tests {
         let text = serde_json::to_string(&Envelope { node: "n".into(), number: 9, news }).unwrap();
         let heard: Envelope<'_> = serde_json::from_str(&text).unwrap();
         assert_eq!((&*heard.node, heard.number), ("n", 9));
-        let News::Message { conversation: place, seq, sender, json, notification } = heard.news else {
+        let News::Message { conversation: place, seq, positions, sender, json, notification } = heard.news
+        else {
             panic!("{text}");
         };
-        assert_eq!((place.conversation(), seq, sender), (conversation, 3, id("ann")));
+        assert_eq!((place.conversation(), seq, positions, sender), (conversation, 3, [4, 9], id("ann")));
         assert_eq!((json.get(), notification.get()), (&*message.json, &*message.notification));
     }
 }

@@ -38,7 +38,7 @@ impl Chat {
         let Draft { text, client_id } = draft;
         let Desk { conversation, sender } = desk;
         let message = NewMessage { conversation, sender: user.clone(), text, client_id };
-        let chat = Arc::clone(self);
+        let (chat, place) = (Arc::clone(self), Arc::clone(&message.conversation));
         self.store.append_message(
             message,
             Box::new(move |appended| match appended {
@@ -48,11 +48,14 @@ impl Chat {
                     if stored.unread.is_some() {
                         chat.deliver(&stored, Arc::clone(&json), Box::new(move || sent(Ok((json, true)))));
                     } else {
+                        // The first may have been stored by a node that could not say so, and tell nobody.
+                        chat.bus.recheck(&stored.conversation);
                         sent(Ok((json, false)));
                     }
                 }
                 Err(error) => {
                     tracing::error!(%error, "a message could not be stored");
+                    chat.bus.recheck(&place);
                     sent(Err(Refusal::SendFailed));
                 }
             }),
@@ -83,8 +86,8 @@ impl Chat {
 
     /// Step two and three of `send_message`: the conversation, then the other's devices; then `told` is called.
     fn deliver(&self, stored: &Stored, json: MessageJson, told: Told) {
-        let Stored { conversation, message, unread } = stored;
-        self.bus.message(message_notice(conversation, message, json), told);
+        let Stored { conversation, message, unread, positions } = stored;
+        self.bus.message(message_notice(conversation, message, *positions, json), told);
         if let (Some(unread), Some(other)) = (unread, conversation.other(&message.sender)) {
             self.note_unread(other, conversation, *unread);
         }
@@ -198,11 +201,13 @@ impl Chat {
 pub(super) fn message_notice(
     conversation: &Arc<Conversation>,
     message: &Message,
+    positions: Option<[i64; 2]>,
     json: MessageJson,
 ) -> MessageNotice {
     MessageNotice {
         conversation: Arc::clone(conversation),
         seq: message.seq,
+        positions: positions.unwrap_or_default(),
         sender: message.sender.clone(),
         json,
         notification: view::notification(&conversation.id, &message.sender, &message.text).into(),

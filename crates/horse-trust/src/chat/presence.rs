@@ -175,7 +175,9 @@ impl Chat {
             }
             let users: Vec<_> = changes.iter().map(|change| change.user.clone()).collect();
             let answers = self.bus.set_present(&users, are_present).await;
-            kept.extend(changes.into_iter().zip(answers).filter(|(_, is_new)| *is_new).map(|(change, _)| change));
+            kept.extend(
+                changes.into_iter().zip(answers).filter(|(_, is_new)| *is_new).map(|(change, _)| change),
+            );
         }
         kept
     }

@@ -7,9 +7,9 @@ use async_trait::async_trait;
 use super::messages::message_notice;
 use super::reading::view_of;
 use super::{Chat, Refusal};
-use crate::bus::{MessageNotice, Notice, Source};
+use crate::bus::{MessageNotice, Notice, Source, StoredMessage};
 use crate::id::Id;
-use crate::store::{Conversation, Range, StoreError};
+use crate::store::{Conversation, Ends, Message, Range, StoreError};
 
 /// How many messages are read at once.
 const SLICE: u64 = 100;
@@ -20,24 +20,26 @@ impl Source for Chat {
         &self,
         conversation: &Arc<Conversation>,
         seq: i64,
-    ) -> Result<Vec<(i64, Option<MessageNotice>)>, StoreError> {
+    ) -> Result<Vec<StoredMessage>, StoreError> {
         let history = self.store.history(conversation, Range::After(seq, SLICE)).await?;
         let profiles = self
             .profiles_of(conversation)
             .await
             .map_err(|refusal: Refusal| StoreError::Engine(refusal.to_string().into()))?;
-        let notice = |message: &crate::store::Message| {
+        let notice = |message: &Message| {
             let json = view_of(conversation, &profiles, message);
-            message_notice(conversation, message, json)
+            message_notice(conversation, message, None, json)
         };
-        Ok(history
-            .messages
-            .iter()
-            .map(|message| (message.seq, message.deleted_at.is_none().then(|| notice(message))))
-            .collect())
+        let stored = |message: &Message| StoredMessage {
+            id: message.id.clone(),
+            conversation: conversation.key,
+            seq: message.seq,
+            notice: message.deleted_at.is_none().then(|| notice(message)),
+        };
+        Ok(history.messages.iter().map(stored).collect())
     }
 
-    async fn ends_of(&self, users: Vec<Id>) -> Result<Vec<(Arc<Conversation>, i64)>, StoreError> {
+    async fn ends_of(&self, users: Vec<Id>) -> Result<Vec<Ends>, StoreError> {
         self.store.ends_of(users).await
     }
 

@@ -9,7 +9,7 @@ use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec};
 use super::{Metrics, counter, histograms, opts, register};
 use crate::id::Id;
 use crate::store::{
-    Appended, Change, Changed, Conversation, ConversationSummary, Delivered, Done, History, MarkRead,
+    Appended, Change, Changed, Conversation, ConversationSummary, Delivered, Done, Ends, History, MarkRead,
     Message, Missed, NewConversation, NewMessage, NewReport, Page, Profile, Range, Read, Report, Result,
     Store, StoreError, User, Withdrawn,
 };
@@ -142,7 +142,7 @@ impl Store for MeasuredStore {
         self.operations().missed.time(self.store.missed(user, after, limit)).await
     }
 
-    async fn ends_of(&self, users: Vec<Id>) -> Result<Vec<(Arc<Conversation>, i64)>> {
+    async fn ends_of(&self, users: Vec<Id>) -> Result<Vec<Ends>> {
         self.operations().ends_of.time(self.store.ends_of(users)).await
     }
 

@@ -53,13 +53,13 @@ impl Participant {
             return refuse(responder, refusal);
         }
         if let Some(conversation) = chat.conversation_at_once(user, &id) {
-            join(&socket, conversation, responder);
+            join(&socket, user, conversation, responder);
             return None;
         }
         let (chat, user) = (Arc::clone(chat), user.clone());
         Some(Box::pin(async move {
             let conversation = chat.conversation(&user, &id).await;
-            join(&socket, conversation, responder);
+            join(&socket, &user, conversation, responder);
         }))
     }
 
@@ -233,9 +233,9 @@ fn first_text(arguments: &[&serde_json::value::RawValue]) -> Option<String> {
     LossyString::parse(arguments.first()?.get())
 }
 
-fn join(socket: &Socket, conversation: Result<Arc<Conversation>, Refusal>, responder: Responder) {
+fn join(socket: &Socket, user: &Id, conversation: Result<Arc<Conversation>, Refusal>, responder: Responder) {
     let joined = conversation.and_then(|conversation| {
-        socket.join(&conversation_room(&conversation.id)).map_err(|error| {
+        socket.join(&conversation_room(&conversation.id, user)).map_err(|error| {
             tracing::debug!(%error, socket = socket.id(), "a socket could not join a conversation");
             Refusal::TooManyConversations
         })

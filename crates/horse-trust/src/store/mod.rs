@@ -9,9 +9,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 pub use self::types::{
-    Appended, Change, Changed, Conversation, ConversationSummary, Delivered, Done, History, LastMessage,
-    MarkRead, Message, Missed, NewConversation, NewMessage, NewReport, Page, Profile, Range, Read, Report,
-    Role, Side, Stored, Unread, User, Withdrawn,
+    Appended, Change, Changed, Conversation, ConversationSummary, Delivered, Done, Ends, History,
+    LastMessage, MarkRead, Message, Missed, NewConversation, NewMessage, NewReport, Page, Profile, Range,
+    Read, Report, Role, Side, Stored, Unread, User, Withdrawn,
 };
 use crate::id::Id;
 use crate::timestamp::Timestamp;
@@ -61,8 +61,8 @@ pub trait Store: Send + Sync + 'static {
     /// `limit` messages.
     async fn missed(&self, user: &Id, after: Option<&Id>, limit: usize) -> Result<Missed>;
 
-    /// The conversations of these users, each once, with its last message (0 if there is none).
-    async fn ends_of(&self, users: Vec<Id>) -> Result<Vec<(Arc<Conversation>, i64)>>;
+    /// How far the conversations of each of these users go; a user without messages may be left out.
+    async fn ends_of(&self, users: Vec<Id>) -> Result<Vec<Ends>>;
 
     /// Marks what the other wrote as read. `done` is called as that of [`Store::append_message`].
     fn mark_read(&self, mark: MarkRead, done: Done<Read>);

@@ -180,6 +180,20 @@ pub struct Stored {
     pub message: Message,
     /// What the recipient has not read with it; `None` if it is a repeat, and nothing was stored.
     pub unread: Option<Unread>,
+    /// Which message it is, counted from 1, of all that each of the two takes part in; from a store that several nodes
+    /// may use.
+    pub positions: Option<[i64; 2]>,
+}
+
+/// How far the conversations of a user go, at one moment.
+#[derive(Debug, Clone)]
+pub struct Ends {
+    /// The user.
+    pub user: Id,
+    /// How many messages there are in all of them, also counted by [`Stored::positions`].
+    pub position: i64,
+    /// Each with its last message, those without any left out.
+    pub conversations: Vec<(Arc<Conversation>, i64)>,
 }
 
 /// Called once after a write was committed, in the order of commits. See [`Store::append_message`].

@@ -9,6 +9,7 @@ mod connection;
 mod conversations;
 mod job;
 mod messages;
+mod nodes;
 mod people;
 mod pool;
 mod schema;
@@ -18,7 +19,9 @@ mod writer;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use self::job::Job;
@@ -41,6 +44,9 @@ pub struct PostgresStore {
     writer: Writer,
     /// For conversations and complaints; the ids of messages are made in the database, in the order of commits.
     ids: IdGenerator,
+    settings: Settings,
+    /// Keeps the lock that says whether this node is alone.
+    registration: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl PostgresStore {
@@ -50,7 +56,17 @@ impl PostgresStore {
         let settings = Settings::parse(url)?;
         schema::prepare(&settings.for_migration()).await?;
         let pool = Pool::new(settings.for_pool());
-        Ok(Self { pool, writer: Writer::start(settings.for_writer()), ids: IdGenerator::new() })
+        let writer = Writer::start(settings.for_writer());
+        Ok(Self { pool, writer, ids: IdGenerator::new(), settings, registration: Mutex::new(None) })
+    }
+
+    /// Says to other nodes that this one is there, and whether it tells others what happens (`is_cluster`). `false` if
+    /// one is there that does not fit: nodes tell each other, or there is only one.
+    pub async fn register(&self, is_cluster: bool) -> Result<bool> {
+        let registration = nodes::register(self.settings.for_pool(), is_cluster).await?;
+        let is_registered = registration.is_some();
+        *self.registration.lock() = registration;
+        Ok(is_registered)
     }
 }
 
@@ -196,5 +212,8 @@ impl Store for PostgresStore {
     async fn close(&self) {
         self.writer.close().await;
         self.pool.close();
+        if let Some(registration) = self.registration.lock().take() {
+            registration.abort();
+        }
     }
 }

@@ -1,6 +1,5 @@
 //! The SQL of messages: append, history, what is read, what was missed, what was changed.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -11,7 +10,7 @@ use super::statements::{CONVERSATION, read_conversation};
 use super::writer::count;
 use crate::id::Id;
 use crate::store::{
-    Change, Changed, Conversation, Delivered, History, Message, Missed, Page, Range, Read, Unread,
+    Change, Changed, Conversation, Delivered, Ends, History, Message, Missed, Page, Range, Read, Unread,
 };
 use crate::timestamp::Timestamp;
 
@@ -143,21 +142,21 @@ fn read_message(row: &Row<'_>, conversation: &Conversation, read_seq: [i64; 2]) 
 }
 
 /// What a conversation's row says of its messages.
-struct Ends {
+struct Counts {
     last_seq: i64,
     deleted: i64,
     read_seq: [i64; 2],
     unread: [i64; 2],
 }
 
-fn ends_of(connection: &Connection, key: i64) -> Result<Ends> {
+fn ends_of(connection: &Connection, key: i64) -> Result<Counts> {
     connection
         .prepare_cached(
             "SELECT last_seq, deleted, read_seq_a, read_seq_b, unread_a, unread_b FROM conversations
              WHERE key = ?1",
         )?
         .query_row([key], |row| {
-            Ok(Ends {
+            Ok(Counts {
                 last_seq: row.get(0)?,
                 deleted: row.get(1)?,
                 read_seq: [row.get(2)?, row.get(3)?],
@@ -201,7 +200,7 @@ pub(super) fn history(connection: &Connection, conversation: &Conversation, rang
 fn select(
     connection: &Connection,
     conversation: &Conversation,
-    ends: &Ends,
+    ends: &Counts,
     order: &str,
     [seq, limit, offset]: [i64; 3],
 ) -> Result<Vec<Message>> {
@@ -269,21 +268,18 @@ pub(super) fn missed(connection: &Connection, user: &Id, after: Option<&Id>, lim
     Ok(missed)
 }
 
-/// The conversations of several users, each once, with its last message.
-pub(super) fn ends_of_users(connection: &Connection, users: &[Id]) -> Result<Vec<(Arc<Conversation>, i64)>> {
+/// How far the conversations of these users go.
+pub(super) fn ends_of_users(connection: &Connection, users: &[Id]) -> Result<Vec<Ends>> {
     let mut statement = connection.prepare_cached(&format!(
-        "SELECT {CONVERSATION}, last_seq FROM conversations WHERE user_a = ?1
-         UNION ALL SELECT {CONVERSATION}, last_seq FROM conversations WHERE user_b = ?1"
+        "SELECT {CONVERSATION}, last_seq FROM conversations WHERE user_a = ?1 AND last_seq > 0
+         UNION ALL SELECT {CONVERSATION}, last_seq FROM conversations WHERE user_b = ?1 AND last_seq > 0"
     ))?;
-    let mut known = HashSet::new();
     let mut ends = Vec::new();
     for user in users {
-        let mut rows = statement.query([user])?;
-        while let Some(row) = rows.next()? {
-            if known.insert(row.get::<_, i64>(0)?) {
-                ends.push((Arc::new(read_conversation(row)?), row.get(6)?));
-            }
-        }
+        let rows = statement.query_map([user], |row| Ok((Arc::new(read_conversation(row)?), row.get(6)?)))?;
+        let conversations = rows.collect::<Result<Vec<(Arc<Conversation>, i64)>>>()?;
+        let position = conversations.iter().map(|(_, seq)| seq).sum();
+        ends.push(Ends { user: user.clone(), position, conversations });
     }
     Ok(ends)
 }

@@ -32,7 +32,7 @@ use self::memory::Context;
 use self::reader::Readers;
 use self::writer::{Writer, count};
 use super::{
-    Appended, Change, Changed, Conversation, ConversationSummary, Delivered, Done, History, MarkRead,
+    Appended, Change, Changed, Conversation, ConversationSummary, Delivered, Done, Ends, History, MarkRead,
     Message, Missed, NewConversation, NewMessage, NewReport, Page, Profile, Range, Read, Report, Result,
     Store, StoreError, User, Withdrawn,
 };
@@ -130,7 +130,7 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn ends_of(&self, users: Vec<Id>) -> Result<Vec<(Arc<Conversation>, i64)>> {
+    async fn ends_of(&self, users: Vec<Id>) -> Result<Vec<Ends>> {
         self.readers.snapshot(move |connection| messages::ends_of_users(connection, &users)).await
     }
 

@@ -212,7 +212,7 @@ impl Batch<'_> {
         {
             let (conversation, message) =
                 messages::message_of_client(self.connection, &new.sender, client_id)?;
-            return Ok(Stored { conversation, message, unread: None });
+            return Ok(Stored { conversation, message, unread: None, positions: None });
         }
         let recipient = &conversation.participants[1 - side];
         if self.memory.change_total(recipient, 0).is_none() {
@@ -239,7 +239,7 @@ impl Batch<'_> {
         self.added.entry(key).or_default()[side] += 1;
         let total = self.memory.change_total(recipient, 1).unwrap_or(last.unread[1 - side]);
         let unread = Some(Unread { conversation: count(last.unread[1 - side]), total: count(total) });
-        Ok(Stored { conversation: Arc::clone(conversation), message, unread })
+        Ok(Stored { conversation: Arc::clone(conversation), message, unread, positions: None })
     }
 
     /// Does another write, whole or not at all.

@@ -1,0 +1,52 @@
+//! Whether this node is alone on the database: a session's advisory lock, that nodes which tell each other share and
+//! one that tells nobody has for itself.
+
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::connection::{Connection, no_answer};
+use super::settings::{ANSWER_TIMEOUT, Settings};
+use crate::store::Result;
+
+/// How often it is seen to that the lock is there.
+const LOOK: Duration = Duration::from_secs(1);
+
+const SHARED: &str = "SELECT pg_try_advisory_lock_shared(1215517812)";
+const ALONE: &str = "SELECT pg_try_advisory_lock(1215517812)";
+
+/// Takes the lock; answers the task that keeps it, or `None` if another node's lock is in the way.
+pub(super) async fn register(settings: Settings, is_cluster: bool) -> Result<Option<JoinHandle<()>>> {
+    let Some(connection) = lock(&settings, is_cluster).await? else { return Ok(None) };
+    Ok(Some(tokio::spawn(keep(settings, is_cluster, connection))))
+}
+
+async fn lock(settings: &Settings, is_cluster: bool) -> Result<Option<Connection>> {
+    let connection = Connection::open(settings).await?;
+    let answer = connection.query(if is_cluster { SHARED } else { ALONE }, &[]);
+    let rows = timeout(ANSWER_TIMEOUT, answer).await.map_err(|_| no_answer(settings))??;
+    let is_taken = match rows.first() {
+        Some(row) => row.try_get(0)?,
+        None => false,
+    };
+    Ok(is_taken.then_some(connection))
+}
+
+/// Takes the lock again when its connection is lost.
+async fn keep(settings: Settings, is_cluster: bool, mut connection: Connection) {
+    loop {
+        tokio::time::sleep(LOOK).await;
+        if !connection.is_closed() {
+            continue;
+        }
+        match lock(&settings, is_cluster).await {
+            Ok(Some(new)) => connection = new,
+            Ok(None) => tracing::error!(
+                database = %settings.name,
+                "another node uses the database, and the two do not tell each other what happens: set REDIS_URL on all"
+            ),
+            Err(error) => tracing::warn!(%error, "this node could not register with the database"),
+        }
+    }
+}

@@ -1,0 +1,48 @@
+// The checker over three nodes behind nginx, while nodes are killed, Redis stops and starts, PostgreSQL restarts.
+// Again with the same seed: SEED=... node --test tests/cluster-checker.test.js
+import assert from "node:assert/strict";
+import test from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { balance, cluster } from "../lib/cluster.js";
+import { Server, temporaryFolder } from "../lib/server.js";
+import { weather } from "../lib/weather.js";
+
+const SEED = Number(process.env.SEED || Date.now() % 1_000_000);
+const MESSAGES = Number(process.env.MESSAGES || 50_000);
+
+test(`${MESSAGES} messages over three nodes in bad weather: none lost, doubled or out of order for anybody (SEED=${SEED})`, async (t) => {
+  const { nodes, redis, postgres } = await cluster(t, 3);
+  const { port, url } = await balance(t, nodes);
+  const server = new Server(temporaryFolder(t), port, {});
+  const happenedTo = { kills: 0, redis: 0, postgres: 0 };
+  const storm = async (random, signal) => {
+    while (!signal.aborted) {
+      await sleep(1_000 + random() * 1_500, undefined, { signal }).catch(() => {});
+      if (signal.aborted) break;
+      const kind = random();
+      if (kind < 0.5) {
+        const node = nodes[Math.floor(random() * nodes.length)];
+        await node.kill();
+        await sleep(random() * 500);
+        await node.launch();
+        happenedTo.kills++;
+      } else if (kind < 0.8) {
+        await redis.stop();
+        await sleep(random() * 1_500);
+        await redis.launch();
+        happenedTo.redis++;
+      } else {
+        await postgres.stop();
+        await postgres.launch();
+        happenedTo.postgres++;
+      }
+    }
+  };
+  const { flaws, happened } = await weather({ server, urls: [url], seed: SEED, messages: MESSAGES, clients: 20, storm, cutEvery: 1_500 });
+  t.diagnostic(JSON.stringify({ seed: SEED, ...happened, ...happenedTo, ...flaws }));
+  assert.deepEqual(flaws, { lost: 0, doubled: 0, outOfOrder: 0, changed: 0 });
+  assert.equal(happened.messages, MESSAGES);
+  assert.equal(happened.received, 2 * MESSAGES, "each of the two has each message");
+  assert.ok(Object.values(happenedTo).every((count) => count > 0), "the weather was bad in every way");
+});
