@@ -75,6 +75,7 @@ test("the whole flow by keyboard", async (t) => {
   await page.keyboard.press("Escape");
   await eventually("the message has the focus again", async () => /and this is deleted again/.test(await focused(page)));
   await page.keyboard.press("Enter");
+  await eventually("the menu has the focus", async () => /^Copy text$/.test(await focused(page)));
   await page.keyboard.press("End");
   assert.match(await focused(page), /^Delete$/);
   await page.keyboard.press("Enter");
@@ -85,8 +86,9 @@ test("the whole flow by keyboard", async (t) => {
 
   await tabTo(page, /Account: Ana/, "Shift+Tab");
   await page.keyboard.press("Enter");
+  await eventually("the menu has the focus", async () => /notifications/.test(await focused(page)));
   await page.keyboard.press("ArrowDown");
-  await eventually("an item of the menu has the focus", async () => /Sign out/.test(await focused(page)));
+  await eventually("the next item has the focus", async () => /Sign out/.test(await focused(page)));
   await page.keyboard.press("Enter");
   await page.getByRole("heading", { name: "Welcome back" }).waitFor();
 });
