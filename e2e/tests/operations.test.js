@@ -7,6 +7,7 @@ import test from "node:test";
 import { fileURLToPath } from "node:url";
 
 import { Client } from "../lib/client.js";
+import { cluster } from "../lib/cluster.js";
 import { Writer } from "../lib/load.js";
 import { SECRET, Server, eventually, freePort, run, temporaryFolder } from "../lib/server.js";
 
@@ -300,4 +301,24 @@ test("nginx brings each request of a polling session to its node, and new client
   await eventually("all are on the other node", () => clients.every(({ socket }) => socket.connected) && on("b") === clients.length);
   assert.deepEqual(failures, [], "nobody was refused meanwhile");
   await Promise.all(clients.map((client) => client.settle()));
+});
+
+test("a node is ready without Redis, which would take all nodes out, but not without PostgreSQL", async (t) => {
+  const { postgres, redis, nodes: [node] } = await cluster(t, 1, { LOG: "error" });
+  const { ana, conversation } = await node.pair();
+  const client = await Client.connect(t, node, ana, WEBSOCKET);
+  assert.deepEqual(await ready(node), [200, "ok"]);
+  await redis.stop();
+  assert.deepEqual(await ready(node), [200, "ok"]);
+  assert.equal((await client.send(conversation, "without Redis")).success, true);
+  await postgres.stop();
+  assert.deepEqual(await ready(node), [503, "store"]);
+  assert.equal((await client.send(conversation, "lost")).success, false);
+  assert.equal((await node.request("GET", "/health")).status, 200);
+  const now = await figures(node);
+  assert.ok(now.get('horse_trust_store_errors_total{operation="append_message"}') >= 1);
+  assert.equal(now.get("horse_trust_messages_stored_total"), 1);
+  await postgres.launch();
+  await eventually("it is ready again", async () => (await ready(node))[0] === 200);
+  await eventually("it stores again", async () => (await client.send(conversation, "back")).success);
 });
