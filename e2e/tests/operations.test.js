@@ -7,7 +7,7 @@ import test from "node:test";
 import { fileURLToPath } from "node:url";
 
 import { Client } from "../lib/client.js";
-import { cluster } from "../lib/cluster.js";
+import { Postgres, cluster } from "../lib/cluster.js";
 import { Writer } from "../lib/load.js";
 import { SECRET, Server, eventually, freePort, run, temporaryFolder } from "../lib/server.js";
 
@@ -243,25 +243,19 @@ test("session ids begin with the node's name, over every transport", async (t) =
   assert.match(stderr, /NODE: "A-1" is not a name/);
 });
 
-test("a backup that was made under load chats on in an empty system", async (t) => {
-  const server = await Server.start(t);
+/** A server that is written to without a pause while `backUp` is called; then it is gone, and `restore` starts one from the backup. */
+async function chatsOn(t, server, backUp, restore) {
   const { ana, bruno, conversation } = await server.pair();
   const client = await Client.connect(t, server, ana, WEBSOCKET);
   const writer = new Writer(conversation);
   writer.start(client);
   await writer.more(200);
   const before = writer.acknowledged.slice();
-  const elsewhere = temporaryFolder(t);
-  const copy = join(elsewhere, "data", "horse-trust.db");
-  mkdirSync(dirname(copy));
-  // What `sqlite3 data/horse-trust.db ".backup …"` does, by the Python that the tests have anyway.
-  const backup = "import sqlite3, sys; s, d = map(sqlite3.connect, sys.argv[1:]); s.backup(d); d.close()";
-  const made = spawnSync("python3", ["-c", backup, server.database, copy], { encoding: "utf8" });
-  assert.equal(made.status, 0, made.stderr);
+  backUp();
   await writer.more(100);
   await server.kill();
 
-  const restored = await Server.start(t, {}, { folder: elsewhere });
+  const restored = await restore();
   const login = await restored.request("POST", "/api/auth/login", { body: { email: bruno.email, password: "correct horse" } });
   assert.equal(login.status, 200, login.text);
   const history = await restored.history(ana.token, conversation);
@@ -274,6 +268,34 @@ test("a backup that was made under load chats on in an empty system", async (t) 
   const ack = await a.send(conversation, "as if nothing had been");
   assert.equal(ack.data.seq, history.length + 1);
   assert.deepEqual((await b.received("new_message"))[0], ack.data);
+}
+
+/** Runs a program to its end, which has to be a good one. */
+function succeed(program, ...args) {
+  const { status, stderr, error } = spawnSync(program, args, { encoding: "utf8" });
+  assert.equal(status, 0, `${program}: ${error ?? stderr}`);
+}
+
+test("a backup of SQLite that was made under load chats on in an empty system", async (t) => {
+  const server = await Server.start(t);
+  const folder = temporaryFolder(t);
+  const copy = join(folder, "data", "horse-trust.db");
+  mkdirSync(dirname(copy));
+  // What `sqlite3 data/horse-trust.db ".backup …"` does, by the Python that the tests have anyway.
+  const backup = "import sqlite3, sys; s, d = map(sqlite3.connect, sys.argv[1:]); s.backup(d); d.close()";
+  await chatsOn(t, server, () => succeed("python3", "-c", backup, server.database, copy), () => Server.start(t, {}, { folder }));
+});
+
+test("a dump of PostgreSQL that was made under load chats on in an empty one", async (t) => {
+  const [postgres, empty] = [await Postgres.start(t), await Postgres.start(t)];
+  const [full, restored] = [postgres.database("chat"), empty.database("chat")];
+  const server = await Server.start(t, { DATABASE_URL: full });
+  const dump = join(temporaryFolder(t), "backup.dump");
+  const backUp = () => succeed(postgres.program("pg_dump"), "--format=custom", `--file=${dump}`, full);
+  await chatsOn(t, server, backUp, () => {
+    succeed(empty.program("pg_restore"), "--exit-on-error", "--no-owner", `--dbname=${restored}`, dump);
+    return Server.start(t, { DATABASE_URL: restored });
+  });
 });
 
 test("nginx brings each request of a polling session to its node, and new clients to those that do not drain", async (t) => {
