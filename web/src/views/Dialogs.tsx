@@ -1,24 +1,32 @@
 // What is asked in the middle of the page.
-import { useState } from "preact/hooks";
+import type { ComponentChildren } from "preact";
+import { useRef, useState } from "preact/hooks";
 import { explain, say, text } from "../language";
 import type { Message } from "../protocol";
-import { block, dialog, remove, report } from "../state/actions";
+import { type Dialog, block, dialog, remove, report } from "../state/actions";
 import { open } from "../state/conversations";
 import { conversationPath, go } from "../state/route";
 import { session } from "../state/session";
 import { Modal } from "./parts";
 
-const close = () => void (dialog.value = null);
-
 export function Dialogs() {
   const { value } = dialog;
-  if (!value || !session.value) return null;
+  // Each opening is a dialog of its own, even if the browser has not told of the last one's end yet.
+  const shown = useRef({ value, number: 0 });
+  if (shown.current.value !== value) shown.current = { value, number: shown.current.number + 1 };
+  return value && session.value && <Opened key={shown.current.number} value={value} />;
+}
+
+function Opened({ value }: { value: Dialog }) {
   const words = text();
+  const onClose = () => {
+    if (dialog.peek() === value) dialog.value = null;
+  };
   switch (value.kind) {
     case "new":
-      return <NewConversation />;
+      return <NewConversation onClose={onClose} />;
     case "report":
-      return <Report message={value.message} />;
+      return <Report message={value.message} onClose={onClose} />;
     case "delete": {
       const { message } = value;
       return (
@@ -27,6 +35,7 @@ export function Dialogs() {
           question={words.removeText}
           confirm={words.remove}
           isDangerous
+          onClose={onClose}
           action={() => remove(message)}
         />
       );
@@ -39,6 +48,7 @@ export function Dialogs() {
           question={words.blockText}
           confirm={say("block", { name })}
           isDangerous
+          onClose={onClose}
           action={() => block(user)}
         />
       );
@@ -51,28 +61,28 @@ interface AskProps {
   question: string;
   confirm: string;
   isDangerous?: boolean;
-  isDisabled?: boolean;
+  onClose: () => void;
   /** Answers why it could not be done. */
   action: () => Promise<string | undefined>;
-  children?: preact.ComponentChildren;
+  children?: ComponentChildren;
 }
 
-function Ask({ title, question, confirm, isDangerous, action, children }: AskProps) {
+function Ask({ title, question, confirm, isDangerous, onClose, action, children }: AskProps) {
   const [problem, setProblem] = useState("");
   async function submit(event: Event): Promise<void> {
     event.preventDefault();
     const refused = await action();
     if (refused) setProblem(refused);
-    else close();
+    else onClose();
   }
   return (
-    <Modal title={title} onClose={close}>
+    <Modal title={title} onClose={onClose}>
       <form class="form" noValidate onSubmit={(event) => void submit(event)}>
         <p class="modal-text">{question}</p>
         {children}
         <div role="alert">{problem && <p class="problem">{problem}</p>}</div>
         <div class="modal-buttons">
-          <button type="button" class="button" onClick={close}>
+          <button type="button" class="button" onClick={onClose}>
             {text().cancel}
           </button>
           <button type="submit" class={isDangerous ? "button danger" : "button primary"}>
@@ -84,7 +94,7 @@ function Ask({ title, question, confirm, isDangerous, action, children }: AskPro
   );
 }
 
-function NewConversation() {
+function NewConversation({ onClose }: { onClose: () => void }) {
   const [person, setPerson] = useState("");
   const words = text();
   async function begin(): Promise<string | undefined> {
@@ -96,7 +106,13 @@ function NewConversation() {
     }
   }
   return (
-    <Ask title={words.newConversation} question={words.personHint} confirm={words.startConversation} action={begin}>
+    <Ask
+      title={words.newConversation}
+      question={words.personHint}
+      confirm={words.startConversation}
+      onClose={onClose}
+      action={begin}
+    >
       <div class="field">
         <label for="person">{words.personLabel}</label>
         <input
@@ -114,7 +130,7 @@ function NewConversation() {
   );
 }
 
-function Report({ message }: { message: Message }) {
+function Report({ message, onClose }: { message: Message; onClose: () => void }) {
   const [reason, setReason] = useState("");
   const words = text();
   return (
@@ -123,6 +139,7 @@ function Report({ message }: { message: Message }) {
       question={words.reportHint}
       confirm={words.reportSend}
       isDangerous
+      onClose={onClose}
       action={() => report(message, reason)}
     >
       <blockquote class="quote">{message.text}</blockquote>
