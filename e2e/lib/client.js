@@ -94,6 +94,12 @@ export class Client {
     return this.ask("send_message", { conversation_id: conversation, text });
   }
 
+  /** The names of the events that came, without those that a client of the contract passes over. */
+  expected() {
+    const beside = ["presence", "unread_count", "message_delivered", "messages_read"];
+    return this.events.map((event) => event.name).filter((name) => !beside.includes(name));
+  }
+
   named(name) {
     return this.events.filter((event) => event.name === name).map((event) => event.args[0]);
   }

@@ -4,7 +4,7 @@ import test from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { Client } from "../lib/client.js";
-import { cluster } from "../lib/cluster.js";
+import { balance, cluster } from "../lib/cluster.js";
 import { Server, eventually, run, temporaryFolder } from "../lib/server.js";
 
 const WEBSOCKET = { transports: ["websocket"] };
@@ -113,4 +113,57 @@ test("nodes that could not tell each other anything refuse to start", async (t) 
   assert.deepEqual([sqlite.status, sqlite.stderr.startsWith("horse-trust: REDIS_URL: needs a DATABASE_URL like postgres://")], [2, true]);
   const allowed = await Server.start(t, { ...alone, ALLOW_NODES_WITHOUT_REDIS: "true" });
   assert.equal((await allowed.request("GET", "/health/db")).status, 200);
+});
+
+test("a node without a conversation's sockets does no work for its messages", async (t) => {
+  const { nodes } = await cluster(t, 3);
+  const { ana, bruno, conversation } = await nodes[0].pair();
+  const [a, b] = [await connect(t, nodes[0], ana), await connect(t, nodes[1], bruno)];
+  await b.ask("join_conversation", conversation);
+  const heard = async (node) => Number((await node.request("GET", "/metrics")).text.match(/^horse_trust_bus_received_total (\d+)/m)[1]);
+  const [before, began] = [await Promise.all(nodes.map(heard)), Date.now()];
+  for (let n = 0; n < 300; n++) await a.send(conversation, `${n}`);
+  await b.received("new_message", 300);
+  const after = await Promise.all(nodes.map(heard));
+  const [, second, third] = after.map((count, n) => count - before[n]);
+  // Two other nodes say each second that they are there.
+  const heartbeats = 2 * Math.ceil((Date.now() - began) / 1000 + 1);
+  t.diagnostic(JSON.stringify({ messages: 300, heardByTheOthersNode: second, heardByTheThird: third, heartbeats }));
+  assert.ok(second >= 300, `${second}`);
+  assert.ok(third <= heartbeats, `${third} of at most ${heartbeats}`);
+});
+
+test("a rolling restart of three nodes under load: no failed send with retries", async (t) => {
+  const { nodes } = await cluster(t, 3);
+  const { url } = await balance(t, nodes);
+  const pairs = await Promise.all(Array.from({ length: 6 }, () => nodes[0].pair()));
+  let isOver = false;
+  let longest = 0;
+  const texts = pairs.map(() => []);
+  const writers = pairs.map(async ({ ana, conversation }, n) => {
+    const client = new Client(t, { url }, { token: ana.token }, { ...WEBSOCKET, retries: 50, ackTimeout: 1_000 });
+    await client.connected();
+    while (!isOver) {
+      const text = `${texts[n].length}`;
+      const began = performance.now();
+      const ack = await client.socket.emitWithAck("send_message", { conversation_id: conversation, text, client_id: text });
+      longest = Math.max(longest, performance.now() - began);
+      assert.equal(ack.success, true, JSON.stringify(ack));
+      texts[n].push(text);
+      await sleep(5);
+    }
+  });
+  for (const node of nodes) {
+    await sleep(500);
+    assert.equal((await node.stop()).code, 0);
+    await node.launch();
+  }
+  await sleep(500);
+  isOver = true;
+  await Promise.all(writers);
+  t.diagnostic(JSON.stringify({ sends: texts.flat().length, longestPauseMilliseconds: Math.round(longest) }));
+  for (const [n, { ana, conversation }] of pairs.entries()) {
+    assert.deepEqual((await nodes[0].history(ana.token, conversation)).map((message) => message.text), texts[n]);
+  }
+  assert.ok(longest < 10_000, `the longest pause was ${longest} ms`);
 });

@@ -193,7 +193,7 @@ test("fetch_messages and the REST history by seq: slices without holes", async (
 });
 
 test("receipts: delivered, read, unread, to whom they are for", async (t) => {
-  const server = await Server.start(t);
+  const server = await Server.start(t, { PRESENCE_GRACE: "1s" });
   const { ana, bruno, conversation } = await server.pair();
   const a = await connect(t, server, ana);
   const phone = await connect(t, server, bruno);
@@ -228,12 +228,16 @@ test("receipts: delivered, read, unread, to whom they are for", async (t) => {
   assert.deepEqual(states.map(({ user_id, read_seq, delivered_seq }) => [user_id, read_seq, delivered_seq]), [[ana.id, 0, 0], [bruno.id, 4, 4]]);
   phone.socket.disconnect();
   laptop.socket.disconnect();
-  const before = a.named("message_delivered").length;
+  await eventually("both are gone", async () => {
+    const [item] = (await server.request("GET", "/api/chat/conversations", { token: ana.token })).json.data;
+    return !item.participant_states.find(({ user_id }) => user_id === bruno.id).online;
+  });
   await a.send(conversation, "z");
+  await sleep(300);
+  assert.ok(!a.named("message_delivered").some((event) => event.up_to_seq === 5), "not before a device has it");
   const again = await connect(t, server, bruno, { serverOffset: 0 });
   await again.received("new_message", 5);
   await last(a, "message_delivered", (event) => event.up_to_seq === 5);
-  assert.equal(a.named("message_delivered").length, before + 1, "delivered when a device has it, not before");
 });
 
 test("presence: told to those who share a conversation, over devices, with a grace", async (t) => {
@@ -397,6 +401,7 @@ test("a token's end closes the socket; a new one keeps it; an end of all session
   const seconds = Math.floor(Date.now() / 1000);
   const claims = (exp) => ({ userId: ana.id, role: "seller", iat: seconds, exp });
   const short = await connect(t, server, { token: token(claims(seconds + 3)) }, {}, { ...WEBSOCKET, reconnection: false });
+  const ended = short.disconnected().then(() => Date.now());
   const kept = await connect(t, server, { token: token(claims(seconds + 3)) });
   const long = await connect(t, server, ana);
   for (const client of [short, kept, long]) await client.ask("join_conversation", conversation);
@@ -407,8 +412,7 @@ test("a token's end closes the socket; a new one keeps it; an end of all session
   }
   const fresh = token(claims(seconds + 3600));
   assert.deepEqual(await kept.ask("refresh_token", { token: fresh }), { success: true, data: { expires_at: new Date((seconds + 3600) * 1000).toISOString() } });
-  await short.disconnected();
-  assert.ok(Date.now() - (seconds + 3) * 1000 < 1000, "within a second of the end");
+  assert.ok((await ended) - (seconds + 3) * 1000 < 1000, "within a second of the end");
   await b.send(conversation, "after the end");
   await kept.received("new_message");
   assert.deepEqual(short.named("new_message"), []);
@@ -426,6 +430,14 @@ test("a token's end closes the socket; a new one keeps it; an end of all session
     assert.equal((await refused.refused()).message, "Authentication error: invalid token", "also after a restart");
   }
   await connect(t, server, { token: login.json.token });
+});
+
+test("the only socket of a server ends with its token, too", async (t) => {
+  const server = await Server.start(t);
+  const exp = Math.floor(Date.now() / 1000) + 2;
+  const client = await connect(t, server, { token: token({ userId: "alone", exp }) }, {}, { ...WEBSOCKET, reconnection: false });
+  await client.disconnected();
+  assert.ok(Date.now() >= exp * 1000 && Date.now() < exp * 1000 + 1000, `${Date.now() - exp * 1000} ms after its end`);
 });
 
 test("rates are a user's own, and say when to come again", async (t) => {

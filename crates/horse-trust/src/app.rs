@@ -123,7 +123,7 @@ pub async fn run(
     let namespace = socketio::Namespace::new("/", &config.engine);
     let hub = Arc::new(Hub::new(namespace.clone()));
     let redis = match &config.redis_url {
-        Some(url) => Some(RedisBus::connect(url.expose(), Arc::clone(&hub)).await?),
+        Some(url) => Some(RedisBus::connect(url.expose(), Arc::clone(&hub), metrics.bus()).await?),
         None => None,
     };
     let bus: Arc<dyn Bus> = match &redis {

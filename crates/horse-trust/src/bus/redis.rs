@@ -22,6 +22,7 @@ use super::sequencer::Sequencer;
 use super::wire::{Envelope, News};
 use super::{Attached, Attaching, Bus, Hub, MessageNotice, Notice, Source, Told};
 use crate::id::Id;
+use crate::metrics::BusMetrics;
 use crate::store::Conversation;
 
 /// Before every channel and key.
@@ -70,6 +71,7 @@ pub struct RedisBus {
     /// For questions and answers; `None` while there is no connection.
     questions: Mutex<Option<MultiplexedConnection>>,
     tasks: Mutex<JoinSet<()>>,
+    metrics: Arc<BusMetrics>,
 }
 
 struct Outgoing {
@@ -107,7 +109,8 @@ return 0";
 
 impl RedisBus {
     /// A bus over the Redis at `url`, which has to answer now; later it may go and come back.
-    pub async fn connect(url: &str, hub: Arc<Hub>) -> Result<Arc<Self>, RedisError> {
+    pub async fn connect(url: &str, hub: Arc<Hub>, metrics: BusMetrics) -> Result<Arc<Self>, RedisError> {
+        let metrics = Arc::new(metrics);
         let failed = |error: redis::RedisError| RedisError(error.to_string());
         let client = redis::Client::open(url).map_err(failed)?;
         let pubsub = timeout(RESPONSE, client.get_async_pubsub()).await;
@@ -116,7 +119,7 @@ impl RedisBus {
         let (subscriptions, requests) = mpsc::unbounded_channel();
         let node = getrandom::u64().map_err(|error| RedisError(error.to_string()))?;
         let bus = Arc::new(Self {
-            sequencer: Sequencer::new(Arc::clone(&hub)),
+            sequencer: Sequencer::new(Arc::clone(&hub), Arc::clone(&metrics)),
             hub,
             client,
             node: format!("{node:x}"),
@@ -128,6 +131,7 @@ impl RedisBus {
             has_untold: Notify::new(),
             questions: Mutex::new(None),
             tasks: Mutex::default(),
+            metrics,
         });
         let mut tasks = bus.tasks.lock();
         tasks.spawn(Arc::clone(&bus).publish_all(waiting));
@@ -217,7 +221,10 @@ impl RedisBus {
                     pipeline.publish(channel, &outgoing.payload).ignore();
                 }
             }
-            if let Err(error) = pipeline.query_async::<()>(&mut connection).await {
+            let begin = Instant::now();
+            let told = pipeline.query_async::<()>(&mut connection).await;
+            self.metrics.published(begin.into_std(), told.is_ok());
+            if let Err(error) = told {
                 tracing::warn!(%error, "Redis was not told");
                 self.note_untold(batch);
                 return;
@@ -261,6 +268,7 @@ impl RedisBus {
                 Err(_) => tracing::warn!("Redis did not answer in time"),
             }
             self.is_connected.store(false, Ordering::Release);
+            self.metrics.set_connected(false);
             // Who waits is let in; what is missed is read from the store when Redis is back.
             while let Ok(request) = requests.try_recv() {
                 if let Subscription::Add(_, done) = request {
@@ -289,6 +297,7 @@ impl RedisBus {
             sink.subscribe(channels).await?;
         }
         self.is_connected.store(true, Ordering::Release);
+        self.metrics.set_connected(true);
         tracing::info!(node = %self.node, channels = channels.len(), "Redis is heard");
         if !is_first {
             if let Some(source) = self.sequencer.source() {
@@ -372,6 +381,7 @@ impl RedisBus {
         if *envelope.node == *self.node || !heard.is_new(&envelope.node, envelope.number) {
             return;
         }
+        self.metrics.received();
         match nodes.get_mut(&*envelope.node) {
             Some(seen) => *seen = Instant::now(),
             None => _ = nodes.insert(envelope.node.to_string(), Instant::now()),

@@ -15,6 +15,7 @@ use parking_lot::Mutex;
 
 use super::{Hub, MessageNotice, Source, StoredMessage, Told};
 use crate::id::Id;
+use crate::metrics::BusMetrics;
 use crate::store::{Conversation, Ends, StoreError};
 
 /// How long a message waits for those before it, before the store is asked.
@@ -26,6 +27,7 @@ const BATCH: usize = 500;
 
 pub(super) struct Sequencer {
     hub: Arc<Hub>,
+    metrics: Arc<BusMetrics>,
     source: OnceLock<Weak<dyn Source>>,
     followers: Mutex<HashMap<Id, Follower>>,
     /// Itself, for the tasks that heal.
@@ -69,9 +71,10 @@ impl Drop for Pending {
 }
 
 impl Sequencer {
-    pub(super) fn new(hub: Arc<Hub>) -> Arc<Self> {
+    pub(super) fn new(hub: Arc<Hub>, metrics: Arc<BusMetrics>) -> Arc<Self> {
         Arc::new_cyclic(|me| Self {
             hub,
+            metrics,
             source: OnceLock::new(),
             followers: Mutex::default(),
             me: Weak::clone(me),
@@ -275,7 +278,10 @@ impl Sequencer {
                 continue;
             }
             match notice {
-                Some(notice) => self.tell(user, progress, &notice, true),
+                Some(notice) => {
+                    self.metrics.healed();
+                    self.tell(user, progress, &notice, true);
+                }
                 None => _ = progress.seqs.insert(conversation, seq),
             }
         }

@@ -57,10 +57,11 @@ impl Expiries {
     pub async fn run(self: Arc<Self>) {
         loop {
             let now = since_epoch();
-            let (due, next) = self.state.lock().take_due(now);
+            let due = self.state.lock().take_due(now);
             for watched in due {
                 self.act(watched, now);
             }
+            let next = self.state.lock().next.keys().next().map(|(at, _)| *at);
             // The first entry may have been put in meanwhile; then a permit is there.
             let wait = next.map_or(Duration::MAX, |at| {
                 Duration::from_millis(u64::try_from(at.saturating_sub(now)).unwrap_or(0)).min(LOOK)
@@ -100,18 +101,14 @@ impl State {
         }
     }
 
-    /// Takes what is due, and says when the next will be.
-    fn take_due(&mut self, now: i64) -> (Vec<Watched>, Option<i64>) {
+    /// Takes what is due.
+    fn take_due(&mut self, now: i64) -> Vec<Watched> {
         let mut due = Vec::new();
-        while let Some(entry) = self.next.first_entry() {
-            let (at, socket) = *entry.key();
-            if at > now {
-                return (due, Some(at));
-            }
+        while let Some(entry) = self.next.first_entry().filter(|entry| entry.key().0 <= now) {
+            self.places.remove(&entry.key().1);
             due.push(entry.remove());
-            self.places.remove(&socket);
         }
-        (due, None)
+        due
     }
 }
 

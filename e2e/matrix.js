@@ -1,0 +1,26 @@
+// The tests of the protocol over PostgreSQL, with one node and with three. Over SQLite, which is for one node, they run
+// with the others.
+import { spawnSync } from "node:child_process";
+
+import { Postgres, Redis } from "./lib/cluster.js";
+
+const FILES = ["connection", "events", "order", "delivery", "unread"].map((name) => `tests/${name}.test.js`);
+
+const ends = [];
+const context = { after: (end) => ends.unshift(end) };
+let failed = false;
+try {
+  const [postgres, redis] = await Promise.all([Postgres.start(context), Redis.start(context)]);
+  for (const nodes of [1, 3]) {
+    console.log(`\nPostgreSQL, nodes: ${nodes}`);
+    const settings = { TEST_POSTGRES: `${postgres.port}`, TEST_REDIS: redis.url, TEST_NODES: `${nodes}` };
+    const { status } = spawnSync(process.execPath, ["--test", "--test-concurrency=2", ...FILES], {
+      env: { ...process.env, ...settings },
+      stdio: "inherit",
+    });
+    failed ||= status !== 0;
+  }
+} finally {
+  for (const end of ends) await end();
+}
+process.exit(failed ? 1 : 0);
