@@ -229,7 +229,7 @@ test("the store fails", async (t) => {
 });
 
 test("who is not let in", async (t) => {
-  const server = await Server.start(t);
+  const server = await Server.start(t, { CONNECTION_RATE: "1" });
   const ana = await server.register("Ana");
   const error = (auth) => new CheckedClient(t, server, auth, events, { reconnection: false }).refused();
   assert.equal((await error({})).message, "Authentication error: no token");
@@ -238,7 +238,7 @@ test("who is not let in", async (t) => {
   assert.equal((await elsewhere.refused()).message, "Invalid namespace");
 
   // More at once than a user may connect; each attempt ends as connected or refused.
-  const attempts = Array.from({ length: 560 }, () => {
+  const attempts = Array.from({ length: 260 }, () => {
     const options = { transports: ["websocket"], reconnection: false };
     const { socket } = new CheckedClient(t, server, { token: ana.token }, events, options);
     return within("an answer", new Promise((resolve) => {

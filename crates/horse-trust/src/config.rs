@@ -42,6 +42,9 @@ pub struct Flags {
     /// Messages a second and user, with bursts of five times as many; 0 is no limit [default: 10]
     #[arg(long, env = "MESSAGE_RATE", hide_env = true)]
     pub message_rate: Option<String>,
+    /// Connections a second and user, with bursts of 200 times as many; 0 is no limit [default: 100]
+    #[arg(long, env = "CONNECTION_RATE", hide_env = true)]
+    pub connection_rate: Option<String>,
     /// What is logged: a level, or a tracing filter [default: info]
     #[arg(long, env = "LOG", hide_env = true)]
     pub log: Option<String>,
@@ -263,6 +266,9 @@ impl Config {
         let database = |text: &str| parse_database_url(text).map(Some);
         set(&mut config.database, "DATABASE_URL", flags.database_url.as_deref(), database)?;
         set(&mut config.chat.message_rate, "MESSAGE_RATE", flags.message_rate.as_deref(), |text| {
+            text.parse().map(NonZeroU32::new).map_err(|_| format!("{text:?} is not a whole number from 0"))
+        })?;
+        set(&mut config.chat.connection_rate, "CONNECTION_RATE", flags.connection_rate.as_deref(), |text| {
             text.parse().map(NonZeroU32::new).map_err(|_| format!("{text:?} is not a whole number from 0"))
         })?;
         let chat = &mut config.chat;

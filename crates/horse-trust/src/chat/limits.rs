@@ -14,8 +14,8 @@ const BURST: u32 = 5;
 const REQUESTS: u32 = 10;
 /// Typing events a second and user: what keeps one participant from flooding the other with what costs nothing.
 const TYPING: [u32; 2] = [20, 100];
-/// Connections a second and user.
-const CONNECTIONS: [u32; 2] = [20, 500];
+/// Bursts of connections are this many seconds' worth: what one address may have is bounded elsewhere.
+const CONNECTION_BURST: u32 = 200;
 
 /// The rates of users. Each is events a second, and how many at once.
 pub(super) struct Limits {
@@ -23,7 +23,7 @@ pub(super) struct Limits {
     joins: Option<Rate>,
     requests: Option<Rate>,
     typing: Rate,
-    connections: Rate,
+    connections: Option<Rate>,
 }
 
 type Rate = DefaultKeyedRateLimiter<Id>;
@@ -34,8 +34,9 @@ fn rate([per_second, burst]: [u32; 2]) -> Rate {
 }
 
 impl Limits {
-    /// `messages` a second and user; `None` is no limit, on other requests neither.
-    pub(super) fn new(messages: Option<NonZeroU32>) -> Self {
+    /// `messages` and `connections` a second and user; `None` is no limit, without one of messages on other requests
+    /// neither.
+    pub(super) fn new(messages: Option<NonZeroU32>, connections: Option<NonZeroU32>) -> Self {
         let of_messages = |factor: u32| {
             let per_second = messages?.get().saturating_mul(factor);
             Some(rate([per_second, per_second.saturating_mul(BURST)]))
@@ -45,7 +46,8 @@ impl Limits {
             joins: of_messages(REQUESTS),
             requests: of_messages(REQUESTS),
             typing: rate(TYPING),
-            connections: rate(CONNECTIONS),
+            connections: connections
+                .map(|count| rate([count.get(), count.get().saturating_mul(CONNECTION_BURST)])),
         }
     }
 
@@ -72,13 +74,13 @@ impl Limits {
     }
 
     pub(super) fn connection(&self, user: &Id) -> Result<(), Refusal> {
-        check(Some(&self.connections), user)
+        check(self.connections.as_ref(), user)
     }
 
     /// Frees what is held of users who are quiet.
     pub(super) fn tidy(&self) {
-        let optional = [&self.messages, &self.joins, &self.requests].into_iter().flatten();
-        for rate in optional.chain([&self.typing, &self.connections]) {
+        let optional = [&self.messages, &self.joins, &self.requests, &self.connections].into_iter().flatten();
+        for rate in optional.chain([&self.typing]) {
             rate.retain_recent();
             rate.shrink_to_fit();
         }
@@ -99,14 +101,18 @@ mod tests {
 
     #[test]
     fn each_user_has_a_burst_of_their_own() {
-        let limits = Limits::new(NonZeroU32::new(2));
+        let limits = Limits::new(NonZeroU32::new(2), NonZeroU32::new(1));
+        assert_eq!(
+            (0..1000).take_while(|_| limits.connection(&Id::parse("cat").unwrap()).is_ok()).count(),
+            200
+        );
         let [ann, ben] = ["ann", "ben"].map(|id| Id::parse(id).unwrap());
         let taken = (0..20).take_while(|_| limits.message(&ann).is_ok()).count();
         assert!((10..=11).contains(&taken), "{taken}");
         assert!(matches!(limits.message(&ann), Err(Refusal::TooManyMessages { retry_after: 1 })));
         assert!(limits.message(&ben).is_ok());
         assert!(limits.request(&ann).is_ok());
-        let free = Limits::new(None);
+        let free = Limits::new(None, None);
         assert!((0..10_000).all(|_| free.message(&ann).is_ok() && free.request(&ann).is_ok()));
         assert!((0..10_000).any(|_| free.typing(&ann).is_err()));
     }

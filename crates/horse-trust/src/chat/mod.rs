@@ -45,6 +45,8 @@ pub struct ChatConfig {
     /// Messages a second that one user may send, with bursts of five times as many, and ten times as many other
     /// requests; `None` is no limit.
     pub message_rate: Option<NonZeroU32>,
+    /// Connections a second that one user may open, with bursts of two hundred times as many; `None` is no limit.
+    pub connection_rate: Option<NonZeroU32>,
     /// For how long a message can be edited and deleted by its sender.
     pub edit_window: Duration,
     /// For how long texts that were edited away or deleted are kept for a dispute.
@@ -57,6 +59,7 @@ impl Default for ChatConfig {
     fn default() -> Self {
         Self {
             message_rate: NonZeroU32::new(10),
+            connection_rate: NonZeroU32::new(100),
             edit_window: Duration::from_mins(15),
             withdrawn_retention: Duration::from_hours(90 * 24),
             presence_grace: Duration::from_secs(5),
@@ -124,7 +127,7 @@ impl Chat {
             conversations: Cache::new(CACHED_ENTRIES),
             profiles: Cache::new(CACHED_ENTRIES),
             blocks: Cache::new(CACHED_ENTRIES),
-            limits: Limits::new(config.message_rate),
+            limits: Limits::new(config.message_rate, config.connection_rate),
             presence: Presence::new(config.presence_grace),
             receipts: Receipts::new(),
             typing: Typing::new(),
@@ -233,7 +236,6 @@ impl Chat {
 
     /// The user's conversations, newest first.
     pub async fn conversations(&self, user: &Id) -> Result<Vec<ConversationSummary>, Refusal> {
-        self.limits.request(user)?;
         self.store.conversations_of(user).await.map_err(store_failed("conversations"))
     }
 

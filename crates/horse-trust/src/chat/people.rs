@@ -102,7 +102,6 @@ impl Chat {
 
     /// Whom `user` has blocked.
     pub async fn blocked_by(&self, user: &Id) -> Result<Vec<(Id, Option<Profile>)>, Refusal> {
-        self.limits.request(user)?;
         self.store.blocked_by(user).await.map_err(store_failed("blocked_by"))
     }
 

@@ -119,7 +119,7 @@ impl Participant {
         let parsed = Fields::parse(event.arguments)
             .and_then(|fields| Ok((fields.required_text("conversation_id")?, range(&fields)?)));
         let (chat, user) = (Arc::clone(&self.services.chat), self.claims.user.clone());
-        match parsed {
+        match chat.request(&user).and(parsed) {
             Ok((id, range)) => Some(Box::pin(async move {
                 let slice = chat.slice(&user, &id, range, false).await;
                 answer(
