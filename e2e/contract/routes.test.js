@@ -209,6 +209,7 @@ test("the store fails", async (t) => {
   const account = { email: "new@example.com", password: "correct horse", full_name: "New" };
   await ask(server, 500, "POST", "/api/auth/register", { body: account });
   await ask(server, 503, "GET", "/health/db");
+  await ask(server, 503, "GET", "/ready");
 });
 
 test("too many passwords wait to be checked", async (t) => {
@@ -234,7 +235,7 @@ test("the page", async (t) => {
 
 test("the server itself, and the documents", async (t) => {
   const server = await Server.start(t);
-  for (const path of ["/health", "/health/db", "/docs/", "/docs/asyncapi.yaml", "/docs/openapi.yaml", "/docs/events.d.ts"]) {
+  for (const path of ["/health", "/health/db", "/ready", "/docs/", "/docs/asyncapi.yaml", "/docs/openapi.yaml", "/docs/events.d.ts"]) {
     await ask(server, 200, "GET", path);
   }
   const page = await server.request("GET", "/docs/");

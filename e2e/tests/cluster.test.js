@@ -32,7 +32,7 @@ test("three nodes: messages, typing, receipts, presence, blocks and the end of s
   assert.equal((await a.received("messages_read"))[0].up_to_seq, 20);
   await phone.received("messages_read");
   await eventually("unread", () => phone.named("unread_count").some((event) => event.unread_count === 0));
-  assert.ok(a.named("presence").some((event) => event.user_id === bruno.id && event.online));
+  await eventually("online", () => a.named("presence").some((event) => event.user_id === bruno.id && event.online));
   const before = a.named("presence").length;
   b.socket.disconnect();
   await sleep(1_800);

@@ -346,3 +346,25 @@ test("a node is ready without Redis, which would take all nodes out, but not wit
   await eventually("it is ready again", async () => (await ready(node))[0] === 200);
   await eventually("it stores again", async () => (await client.send(conversation, "back")).success);
 });
+
+test("the bus tells what it does", async (t) => {
+  const { redis, nodes: [first, second] } = await cluster(t, 2, { LOG: "error" });
+  const { ana, bruno, conversation } = await first.pair();
+  const a = await Client.connect(t, first, ana, WEBSOCKET);
+  const b = await Client.connect(t, second, bruno, WEBSOCKET);
+  await b.ask("join_conversation", conversation);
+  const bus = async (node, name) => (await figures(node)).get(`horse_trust_bus_${name}`);
+  assert.equal((await a.send(conversation, "by Redis")).success, true);
+  await b.received("new_message", 1);
+  assert.ok((await bus(first, "publish_seconds_count")) > 0);
+  assert.ok((await bus(second, "received_total")) > 0);
+  assert.equal(await bus(second, "connected"), 1);
+  const healed = await bus(second, "healed_total");
+  await redis.stop();
+  await eventually("it is not heard", async () => (await bus(second, "connected")) === 0);
+  assert.equal((await a.send(conversation, "by the store")).success, true);
+  await redis.launch();
+  await b.received("new_message", 2);
+  await eventually("it is heard again", async () => (await bus(second, "connected")) === 1);
+  assert.ok((await bus(second, "healed_total")) > healed);
+});
