@@ -17,6 +17,7 @@ try {
     const { status } = spawnSync(process.execPath, ["--test", "--test-concurrency=2", ...FILES], {
       env: { ...process.env, ...settings },
       stdio: "inherit",
+      cwd: import.meta.dirname,
     });
     failed ||= status !== 0;
   }
