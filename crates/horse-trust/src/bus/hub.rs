@@ -146,7 +146,7 @@ impl Hub {
                 }
             }
             // What is remembered is the chat's.
-            Notice::BlocksChanged { .. } | Notice::ProfileChanged { .. } => {}
+            Notice::UnreadChanged { .. } | Notice::BlocksChanged { .. } | Notice::ProfileChanged { .. } => {}
         }
     }
 
@@ -166,6 +166,14 @@ impl Bus for Hub {
     }
 
     fn recheck(&self, _: &Arc<Conversation>) {}
+
+    fn has_other_nodes(&self) -> bool {
+        false
+    }
+
+    fn tell_here(&self, notice: &Notice) {
+        self.tell(notice);
+    }
 
     fn publish(&self, notice: Notice) {
         self.tell(&notice);

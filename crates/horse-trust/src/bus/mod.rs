@@ -55,6 +55,14 @@ pub enum Notice {
         /// A socket of this node that is left out.
         except: Option<Except>,
     },
+    /// What a user has not read in a conversation has changed, by whatever node: each node that has the user's devices
+    /// looks it up and tells them, so that what is told last is what is so.
+    UnreadChanged {
+        /// The user.
+        user: Id,
+        /// The conversation.
+        conversation: Arc<Conversation>,
+    },
     /// A user's tokens from before then are void: all sockets end.
     TokensRevoked {
         /// The user.
@@ -95,6 +103,12 @@ pub trait Bus: Send + Sync + 'static {
 
     /// A conversation may have messages that nobody told of: their sender does not know what became of them.
     fn recheck(&self, conversation: &Arc<Conversation>);
+
+    /// Whether there may be other nodes.
+    fn has_other_nodes(&self) -> bool;
+
+    /// Tells the sockets of this node alone.
+    fn tell_here(&self, notice: &Notice);
 
     /// Tells of something else.
     fn publish(&self, notice: Notice);

@@ -414,6 +414,9 @@ impl RedisBus {
             News::TokensRevoked { user, not_before } => {
                 Notice::TokensRevoked { user, not_before: crate::timestamp::Timestamp(not_before) }
             }
+            News::UnreadChanged { user, conversation } => {
+                Notice::UnreadChanged { user, conversation: conversation.conversation() }
+            }
             News::BlocksChanged { users } => Notice::BlocksChanged { users },
             News::ProfileChanged { user } => Notice::ProfileChanged { user },
         };
@@ -483,6 +486,14 @@ impl Bus for RedisBus {
         self.send(channels_of(&conversation.participants), news, Some((Arc::clone(conversation), i64::MAX)));
     }
 
+    fn has_other_nodes(&self) -> bool {
+        true
+    }
+
+    fn tell_here(&self, notice: &Notice) {
+        self.hub.tell(notice);
+    }
+
     fn publish(&self, notice: Notice) {
         self.hub.tell(&notice);
         let channels = match &notice {
@@ -493,6 +504,7 @@ impl Bus for RedisBus {
                 }
                 channels_of(all)
             }
+            Notice::UnreadChanged { user, .. } => vec![user_channel(user)],
             _ => vec![all_channel()],
         };
         if let Some(news) = News::notice(&notice) {

@@ -49,6 +49,8 @@ pub(super) enum News<'a> {
         conversation: Option<Place>,
         users: Vec<Id>,
     },
+    /// What a user has not read in a conversation has changed.
+    UnreadChanged { user: Id, conversation: Place },
     /// A user's tokens from before then are void.
     TokensRevoked { user: Id, not_before: i64 },
     /// What two users block of each other has changed.
@@ -118,6 +120,9 @@ impl<'a> News<'a> {
             },
             Notice::TokensRevoked { user, not_before } => {
                 Self::TokensRevoked { user: user.clone(), not_before: not_before.0 }
+            }
+            Notice::UnreadChanged { user, conversation } => {
+                Self::UnreadChanged { user: user.clone(), conversation: Place::from(&**conversation) }
             }
             Notice::BlocksChanged { users } => Self::BlocksChanged { users: users.clone() },
             Notice::ProfileChanged { user } => Self::ProfileChanged { user: user.clone() },

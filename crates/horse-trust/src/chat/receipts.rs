@@ -11,7 +11,7 @@ use super::coalescer::Coalescer;
 use super::{Chat, view};
 use crate::bus::Notice;
 use crate::id::Id;
-use crate::store::{Conversation, Delivered, Unread};
+use crate::store::{Conversation, Delivered, StoreError, Unread};
 use crate::timestamp::Timestamp;
 
 /// How often it is stored what has reached a device. What a crash takes comes again with the next message.
@@ -37,7 +37,8 @@ struct DeliveredNews {
 
 struct UnreadNews {
     conversation: Id,
-    unread: Unread,
+    /// `None` if it has to be looked up, as other nodes change it, too.
+    unread: Option<Unread>,
 }
 
 impl Receipts {
@@ -72,9 +73,22 @@ impl Chat {
     }
 
     /// What `user` has not read has changed.
-    pub(super) fn note_unread(&self, user: &Id, conversation: &Conversation, unread: Unread) {
-        let news = UnreadNews { conversation: conversation.id.clone(), unread };
+    pub(super) fn note_unread(&self, user: &Id, conversation: &Arc<Conversation>, unread: Unread) {
+        if self.bus.has_other_nodes() {
+            let (told, place) = (user.clone(), Arc::clone(conversation));
+            self.bus.publish(Notice::UnreadChanged { user: told, conversation: place });
+            return self.unread_changed(user, conversation);
+        }
+        let news = UnreadNews { conversation: conversation.id.clone(), unread: Some(unread) };
         self.receipts.unread.offer((user.clone(), conversation.key), news);
+    }
+
+    /// As [`Chat::note_unread`], by whatever node: the user's devices here are told what it then is.
+    pub(super) fn unread_changed(&self, user: &Id, conversation: &Conversation) {
+        if self.bus.has_device(user) {
+            let news = UnreadNews { conversation: conversation.id.clone(), unread: None };
+            self.receipts.unread.offer((user.clone(), conversation.key), news);
+        }
     }
 
     fn tell_one_delivered(&self, news: &DeliveredNews) {
@@ -92,14 +106,27 @@ impl Chat {
         });
     }
 
-    fn tell_one_unread(&self, user: &Id, news: &UnreadNews) {
-        self.bus.publish(Notice::Event {
+    async fn tell_one_unread(&self, (user, key): &(Id, i64), news: &UnreadNews) {
+        let unread = match news.unread {
+            Some(unread) => unread,
+            None => match self.look_up_unread(user, *key).await {
+                Ok(unread) => unread,
+                Err(error) => return tracing::warn!(%error, "what a user has not read was not told"),
+            },
+        };
+        self.bus.tell_here(&Notice::Event {
             name: "unread_count".into(),
-            argument: view::unread_count(&news.conversation, news.unread),
+            argument: view::unread_count(&news.conversation, unread),
             conversation: None,
             users: vec![user.clone()],
             except: None,
         });
+    }
+
+    async fn look_up_unread(&self, user: &Id, key: i64) -> Result<Unread, StoreError> {
+        let summary = self.store.conversation_summary(key, user).await?;
+        let conversation = summary.map_or(0, |summary| summary.unread_count);
+        Ok(Unread { conversation, total: self.store.unread_count(user).await? })
     }
 
     /// Tells senders what has reached a device, as long as it runs.
@@ -114,8 +141,8 @@ impl Chat {
     /// Tells users how much they have not read, as long as it runs.
     pub(super) async fn tell_unread(self: Arc<Self>) {
         loop {
-            for ((user, _), news) in self.receipts.unread.due().await {
-                self.tell_one_unread(&user, &news);
+            for (key, news) in self.receipts.unread.due().await {
+                self.tell_one_unread(&key, &news).await;
             }
         }
     }

@@ -62,6 +62,7 @@ impl Source for Chat {
                 self.blocks.remove(&pair);
             }
             Notice::ProfileChanged { user } => drop(self.profiles.remove(user)),
+            Notice::UnreadChanged { user, conversation } => self.unread_changed(user, conversation),
             Notice::Event { .. } => {}
         }
     }
