@@ -1,0 +1,221 @@
+//! Hearing other nodes.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use redis::aio::{PubSub, PubSubSink};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout};
+
+use super::super::wire::{Envelope, News, Place};
+use super::{BACKOFF, HEARTBEAT, RESPONSE, RedisBus, Subscription, all_channel, user_channel};
+use crate::bus::{MessageNotice, Notice};
+use crate::timestamp::Timestamp;
+
+/// How long without a heartbeat, its own included, a node or the connection counts as lost.
+const SILENCE: Duration = Duration::from_secs(4);
+/// How many pieces of news are remembered, so that what comes by two channels is heard once.
+const HEARD: usize = 16_384;
+
+impl RedisBus {
+    /// Hears what other nodes tell, for as long as the bus is there.
+    pub(super) async fn listen(self: Arc<Self>, mut requests: mpsc::UnboundedReceiver<Subscription>) {
+        let mut backoff = BACKOFF[0];
+        let mut is_first = true;
+        loop {
+            match timeout(RESPONSE, self.client.get_async_pubsub()).await {
+                Ok(Ok(pubsub)) => {
+                    backoff = BACKOFF[0];
+                    if let Err(error) = self.listen_over(pubsub, &mut requests, is_first).await {
+                        tracing::warn!(%error, "Redis is no longer heard");
+                    }
+                    is_first = false;
+                }
+                Ok(Err(error)) => tracing::warn!(%error, "Redis can't be heard"),
+                Err(_) => tracing::warn!("Redis did not answer in time"),
+            }
+            self.is_connected.store(false, Ordering::Release);
+            self.metrics.set_connected(false);
+            // Who waits is let in; what is missed is read from the store when Redis is back.
+            while let Ok(request) = requests.try_recv() {
+                if let Subscription::Add(_, done) = request {
+                    _ = done.send(());
+                }
+            }
+            if let Some(source) = self.sequencer.source() {
+                source.refresh().await;
+            }
+            tokio::time::sleep(backoff).await;
+            backoff = (backoff * 2).min(BACKOFF[1]);
+        }
+    }
+
+    /// Hears what other nodes tell over a connection, until that ends.
+    async fn listen_over(
+        &self,
+        pubsub: PubSub,
+        requests: &mut mpsc::UnboundedReceiver<Subscription>,
+        is_first: bool,
+    ) -> redis::RedisResult<()> {
+        let (mut sink, mut stream) = pubsub.split();
+        let mut channels = vec![all_channel()];
+        channels.extend(self.sequencer.users().iter().map(user_channel));
+        for channels in channels.chunks(1000) {
+            sink.subscribe(channels).await?;
+        }
+        self.is_connected.store(true, Ordering::Release);
+        self.metrics.set_connected(true);
+        tracing::info!(node = %self.node, channels = channels.len(), "Redis is heard");
+        if !is_first {
+            if let Some(source) = self.sequencer.source() {
+                source.refresh().await;
+            }
+            let sequencer = Arc::clone(&self.sequencer);
+            tokio::spawn(async move { sequencer.heal_all().await });
+        }
+        let mut heard = Heard::default();
+        let mut nodes: HashMap<String, Instant> = HashMap::new();
+        let mut check = tokio::time::interval(HEARTBEAT);
+        let mut last = Instant::now();
+        loop {
+            tokio::select! {
+                message = stream.next() => {
+                    let Some(message) = message else { return Ok(()) };
+                    last = Instant::now();
+                    self.hear(message.get_payload_bytes(), &mut heard, &mut nodes);
+                }
+                request = requests.recv() => {
+                    let Some(request) = request else { return Ok(()) };
+                    self.change_subscriptions(&mut sink, request, requests).await?;
+                }
+                _ = check.tick() => {
+                    // Its own heartbeat comes back by the same way.
+                    if last.elapsed() > SILENCE {
+                        tracing::warn!("nothing was heard from Redis, not even the own heartbeat");
+                        return Ok(());
+                    }
+                    if nodes.extract_if(|_, seen| seen.elapsed() > SILENCE).count() > 0 {
+                        tracing::warn!("a node is gone: what it did not tell is read from the store");
+                        let sequencer = Arc::clone(&self.sequencer);
+                        tokio::spawn(async move { sequencer.heal_all().await });
+                    }
+                }
+            }
+        }
+    }
+
+    /// Listens to the channels that are asked for, many at once, and no longer to those that are given up.
+    async fn change_subscriptions(
+        &self,
+        sink: &mut PubSubSink,
+        first: Subscription,
+        requests: &mut mpsc::UnboundedReceiver<Subscription>,
+    ) -> redis::RedisResult<()> {
+        let (mut added, mut removed, mut waiting) = (Vec::new(), Vec::new(), Vec::new());
+        let mut next = Some(first);
+        while let Some(request) = next {
+            match request {
+                Subscription::Add(user, done) => {
+                    added.push(user_channel(&user));
+                    waiting.push(done);
+                }
+                Subscription::Remove(user) => {
+                    let channel = user_channel(&user);
+                    added.retain(|other| *other != channel);
+                    removed.push(channel);
+                }
+            }
+            next = if added.len() + removed.len() < 1000 { requests.try_recv().ok() } else { None };
+        }
+        if !removed.is_empty() {
+            sink.unsubscribe(&removed).await?;
+        }
+        if !added.is_empty() {
+            sink.subscribe(&added).await?;
+        }
+        for done in waiting {
+            // Who has stopped waiting does not want to know.
+            _ = done.send(());
+        }
+        Ok(())
+    }
+
+    fn hear(&self, payload: &[u8], heard: &mut Heard, nodes: &mut HashMap<String, Instant>) {
+        let envelope: Envelope<'_> = match serde_json::from_slice(payload) {
+            Ok(envelope) => envelope,
+            Err(error) => return tracing::warn!(%error, "a node tells what is not understood"),
+        };
+        if *envelope.node == *self.node || !heard.is_new(&envelope.node, envelope.number) {
+            return;
+        }
+        self.metrics.received();
+        match nodes.get_mut(&*envelope.node) {
+            Some(seen) => *seen = Instant::now(),
+            None => _ = nodes.insert(envelope.node.to_string(), Instant::now()),
+        }
+        let notice = match envelope.news {
+            News::Message { conversation, seq, positions, sender, json, notification } => {
+                let message = MessageNotice {
+                    conversation: conversation.conversation(),
+                    seq,
+                    positions,
+                    sender,
+                    json: json.get().into(),
+                    notification: notification.get().into(),
+                };
+                return self.sequencer.message(message, None);
+            }
+            News::End { conversation, seq } => return self.sequencer.end(&conversation.conversation(), seq),
+            News::Alive => return,
+            News::Goodbye => {
+                nodes.remove(&*envelope.node);
+                return;
+            }
+            News::Event { name, argument, conversation, users } => Notice::Event {
+                name: name.into_owned().into(),
+                argument: argument.get().to_owned(),
+                conversation: conversation.map(Place::conversation),
+                users,
+                except: None,
+            },
+            News::TokensRevoked { user, not_before } => {
+                Notice::TokensRevoked { user, not_before: Timestamp(not_before) }
+            }
+            News::UnreadChanged { user, conversation } => {
+                Notice::UnreadChanged { user, conversation: conversation.conversation() }
+            }
+            News::BlocksChanged { users } => Notice::BlocksChanged { users },
+            News::ProfileChanged { user } => Notice::ProfileChanged { user },
+        };
+        if let Some(source) = self.sequencer.source() {
+            source.heard(&notice);
+        }
+        self.hub.tell(&notice);
+    }
+}
+
+/// What was heard lately.
+#[derive(Default)]
+struct Heard {
+    known: HashSet<(u64, u64)>,
+    order: VecDeque<(u64, u64)>,
+}
+
+impl Heard {
+    fn is_new(&mut self, node: &str, number: u64) -> bool {
+        let key = (u64::from_str_radix(node, 16).unwrap_or(0), number);
+        if !self.known.insert(key) {
+            return false;
+        }
+        self.order.push_back(key);
+        if self.order.len() > HEARD
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.known.remove(&oldest);
+        }
+        true
+    }
+}
