@@ -32,7 +32,7 @@ bench-quick: ## The same in under three minutes
 
 check-delivery: build ## Messages through bad weather, on one node and on three: make check-delivery SEED=7 MESSAGES=50000
 	npm ci --prefix e2e --no-audit --no-fund
-	cd e2e && node --test --test-concurrency=1 tests/checker.test.js tests/cluster-checker.test.js
+	cd e2e && node --test --test-concurrency=1 tests/checker.test.js checks/cluster-checker.test.js
 
 web/dist/index.html: web/node_modules/.package-lock.json web/index.html web/vite.config.ts web/tsconfig.json $(shell find web/src -type f)
 	npm run --silent build --prefix web

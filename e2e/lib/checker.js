@@ -90,9 +90,10 @@ export class Device {
       }
     }
     const ends = new Map(fetched.map((message) => [message.conversation_id, message.seq]));
-    fetched.sort((one, other) => (one._id < other._id ? -1 : 1)).forEach((message) => this.#take(message));
+    const live = held.filter((message) => message.seq > (ends.get(message.conversation_id) ?? 0));
     this.#held = null;
-    for (const message of held) if (message.seq > (ends.get(message.conversation_id) ?? 0)) this.#take(message);
+    // By their ids, so that the last one taken says what this client has.
+    [...fetched, ...live].sort((one, other) => (one._id < other._id ? -1 : 1)).forEach((message) => this.#take(message));
   }
 
   /** Adds messages to be written. */

@@ -43,9 +43,10 @@ test("three nodes: messages, typing, receipts, presence, blocks and the end of s
   const again = await connect(t, nodes[2], bruno);
   await again.ask("join_conversation", conversation);
   await again.ask("block_user", ana.id);
-  assert.equal((await a.send(conversation, "x")).message, "You cannot message this user");
+  // On another node with the news, a moment later.
+  await eventually("blocked", async () => (await a.send(conversation, "x")).message === "You cannot message this user", 1_000);
   await again.ask("unblock_user", ana.id);
-  assert.equal((await a.send(conversation, "x")).success, true);
+  await eventually("heard again", async () => (await a.send(conversation, "x")).success, 1_000);
   await again.received("new_message");
 
   const channels = Number(redis.ask("PUBSUB", "NUMSUB", `horse-trust:user:${ana.id}`).split("\n")[1]);

@@ -20,7 +20,7 @@ use crate::id::Id;
 use crate::store::Conversation;
 
 /// For how long after a replay messages may be told of that were in it.
-const LATE: Duration = Duration::from_mins(1);
+const LATE: Duration = Duration::from_mins(5);
 /// How many messages are held back for one socket; beyond, it is closed and comes again.
 const HELD: usize = 10_000;
 
@@ -36,6 +36,8 @@ pub struct Hub {
 enum Gate {
     /// Its replay is not done: what comes waits here.
     Holding(Vec<Held>),
+    /// Its replay failed, and its connection is being closed: whatever it were told would hide what it missed.
+    Shut { until: Instant },
     /// Its replay went up to these sequence numbers.
     Behind { last_seqs: HashMap<i64, i64>, until: Instant },
 }
@@ -73,11 +75,24 @@ impl Hub {
         });
     }
 
+    /// The replay for `socket` failed: it is told of no message any more, and has to come again.
+    pub fn shut(&self, socket: &Socket) {
+        self.change_gates(|gates| gates.insert(socket.key(), Gate::Shut { until: Instant::now() + LATE }));
+    }
+
+    /// Whether the replay for `socket` failed, so that another is needed if its connection is recovered.
+    pub fn is_shut(&self, socket: &Socket) -> bool {
+        matches!(self.gates.lock().get(&socket.key()), Some(Gate::Shut { .. }))
+    }
+
     /// Forgets what is no longer needed. To be called every minute or so.
     pub fn tidy(&self) {
         let now = Instant::now();
         self.change_gates(|gates| {
-            gates.retain(|_, gate| !matches!(gate, Gate::Behind { until, .. } if *until < now));
+            gates.retain(|_, gate| match gate {
+                Gate::Holding(_) => true,
+                Gate::Behind { until, .. } | Gate::Shut { until } => *until >= now,
+            });
         });
     }
 
@@ -104,6 +119,7 @@ impl Hub {
             }
             match self.gates.lock().get_mut(&socket.key()) {
                 None => true,
+                Some(Gate::Shut { .. }) => false,
                 Some(Gate::Behind { last_seqs, .. }) => {
                     last_seqs.get(&conversation.key).is_none_or(|last| seq > *last)
                 }

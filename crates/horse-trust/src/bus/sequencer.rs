@@ -52,6 +52,8 @@ struct Progress {
     waiting: BTreeMap<i64, Arc<Pending>>,
     /// Whether a task heals it.
     is_healing: bool,
+    /// Whether the store has to be asked, though nothing that is ahead has come.
+    must_look: bool,
 }
 
 /// A message until all are told whom it concerns here.
@@ -173,6 +175,7 @@ impl Sequencer {
             if let Some(progress) = followers.get_mut(user).and_then(|follower| follower.progress.as_mut())
                 && progress.seqs.get(&conversation.key).is_none_or(|told| *told < seq)
             {
+                progress.must_look = true;
                 self.start_healing(user, progress, Duration::ZERO);
             }
         }
@@ -195,6 +198,7 @@ impl Sequencer {
                     followers.get_mut(&user).and_then(|follower| follower.progress.as_mut())
                     && progress.position < position
                 {
+                    progress.must_look = true;
                     self.start_healing(&user, progress, Duration::ZERO);
                 }
             }
@@ -228,11 +232,16 @@ impl Sequencer {
             loop {
                 tokio::time::sleep(wait).await;
                 let Some(me) = me.upgrade() else { return };
-                wait = match me.heal(&user, patience.is_zero()).await {
+                wait = match me.heal(&user).await {
                     Ok(true) => return,
                     Ok(false) => PATIENCE,
                     Err(error) => {
                         tracing::warn!(%error, %user, "what is missing could not be read");
+                        if let Some(progress) =
+                            me.followers.lock().get_mut(&user).and_then(|follower| follower.progress.as_mut())
+                        {
+                            progress.must_look = true;
+                        }
                         RETRY
                     }
                 };
@@ -240,9 +249,9 @@ impl Sequencer {
         });
     }
 
-    /// Reads what is missing and tells it; answers whether nothing is missing any more. Unless `always`, nothing is
-    /// read if what was missing has come by itself.
-    async fn heal(&self, user: &Id, always: bool) -> Result<bool, StoreError> {
+    /// Reads what is missing and tells it; answers whether nothing is missing any more. Nothing is read if what was
+    /// missing has come by itself.
+    async fn heal(&self, user: &Id) -> Result<bool, StoreError> {
         let Some(source) = self.source() else { return Ok(true) };
         let told = {
             let mut followers = self.followers.lock();
@@ -250,7 +259,7 @@ impl Sequencer {
             else {
                 return Ok(true);
             };
-            if progress.waiting.is_empty() && !always {
+            if progress.waiting.is_empty() && !std::mem::take(&mut progress.must_look) {
                 progress.is_healing = false;
                 return Ok(true);
             }
@@ -289,7 +298,7 @@ impl Sequencer {
         // What was read was told; whoever waits with it is answered when it is dropped.
         progress.waiting = progress.waiting.split_off(&(progress.position + 1));
         self.advance(user, progress);
-        progress.is_healing = !progress.waiting.is_empty();
+        progress.is_healing = progress.must_look || !progress.waiting.is_empty();
         Ok(!progress.is_healing)
     }
 }
@@ -301,6 +310,7 @@ impl Progress {
             seqs: ends.conversations.iter().map(|(conversation, seq)| (conversation.key, *seq)).collect(),
             waiting: BTreeMap::new(),
             is_healing: false,
+            must_look: false,
         }
     }
 }

@@ -119,7 +119,7 @@ impl SocketHandler for Participant {
             return socket.disconnect();
         }
         // What was missed by a connection that is recovered has come with it.
-        if let Some(offset) = self.offset.take().filter(|_| !recovered) {
+        if let Some(offset) = self.offset.take().filter(|_| !recovered || self.services.hub.is_shut(socket)) {
             replay::start(&self.services, socket, user, offset);
         }
         tracing::info!(%user, socket = socket.id(), recovered, "socket connected");

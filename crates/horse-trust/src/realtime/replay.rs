@@ -2,7 +2,6 @@
 //!
 //! [`Hub`]: crate::bus::Hub
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use socketio::Socket;
@@ -62,8 +61,8 @@ async fn send(services: &Services, socket: &Socket, mut replay: Replay) {
 /// Without the replay there would be a gap: the client comes again.
 fn give_up(services: &Services, socket: &Socket, refusal: Refusal) {
     tracing::warn!(%refusal, socket = socket.id(), "a replay failed");
+    services.hub.shut(socket);
     socket.close_connection();
-    services.hub.replayed(socket, HashMap::new());
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
 // The checker over three nodes behind nginx, while nodes are killed, Redis stops and starts, PostgreSQL restarts.
-// Again with the same seed: SEED=... node --test tests/cluster-checker.test.js
+// Again with the same seed: SEED=... node --test checks/cluster-checker.test.js; it is not among the tests that run each time
 import assert from "node:assert/strict";
 import test from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
