@@ -134,7 +134,10 @@ export class Client {
     return this.packets.map((packet) => packet.match(/^3(\d+)\[/)?.[1]).filter((id) => id !== undefined);
   }
 
-  /** Makes sure that all that was on its way has come: an answered event is behind it. */
+  /**
+   * Makes sure that all that was on its way from this client's node has come: an answered event is behind it. What
+   * another node tells may come later; whoever expects it waits for it with `received`.
+   */
   async settle() {
     await this.ask("join_conversation", "nowhere");
   }

@@ -32,6 +32,8 @@ test("client_id: stored once, acknowledged with the first, told once; over socke
   assert.deepEqual([posted.status, posted.json.data], [200, acks[0].data]);
   const others = await server.request("POST", path, { token: bruno.token, body: { text: "Mine", client_id: "c-1" } });
   assert.deepEqual([others.status, others.json.data.seq], [201, 2], "another sender's names are others");
+  await b.received("new_message", 2);
+  await b.received("message_notification");
   await b.settle();
   assert.deepEqual(b.named("new_message").map((message) => message.text), ["Once", "Mine"]);
   assert.equal(b.named("message_notification").length, 1);
@@ -82,6 +84,7 @@ test("serverOffset: what was missed comes in order, then what is new, joined or 
   await a.ask("join_conversation", conversation);
   await send(c, second, "live too");
   await send(b, conversation, "and joined");
+  await a.received("new_message", sent.length - 4);
   await a.settle();
   assert.deepEqual(a.named("new_message"), sent.slice(4), "once each, in one order");
   assert.deepEqual(a.named("resync"), []);
@@ -366,7 +369,8 @@ test("a block: nothing of the one reaches the other, by any way in", async (t) =
   assert.deepEqual(await b.ask("block_user", { user_id: bruno.id }), { success: false, message: "Cannot block yourself" });
   assert.deepEqual(await b.ask("block_user", { user_id: "nobody" }), { success: false, message: "User not found" });
   assert.equal((await server.request("DELETE", `/api/chat/blocks/${ana.id}`, { token: bruno.token })).status, 200);
-  assert.equal((await again.send(conversation, "again")).success, true);
+  // Another node hears of it a moment later.
+  await eventually("the block is over", async () => (await again.send(conversation, "again")).success);
 });
 
 test("reports: a snapshot for admins alone", async (t) => {
@@ -421,7 +425,8 @@ test("a token's end closes the socket; a new one keeps it; an end of all session
   const gone = Promise.all([kept.disconnected(), long.disconnected()]);
   assert.deepEqual((await server.request("POST", "/api/auth/logout-everywhere", { token: ana.token })).json, { success: true });
   assert.deepEqual(await gone, ["io server disconnect", "io server disconnect"]);
-  assert.equal((await server.request("GET", "/api/auth/me", { token: ana.token })).status, 401);
+  const status = async () => (await server.request("GET", "/api/auth/me", { token: ana.token })).status;
+  await eventually("the token is void on each node", async () => (await status()) === 401 && (await status()) === 401 && (await status()) === 401, 1_000);
   const login = await server.request("POST", "/api/auth/login", { body: { email: ana.email, password: "correct horse" } });
   await server.kill();
   await server.launch();
