@@ -43,8 +43,7 @@ test("three nodes: messages, typing, receipts, presence, blocks and the end of s
   const again = await connect(t, nodes[2], bruno);
   await again.ask("join_conversation", conversation);
   await again.ask("block_user", ana.id);
-  // On another node with the news, a moment later.
-  await eventually("blocked", async () => (await a.send(conversation, "x")).message === "You cannot message this user", 1_000);
+  assert.equal((await a.send(conversation, "x")).message, "You cannot message this user");
   await again.ask("unblock_user", ana.id);
   await eventually("heard again", async () => (await a.send(conversation, "x")).success, 1_000);
   await again.received("new_message");
@@ -73,6 +72,26 @@ test("Redis away: a node chats on; the others catch up when it is back; nothing 
   assert.deepEqual(await far.received("new_message", 6, 10_000), sent);
   sent.push((await far.send(conversation, "back")).data);
   for (const client of [a, near, far]) assert.deepEqual(await client.received("new_message", 7), sent);
+});
+
+test("a block that was acknowledged holds on every node, also without Redis", async (t) => {
+  const { nodes, redis } = await cluster(t, 2);
+  const { ana, bruno, conversation } = await nodes[0].pair();
+  const [a, b] = [await connect(t, nodes[0], ana), await connect(t, nodes[1], bruno)];
+  // From here on Ana's node remembers that there is none.
+  const { data } = await a.send(conversation, "before");
+  await redis.stop();
+  await b.ask("block_user", ana.id);
+  assert.equal((await a.send(conversation, "x")).message, "You cannot message this user");
+  await b.ask("unblock_user", ana.id);
+  await eventually("heard again", async () => (await a.send(conversation, "after")).success, 3_000);
+  await b.ask("block_user", ana.id);
+  assert.equal((await a.ask("edit_message", { message_id: data._id, text: "changed" })).message, "You cannot message this user");
+  await b.ask("unblock_user", ana.id);
+  await a.ask("block_user", bruno.id);
+  assert.equal((await b.send(conversation, "y")).message, "You cannot message this user");
+  const history = await nodes[0].history(ana.token, conversation);
+  assert.deepEqual(history.map((message) => message.text), ["before", "after"]);
 });
 
 test("a node is killed after it acknowledged: the others read what it did not tell", async (t) => {

@@ -1,14 +1,18 @@
 //! What only PostgreSQL can show: nodes that share a database, and a database that is away.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use horse_trust::store::postgres::{OpenError, PostgresStore};
-use horse_trust::store::{Conversation, NewMessage, Result, Store, Stored};
+use horse_trust::store::{Changed, Conversation, NewMessage, Result, Store, StoreError, Stored};
+use horse_trust::timestamp::Timestamp;
 use tokio::sync::oneshot;
 
 use crate::postgres_server::{Server, client, database};
 use crate::store::{append, id, mark_read, open, read_page, soon};
+use crate::store_delivery::{block, try_change};
 
 async fn node(url: &str) -> Arc<dyn Store> {
     Arc::new(PostgresStore::open(url).await.unwrap())
@@ -133,6 +137,105 @@ async fn a_name_is_stored_once_over_all_nodes() {
     for node in nodes {
         soon(node.close()).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_stored_after_a_block_on_whatever_node() {
+    let url = database().await;
+    let nodes = [node(&url).await, node(&url).await];
+    let conversation = open(&*nodes[0], "ann", "ben").await;
+    let is_over = Arc::new(AtomicBool::new(false));
+    let writers: Vec<_> = (0..8)
+        .map(|_| {
+            let (node, conversation, is_over) =
+                (Arc::clone(&nodes[0]), Arc::clone(&conversation), Arc::clone(&is_over));
+            tokio::spawn(async move {
+                let mut refused = 0;
+                while !is_over.load(Ordering::Relaxed) {
+                    match append(&*node, &conversation, "ben", "Hello").await {
+                        Ok(_) => {}
+                        Err(StoreError::Blocked { by_sender: false }) => refused += 1,
+                        Err(error) => panic!("{error}"),
+                    }
+                }
+                refused
+            })
+        })
+        .collect();
+    let last_seq = async || {
+        soon(nodes[1].conversation_summary(conversation.key, &id("ann"))).await.unwrap().unwrap().last_seq
+    };
+    for _ in 0..50 {
+        let before = last_seq().await;
+        soon(async { while last_seq().await == before {} }).await;
+        block(&*nodes[1], "ann", "ben", true).await;
+        let at_the_block = last_seq().await;
+        // What was on its way has been refused by then: it is in one queue with this.
+        mark_read(&*nodes[0], &conversation, "ann").await.unwrap();
+        assert_eq!(last_seq().await, at_the_block);
+        block(&*nodes[1], "ann", "ben", false).await;
+    }
+    is_over.store(true, Ordering::Relaxed);
+    for writer in writers {
+        assert!(soon(writer).await.unwrap() > 0, "a writer met no block");
+    }
+    let stored = usize::try_from(last_seq().await).unwrap();
+    assert_eq!(whole_history(&*nodes[0], &conversation).await, stored);
+    for node in nodes {
+        soon(node.close()).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_block_refuses_messages_and_edits_but_no_deletion() {
+    let url = database().await;
+    let node = node(&url).await;
+    let (with_ben, with_cat) = (open(&*node, "ann", "ben").await, open(&*node, "cat", "ann").await);
+    let said = send(&*node, message(&with_ben, "ann", "one")).await.unwrap().message;
+    block(&*node, "ann", "ben", true).await;
+    // In one batch. A name is that of the first message that is stored.
+    let sent = [
+        message(&with_ben, "ann", "two"),
+        message(&with_ben, "ben", "one"),
+        message(&with_cat, "ann", "two"),
+        message(&with_ben, "ann", "one"),
+    ];
+    let outcomes: Vec<_> = join_all(sent.map(|message| send(&*node, message)))
+        .await
+        .into_iter()
+        .map(|sent| match sent {
+            Ok(stored) => format!("{} in {}", stored.message.seq, stored.conversation.participants[0]),
+            Err(StoreError::Blocked { by_sender }) => format!("refused, {by_sender}"),
+            Err(error) => error.to_string(),
+        })
+        .collect();
+    assert_eq!(outcomes, ["refused, true", "refused, false", "1 in cat", "refused, true"]);
+    let since = Timestamp(0);
+    let edit = try_change(&*node, &with_ben, said.seq, Some("changed"), since).await;
+    assert!(matches!(edit, Err(StoreError::Blocked { by_sender: true })), "{edit:?}");
+    block(&*node, "ann", "ben", false).await;
+    block(&*node, "ben", "ann", true).await;
+    let edit = try_change(&*node, &with_ben, said.seq, Some("changed"), since).await;
+    assert!(matches!(edit, Err(StoreError::Blocked { by_sender: false })), "{edit:?}");
+    let deleted = try_change(&*node, &with_ben, said.seq, None, since).await;
+    assert!(matches!(deleted, Ok(Changed::Done { unread: Some(_), .. })), "{deleted:?}");
+    block(&*node, "ben", "ann", false).await;
+    assert_eq!(append(&*node, &with_ben, "ann", "two").await.unwrap().seq, 2);
+    soon(node.close()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_of_the_first_version_is_brought_to_the_present() {
+    let url = database().await;
+    let first = include_str!("../migrations/postgres/0001_initial.sql");
+    let client = client(&url).await;
+    client.batch_execute(&format!("{first}; UPDATE horse_trust_schema SET version = 1")).await.unwrap();
+    let node = node(&url).await;
+    let conversation = open(&*node, "ann", "ben").await;
+    assert_eq!(append(&*node, &conversation, "ann", "one").await.unwrap().seq, 1);
+    block(&*node, "ben", "ann", true).await;
+    assert!(append(&*node, &conversation, "ann", "two").await.is_err());
+    soon(node.close()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -47,14 +47,25 @@ async fn change(
     text: Option<&str>,
     not_before: Timestamp,
 ) -> Changed {
+    try_change(store, conversation, seq, text, not_before).await.unwrap()
+}
+
+pub(crate) async fn try_change(
+    store: &dyn Store,
+    conversation: &Arc<Conversation>,
+    seq: i64,
+    text: Option<&str>,
+    not_before: Timestamp,
+) -> Result<Changed> {
     let (told, result) = oneshot::channel();
     let change =
         Change { conversation: Arc::clone(conversation), seq, text: text.map(str::to_owned), not_before };
     store.change_message(change, Box::new(move |changed| told.send(changed).unwrap()));
-    soon(result).await.unwrap().unwrap()
+    soon(result).await.unwrap()
 }
 
-async fn block(store: &dyn Store, blocker: &str, other: &str, is_blocked: bool) {
+/// Has the one block the other, or no longer.
+pub(crate) async fn block(store: &dyn Store, blocker: &str, other: &str, is_blocked: bool) {
     let (told, result) = oneshot::channel::<Result<()>>();
     store.set_block(&id(blocker), &id(other), is_blocked, Box::new(move |done| told.send(done).unwrap()));
     soon(result).await.unwrap().unwrap();

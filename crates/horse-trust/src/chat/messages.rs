@@ -8,7 +8,7 @@ use super::view::{self, MessageJson, MessageView};
 use super::{Chat, Desk, Refusal, store_failed, text};
 use crate::bus::{MessageNotice, Notice, Told};
 use crate::id::Id;
-use crate::store::{Change, Changed, Conversation, Message, NewMessage, Profile, Stored};
+use crate::store::{Change, Changed, Conversation, Message, NewMessage, Profile, StoreError, Stored};
 use crate::timestamp::Timestamp;
 
 /// A message as a client gives it.
@@ -53,6 +53,8 @@ impl Chat {
                         sent(Ok((json, false)));
                     }
                 }
+                // Another node's news of the block was not here yet.
+                Err(StoreError::Blocked { by_sender }) => sent(Err(Refusal::blocked(by_sender))),
                 Err(error) => {
                     tracing::error!(%error, "a message could not be stored");
                     chat.bus.recheck(&place);

@@ -101,9 +101,8 @@ struct Blocks {
 impl Blocks {
     fn check(self) -> Result<(), Refusal> {
         match self {
-            Self { by_user: true, .. } => Err(Refusal::OtherBlocked),
-            Self { by_other: true, .. } => Err(Refusal::BlockedByOther),
-            _ => Ok(()),
+            Self { by_user: false, by_other: false } => Ok(()),
+            Self { by_user, .. } => Err(Refusal::blocked(by_user)),
         }
     }
 
@@ -357,6 +356,9 @@ fn taking_part(conversation: Arc<Conversation>, user: &Id) -> Result<Arc<Convers
 /// Logs a failure of the store with what was being done, and hides it from the client.
 fn store_failed(operation: &'static str) -> impl Fn(StoreError) -> Refusal {
     move |error| {
+        if let StoreError::Blocked { by_sender } = error {
+            return Refusal::blocked(by_sender);
+        }
         tracing::error!(%error, operation, "the store failed");
         Refusal::StoreFailed
     }

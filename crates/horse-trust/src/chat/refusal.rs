@@ -79,3 +79,10 @@ pub enum Refusal {
     #[error("Invalid or expired token")]
     InvalidToken,
 }
+
+impl Refusal {
+    /// For a block of the user's own, or of the other.
+    pub(crate) fn blocked(by_user: bool) -> Self {
+        if by_user { Self::OtherBlocked } else { Self::BlockedByOther }
+    }
+}

@@ -89,6 +89,7 @@ impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::EmailTaken => Self::EmailTaken,
+            StoreError::Blocked { by_sender } => Self::Refused(Refusal::blocked(by_sender)),
             StoreError::Engine(error) => {
                 tracing::error!(%error, "the store failed");
                 Self::Internal

@@ -40,8 +40,8 @@ impl Operation {
 
     fn done<T>(&self, begin: Instant, result: &Result<T>) {
         self.seconds.observe(begin.elapsed().as_secs_f64());
-        // An e-mail that is taken is an answer, not a failure.
-        if matches!(result, Err(error) if !matches!(error, StoreError::EmailTaken)) {
+        // An e-mail that is taken and a block are answers, not failures.
+        if matches!(result, Err(StoreError::Engine(_))) {
             self.errors.inc();
         }
     }

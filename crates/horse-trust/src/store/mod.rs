@@ -22,6 +22,13 @@ pub enum StoreError {
     /// The e-mail belongs to another account.
     #[error("the e-mail is taken")]
     EmailTaken,
+    /// One of the two has blocked the other, and nothing was stored. From a store that several nodes may use: the
+    /// chat of one node knows each block by itself.
+    #[error("one of the two has blocked the other")]
+    Blocked {
+        /// Whether the one who wanted to write has.
+        by_sender: bool,
+    },
     /// The engine failed, or is closed; the text is for the log alone.
     #[error("{0}")]
     Engine(Arc<str>),
@@ -38,7 +45,8 @@ pub trait Store: Send + Sync + 'static {
     /// `appended` is called once, after the batch was committed and synced (or failed as a whole), in the
     /// order of commits, never two at a time, on a thread of the runtime; it must not block. In one
     /// conversation commit order, the order of `seq` and the order of the calls here are the same. A repeat of a
-    /// sender's `client_id` stores nothing and finds the first message.
+    /// sender's `client_id` stores nothing and finds the first message. In a store that several nodes may use, nothing
+    /// is stored after a block between the two was committed.
     fn append_message(&self, message: NewMessage, appended: Appended);
 
     /// The conversation with this id.
@@ -67,7 +75,8 @@ pub trait Store: Send + Sync + 'static {
     /// Marks what the other wrote as read. `done` is called as that of [`Store::append_message`].
     fn mark_read(&self, mark: MarkRead, done: Done<Read>);
 
-    /// Edits or deletes a message. `done` is called as that of [`Store::append_message`].
+    /// Edits or deletes a message; of an edit blocks are looked at as of an append. `done` is called as that of
+    /// [`Store::append_message`].
     fn change_message(&self, change: Change, done: Done<Changed>);
 
     /// Notes up to where messages have reached a device; never takes back.

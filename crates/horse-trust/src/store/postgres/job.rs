@@ -90,17 +90,15 @@ pub(super) fn requests(jobs: Vec<Job>) -> Vec<Request> {
     requests
 }
 
-const APPEND: &str = "SELECT place, id, seq, sent_at, unread, total, sender_position, recipient_position
-    FROM append_messages($1, $2, $3, $4)";
+const APPEND: &str = "SELECT place, id, seq, sent_at, unread, total, sender_position, recipient_position,
+    refused_by FROM append_messages($1, $2, $3, $4)";
 const MARK_READ: &str = "SELECT up_to_seq, newly_read, unread, total FROM mark_read($1, $2, $3)";
 const CHANGE: &str = concat!(
     "SELECT m.outcome, m.unread, m.total, ",
     message_columns!(),
     " FROM change_message($1, $2, $3, $4) m"
 );
-const BLOCK: &str = "INSERT INTO blocks (blocker, blocked, created_at) VALUES ($1, $2, now_ms())
-    ON CONFLICT (blocker, blocked) DO NOTHING";
-const UNBLOCK: &str = "DELETE FROM blocks WHERE blocker = $1 AND blocked = $2";
+const BLOCK: &str = "SELECT set_block($1, $2, $3)";
 const TOUCH: &str = "UPDATE message_ids SET last = last";
 /// The messages that senders' names mean.
 const REPEATED: &str = concat!(
@@ -157,7 +155,7 @@ impl Request {
                 (CHANGE, parameters![conversation.key, seq, text.as_deref(), not_before.0])
             }
             Self::Single(Job::SetBlock { blocker, other, is_blocked, .. }) => {
-                (if *is_blocked { BLOCK } else { UNBLOCK }, parameters![blocker, other])
+                (BLOCK, parameters![blocker, other, is_blocked])
             }
             Self::Single(Job::Touch(_)) => (TOUCH, Vec::new()),
             Self::Single(Job::Append(..)) | Self::Refused(_) => return None,
@@ -220,7 +218,8 @@ impl Repeated {
         for (request, rows) in requests.iter().zip(rows) {
             let Request::Append(messages) = request else { continue };
             for row in rows {
-                let is_repeat = matches!(row.try_get::<_, Option<&str>>(1), Ok(None));
+                let is_absent = |column| matches!(row.try_get::<_, Option<&str>>(column), Ok(None));
+                let is_repeat = is_absent(1) && is_absent(8);
                 let message = place_of(row, 0).filter(|_| is_repeat).and_then(|place| messages.get(place));
                 if let Some((NewMessage { sender, client_id: Some(client_id), .. }, _)) = message {
                     names.push((sender, client_id.as_str()));
@@ -261,6 +260,9 @@ fn read_stored(new: &NewMessage, row: Option<&Row>, repeated: &Repeated) -> Resu
     let Some(row) = row else {
         return Err(StoreError::Engine("no such conversation".into()));
     };
+    if let Some(refused_by) = row.try_get::<_, Option<&str>>(8)? {
+        return Err(StoreError::Blocked { by_sender: refused_by == "sender" });
+    }
     let Some(id) = row.try_get(1)? else {
         let client_id = new.client_id.clone().unwrap_or_default();
         let found = repeated.0.get(&(new.sender.clone(), client_id));
@@ -295,6 +297,10 @@ fn read_read(row: &Row) -> Result<Read> {
 }
 
 fn read_changed(row: &Row, change: &Change) -> Result<Changed> {
+    let outcome = row.try_get(0)?;
+    if let "refused by sender" | "refused by recipient" = outcome {
+        return Err(StoreError::Blocked { by_sender: outcome == "refused by sender" });
+    }
     let message = read_message(row, 3, &change.conversation.participants)?;
     let unread = match (row.try_get(1)?, row.try_get(2)?) {
         (Some(conversation), Some(total)) => {
@@ -302,7 +308,7 @@ fn read_changed(row: &Row, change: &Change) -> Result<Changed> {
         }
         _ => None,
     };
-    Ok(match row.try_get(0)? {
+    Ok(match outcome {
         "gone" => Changed::Gone(message),
         "late" => Changed::TooLate,
         _ => Changed::Done { message, unread },
