@@ -1,6 +1,6 @@
 // PostgreSQL, Redis and nginx of a test's own, on free ports and in temporary folders; several nodes over them.
 import { spawn, spawnSync } from "node:child_process";
-import { chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -39,9 +39,25 @@ function listens(port) {
   });
 }
 
+/** A certificate for `localhost` with its key and, as `root`, that of its issuer: files in a folder of their own. */
+export function certificate(t) {
+  const folder = temporaryFolder(t);
+  const openssl = (...args) => {
+    const { status, stderr } = spawnSync("openssl", args, { cwd: folder, encoding: "utf8" });
+    if (status !== 0) throw new Error(`openssl: ${stderr}`);
+  };
+  const key = (file) => ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", file];
+  openssl("req", "-x509", ...key("root.key"), "-out", "root.pem", "-subj", "/CN=root", "-days", "2");
+  openssl("req", ...key("server.key"), "-out", "server.csr", "-subj", "/CN=localhost");
+  writeFileSync(join(folder, "extensions"), "subjectAltName=DNS:localhost\nbasicConstraints=CA:FALSE\n");
+  openssl("x509", "-req", "-in", "server.csr", "-CA", "root.pem", "-CAkey", "root.key", "-CAcreateserial", "-out", "server.pem", "-days", "2", "-extfile", "extensions");
+  return { key: join(folder, "server.key"), certificate: join(folder, "server.pem"), root: join(folder, "root.pem") };
+}
+
 /** A PostgreSQL. */
 export class Postgres {
-  static async start(t) {
+  /** Speaks TLS, too, if it is given files as {@link certificate} makes them. */
+  static async start(t, tls) {
     const postgres = new Postgres();
     postgres.folder = mkdtempSync(join(tmpdir(), "horse-trust-postgres-"));
     t.after(() => rmSync(postgres.folder, { recursive: true, force: true }));
@@ -53,8 +69,18 @@ export class Postgres {
     const made = spawnSync(postgres.program("initdb"), ["-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "-D", data], { ...user, encoding: "utf8", cwd: postgres.folder });
     if (made.status !== 0) throw new Error(`initdb: ${made.stderr}`);
     postgres.port = await freePort();
-    const settings = ["listen_addresses=127.0.0.1", "max_connections=300"].flatMap((setting) => ["-c", setting]);
-    const args = ["-D", data, "-k", postgres.folder, "-p", `${postgres.port}`, ...settings];
+    const settings = ["listen_addresses=127.0.0.1", "max_connections=300"];
+    if (tls) {
+      // It wants a key that nobody else can read.
+      const key = join(postgres.folder, "server.key");
+      copyFileSync(tls.key, key);
+      chmodSync(key, 0o600);
+      if (IS_ROOT) chownSync(key, user.uid, user.gid);
+      const certificate = join(postgres.folder, "server.pem");
+      copyFileSync(tls.certificate, certificate);
+      settings.push("ssl=on", `ssl_key_file=${key}`, `ssl_cert_file=${certificate}`);
+    }
+    const args = ["-D", data, "-k", postgres.folder, "-p", `${postgres.port}`, ...settings.flatMap((setting) => ["-c", setting])];
     postgres.service = new Service(t, postgres.program("postgres"), args, { ...user, cwd: postgres.folder });
     await postgres.launch();
     return postgres;
@@ -90,12 +116,16 @@ export class Postgres {
 
 /** A Redis. */
 export class Redis {
-  static async start(t) {
+  /** Speaks TLS alone, if it is given files as {@link certificate} makes them. */
+  static async start(t, tls) {
     const redis = new Redis();
     redis.port = await freePort();
     const folder = temporaryFolder(t);
-    redis.service = new Service(t, "redis-server", ["--port", `${redis.port}`, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", folder], { cwd: folder });
-    redis.url = `redis://127.0.0.1:${redis.port}`;
+    const port = tls
+      ? ["--port", "0", "--tls-port", `${redis.port}`, "--tls-cert-file", tls.certificate, "--tls-key-file", tls.key, "--tls-auth-clients", "no"]
+      : ["--port", `${redis.port}`];
+    redis.service = new Service(t, "redis-server", [...port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", folder], { cwd: folder });
+    redis.url = tls ? `rediss://localhost:${redis.port}` : `redis://127.0.0.1:${redis.port}`;
     await redis.launch();
     return redis;
   }

@@ -5,6 +5,7 @@ mod http;
 mod import;
 mod postgres;
 mod postgres_server;
+mod postgres_tls;
 mod server;
 mod store;
 mod store_delivery;

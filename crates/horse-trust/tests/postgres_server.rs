@@ -40,17 +40,42 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) async fn start() -> Self {
-        let folder = TempDir::with_prefix("horse-trust-postgres-").unwrap().keep();
+        Self::start_in(Self::folder(), &[], None).await
+    }
+
+    /// One that speaks TLS with `server.crt` and `server.key` of a folder, and takes those whom the rules
+    /// (`pg_hba.conf`) let in.
+    pub(crate) async fn start_with_tls(certificates: &Path, rules: &str) -> Self {
+        let folder = Self::folder();
+        for name in ["server.crt", "server.key"] {
+            std::fs::copy(certificates.join(name), folder.join(name)).unwrap();
+        }
+        run(Command::new("chmod").arg("600").arg(folder.join("server.key")));
+        let place = |name: &str| folder.join(name).display().to_string();
+        let certificate = format!("ssl_cert_file={}", place("server.crt"));
+        let key = format!("ssl_key_file={}", place("server.key"));
+        Self::start_in(folder, &["ssl=on", &certificate, &key], Some(rules)).await
+    }
+
+    fn folder() -> PathBuf {
+        TempDir::with_prefix("horse-trust-postgres-").unwrap().keep()
+    }
+
+    async fn start_in(folder: PathBuf, settings: &[&str], rules: Option<&str>) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         if is_root() {
-            run(Command::new("chown").arg("postgres:").arg(&folder));
+            run(Command::new("chown").args(["-R", "postgres:"]).arg(&folder));
         }
         let data = folder.join("data");
         let options = ["-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "-D"];
         run(command("initdb").args(options).arg(&data));
+        if let Some(rules) = rules {
+            // Written into, not anew: it belongs to another user when root.
+            std::fs::write(data.join("pg_hba.conf"), rules).unwrap();
+        }
         let mut server = command("postgres");
         server.arg("-D").arg(&data).arg("-k").arg(&folder).arg("-p").arg(port.to_string());
-        for setting in ["listen_addresses=127.0.0.1", "max_connections=300"] {
+        for setting in [&["listen_addresses=127.0.0.1", "max_connections=300"], settings].concat() {
             server.args(["-c", setting]);
         }
         let keeper = Command::new("sh")
@@ -138,7 +163,7 @@ fn programs() -> PathBuf {
     newest.expect("PostgreSQL is missing: scripts/test-requirements installs it").join("bin")
 }
 
-fn run(command: &mut Command) {
+pub(crate) fn run(command: &mut Command) {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
 }

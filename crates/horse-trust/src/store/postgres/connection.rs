@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Error, NoTls, Row, Statement};
+use tokio_postgres::{Client, Error, Row, Statement};
 
 use super::settings::{CONNECT_TIMEOUT, Settings};
 use crate::store::StoreError;
@@ -25,7 +25,7 @@ pub(super) struct Connection {
 
 impl Connection {
     pub(super) async fn open(settings: &Settings) -> Result<Self, StoreError> {
-        let connect = settings.config.connect(NoTls);
+        let connect = settings.config.connect(settings.tls.clone());
         let (client, connection) =
             timeout(CONNECT_TIMEOUT, connect).await.map_err(|_| no_answer(settings))??;
         let name = Arc::clone(&settings.name);

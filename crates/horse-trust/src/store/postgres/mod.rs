@@ -14,6 +14,7 @@ mod people;
 mod pool;
 mod schema;
 mod settings;
+mod tls;
 mod writer;
 
 use std::sync::Arc;

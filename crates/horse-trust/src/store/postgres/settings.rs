@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::OpenError;
+use super::tls::TlsOptions;
 
 /// How long connecting may take.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -32,7 +34,8 @@ const MIGRATION: &str = "-c jit=off";
 #[derive(Clone)]
 pub(super) struct Settings {
     pub(super) config: Config,
-    /// Host, port and database, for messages; never the password.
+    pub(super) tls: MakeRustlsConnect,
+    /// Host, port, database and the mode of TLS, if the URL names it, for messages; never the password.
     pub(super) name: Arc<str>,
 }
 
@@ -42,6 +45,8 @@ impl Settings {
         if !(url.starts_with("postgres://") || url.starts_with("postgresql://")) {
             return Err(invalid("it does not begin with postgres:// or postgresql://"));
         }
+        let (url, tls_options) = TlsOptions::take(url).map_err(|reason| invalid(&reason))?;
+        let (ssl_mode, tls) = tls_options.connector().map_err(|reason| invalid(&reason))?;
         let mut config: Config = url.parse().map_err(|error: tokio_postgres::Error| {
             // The cause names an option or a byte, never a value.
             invalid(&std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string))
@@ -50,12 +55,18 @@ impl Settings {
         if hosts.is_empty() && config.get_hostaddrs().is_empty() {
             return Err(invalid("it names no host"));
         }
+        if hosts.is_empty() {
+            // A certificate is for a name, or for an address.
+            for address in config.get_hostaddrs().to_vec() {
+                config.host(address.to_string());
+            }
+        }
         if hosts.iter().any(|host| host.contains('@')) {
             return Err(invalid("an @ in the user or the password is written %40"));
         }
-        if config.get_ssl_mode() == SslMode::Require {
-            return Err(invalid("sslmode=require: this version does not speak TLS to a database"));
-        }
+        // What is not over a network is not encrypted, as with libpq.
+        let is_local = config.get_hosts().iter().all(|host| matches!(host, Host::Unix(_)));
+        config.ssl_mode(if is_local { SslMode::Disable } else { ssl_mode });
         if config.get_application_name().is_none() {
             config.application_name("horse-trust");
         }
@@ -65,8 +76,11 @@ impl Settings {
         config.keepalives_idle(Duration::from_secs(15));
         config.keepalives_interval(Duration::from_secs(5));
         config.keepalives_retries(3);
-        let name = name(&config, &hosts).into();
-        Ok(Self { config, name })
+        let mut name = name(&config, &hosts);
+        if let Some(mode) = &tls_options.mode {
+            name = format!("{name}, sslmode={mode}");
+        }
+        Ok(Self { config, tls, name: name.into() })
     }
 
     /// For the connections that read, and for single writes.
@@ -132,13 +146,49 @@ mod tests {
             ("postgres:///chat", "no host"),
             ("postgres://ann:s3@cret@host/chat", "%40"),
             ("postgres://ann:s3cret@host:port/chat", "`port`"),
-            ("postgres://ann:s3cret@host/chat?sslmode=require", "sslmode=require"),
-            ("postgres://ann:s3cret@host/chat?sslmode=maybe", "`sslmode`"),
+            ("postgres://ann:s3cret@host/chat?sslmode=maybe", "sslmode=maybe"),
+            ("postgres://ann:s3cret@host/chat?sslmode=verify-ca", "needs sslrootcert=FILE"),
+            ("postgres://ann:s3cret@host/chat?sslrootcert=a.pem", "sslmode=prefer checks no certificate"),
+            (
+                "postgres://ann:s3cret@host/chat?sslmode=require&sslrootcert=no%20file",
+                "sslrootcert=no file: ",
+            ),
+            (
+                "postgres://ann:s3cret@host/chat?sslrootcert=Cargo.toml&sslmode=verify-full",
+                "sslrootcert=Cargo.toml: no certificate in it",
+            ),
             ("postgres://ann:s3cret@host/chat?colour=red", "`colour`"),
         ] {
             let Err(error) = Settings::parse(url) else { panic!("{url} was taken") };
             let text = error.to_string();
             assert!(text.contains(expected) && !text.contains("s3") && !text.contains("cret"), "{text}");
+        }
+    }
+
+    #[test]
+    fn tls_is_as_the_url_says() {
+        for (url, expected, name) in [
+            ("postgres://ann@host/chat", SslMode::Prefer, ""),
+            ("postgres://ann@host/chat?sslmode=disable", SslMode::Disable, ", sslmode=disable"),
+            (
+                "postgres://a?sslmode=disable@host/chat?connect_timeout=1&sslmode=require",
+                SslMode::Require,
+                ", sslmode=require",
+            ),
+            (
+                "postgres:///chat?user=ann&hostaddr=127.0.0.1&sslmode=require",
+                SslMode::Require,
+                ", sslmode=require",
+            ),
+            (
+                "postgres://ann@%2Frun%2Fpostgresql/chat?sslmode=require",
+                SslMode::Disable,
+                ", sslmode=require",
+            ),
+        ] {
+            let settings = Settings::parse(url).unwrap();
+            assert_eq!(settings.config.get_ssl_mode(), expected, "{url}");
+            assert!(settings.name.ends_with(&format!(":5432{name}")), "{}", settings.name);
         }
     }
 
