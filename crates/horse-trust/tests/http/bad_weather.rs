@@ -1,0 +1,192 @@
+//! Bodies that are none, and a store that fails at everything.
+
+use std::sync::Arc;
+
+use horse_trust::id::Id;
+use horse_trust::store::{
+    Appended, Change, Changed, Conversation, ConversationSummary, Delivered, Done, Ends, History, MarkRead,
+    Message, Missed, NewConversation, NewMessage, NewReport, Page, Profile, Range, Read, Report, Result,
+    Store, StoreError, User, Withdrawn,
+};
+use horse_trust::timestamp::Timestamp;
+
+use super::*;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_that_are_none() {
+    let server = Server::start().await;
+    let token = server.token("u");
+    let deep = format!(r#"{{"text":{}"#, "[".repeat(50_000));
+    for body in ["{", "[]", "7", "null", "\"x\"", r#"{"text":"x"} y"#, &deep] {
+        let answer = server.post(&messages("x"), &token, body).await;
+        assert_eq!((answer.status.as_u16(), &answer.json()["success"]), (400, &json!(false)), "{body:.40}");
+    }
+    let request = server.request(Method::POST, "/api/auth/login");
+    let answer = server.send(request, Bytes::from_static(b"{\"email\":\"\xff\"}")).await;
+    refused(&answer, 400, "The body is not UTF-8");
+    for bytes in [100_001, 1_000_000, 10_000_000] {
+        let body = format!(r#"{{"text":"{}"}}"#, "x".repeat(bytes - 11));
+        let answer = server.post("/api/auth/login", "", body).await;
+        refused(&answer, 413, "Request body is too large");
+    }
+    let body = format!(r#"{{"text":"{}"}}"#, "x".repeat(100_000 - 11));
+    refused(&server.post(&messages("x"), &token, body).await, 404, "Conversation not found");
+}
+
+/// A store that fails at everything.
+struct Broken {
+    panics: bool,
+}
+
+impl Broken {
+    fn fail<T>(&self) -> Result<T> {
+        assert!(!self.panics, "a mistake");
+        Err(StoreError::Engine("the cause".into()))
+    }
+}
+
+#[async_trait::async_trait]
+impl Store for Broken {
+    fn append_message(&self, _: NewMessage, appended: Appended) {
+        appended(self.fail());
+    }
+    async fn conversation(&self, id: &Id) -> Result<Option<Conversation>> {
+        let participants = [super::id("ana"), super::id("bruno")];
+        let created_at = Timestamp::now();
+        Ok(Some(Conversation { key: 1, id: id.clone(), participants, horse_id: None, created_at }))
+    }
+    async fn open_conversation(&self, _: NewConversation) -> Result<Conversation> {
+        self.fail()
+    }
+    async fn conversations_of(&self, _: &Id) -> Result<Vec<ConversationSummary>> {
+        self.fail()
+    }
+    async fn conversation_summary(&self, _: i64, _: &Id) -> Result<Option<ConversationSummary>> {
+        self.fail()
+    }
+    async fn history(&self, _: &Conversation, _: Range) -> Result<History> {
+        self.fail()
+    }
+    async fn missed(&self, _: &Id, _: Option<&Id>, _: usize) -> Result<Missed> {
+        self.fail()
+    }
+    async fn ends_of(&self, _: Vec<Id>) -> Result<Vec<Ends>> {
+        self.fail()
+    }
+    fn mark_read(&self, _: MarkRead, done: Done<Read>) {
+        done(self.fail());
+    }
+    fn change_message(&self, _: Change, done: Done<Changed>) {
+        done(self.fail());
+    }
+    async fn set_delivered(&self, _: Vec<Delivered>) -> Result<()> {
+        self.fail()
+    }
+    async fn message(&self, _: &Id) -> Result<Option<(Arc<Conversation>, Message)>> {
+        self.fail()
+    }
+    async fn partners_of(&self, _: Vec<Id>) -> Result<Vec<Vec<Id>>> {
+        self.fail()
+    }
+    async fn set_last_seen(&self, _: Vec<(Id, Timestamp)>) -> Result<()> {
+        self.fail()
+    }
+    fn set_block(&self, _: &Id, _: &Id, _: bool, done: Done<()>) {
+        done(self.fail());
+    }
+    async fn blocks_between(&self, _: &Id, _: &Id) -> Result<[bool; 2]> {
+        Ok([false; 2])
+    }
+    async fn blocked_by(&self, _: &Id) -> Result<Vec<(Id, Option<Profile>)>> {
+        self.fail()
+    }
+    async fn report(&self, _: NewReport) -> Result<Id> {
+        self.fail()
+    }
+    async fn reports(&self, _: Page) -> Result<Vec<Report>> {
+        self.fail()
+    }
+    async fn withdrawn(&self, _: Option<&Id>, _: Page) -> Result<Vec<Withdrawn>> {
+        self.fail()
+    }
+    async fn forget_withdrawn(&self, _: Timestamp) -> Result<u64> {
+        Err(StoreError::Engine("the cause".into()))
+    }
+    async fn revoke_tokens(&self, _: &Id, _: Timestamp) -> Result<()> {
+        self.fail()
+    }
+    async fn revocations(&self) -> Result<Vec<(Id, Timestamp)>> {
+        Ok(Vec::new())
+    }
+    async fn unread_count(&self, _: &Id) -> Result<u64> {
+        self.fail()
+    }
+    async fn profile(&self, _: &Id) -> Result<Option<Profile>> {
+        Ok(None)
+    }
+    async fn create_user(&self, _: User) -> Result<()> {
+        self.fail()
+    }
+    async fn user_by_email(&self, _: &str) -> Result<Option<User>> {
+        self.fail()
+    }
+    async fn user(&self, _: &Id) -> Result<Option<User>> {
+        self.fail()
+    }
+    async fn set_password_hash(&self, _: &Id, _: &str) -> Result<()> {
+        self.fail()
+    }
+    async fn ping(&self) -> Result<()> {
+        self.fail()
+    }
+    async fn close(&self) {}
+}
+
+/// Whatever asks the store is answered with `Server error`, and the server lives on.
+async fn failures_are_hidden(panics: bool) -> Server {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::over(Arc::new(Broken { panics }), folder, |_| {}).await;
+    let token = server.token("ana");
+    for path in [
+        "/api/auth/me",
+        CONVERSATIONS,
+        &messages("c"),
+        &(messages("c") + "?after_seq=0"),
+        "/api/chat/unread-count",
+        "/api/chat/blocks",
+    ] {
+        refused(&server.get(path, &token).await, 500, "Server error");
+    }
+    for (path, body) in [
+        ("/api/auth/login", json!({"email": "ana@example.com", "password": "correct horse"})),
+        (
+            "/api/auth/register",
+            json!({"email": "ana@example.com", "password": "correct horse", "full_name": "Ana"}),
+        ),
+        (CONVERSATIONS, json!({"recipient_id": "bruno"})),
+        (&messages("c"), json!({"text": "x"})),
+        ("/api/chat/conversations/c/read", json!({})),
+        ("/api/chat/blocks", json!({"user_id": "bruno"})),
+        ("/api/chat/reports", json!({"message_id": "m", "reason": "x"})),
+        ("/api/auth/logout-everywhere", json!({})),
+    ] {
+        refused(&server.post(path, &token, body).await, 500, "Server error");
+    }
+    assert_eq!(server.get("/health", "").await.status, StatusCode::OK);
+    server
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_fails_is_hidden_and_shows_in_its_health() {
+    let server = failures_are_hidden(false).await;
+    let health = server.get("/health/db", "").await;
+    assert_eq!((health.status.as_u16(), &health.json()["status"]), (503, &json!("error")));
+    let working = Server::start().await;
+    let health = working.get("/health/db", "").await;
+    assert_eq!((health.status.as_u16(), &health.json()["status"]), (200, &json!("ok")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mistake_of_ours_is_answered() {
+    failures_are_hidden(true).await.stop().await;
+}

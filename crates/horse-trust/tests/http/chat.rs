@@ -1,0 +1,169 @@
+//! Conversations and their messages over HTTP.
+
+use super::*;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn there_is_one_conversation_of_two_about_a_horse() {
+    let server = Server::start().await;
+    let (ana, bruno) = (register(&server, "ana").await, register(&server, "bruno").await);
+    let (first, second) = tokio::join!(open(&server, &ana, &bruno), open(&server, &bruno, &ana));
+    assert_eq!(first, second);
+    let body = json!({"recipient_id": bruno.id, "horse_id": "horse_1"});
+    let about = server.post(CONVERSATIONS, &ana.token, body).await.json()["data"].take();
+    assert_ne!(about["_id"], first);
+    assert_eq!(about["horse_id"], "horse_1");
+    assert_eq!(about["last_message"], Value::Null);
+    assert_eq!(
+        about["participants"],
+        json!([{"_id": ana.id, "full_name": "ana"}, {"_id": bruno.id, "full_name": "bruno"}])
+    );
+    for (body, status, message) in [
+        (json!({}), 400, "Invalid recipient ID"),
+        (json!({"recipient_id": "a b"}), 400, "Invalid recipient ID"),
+        (json!({"recipient_id": {"$ne": null}}), 400, "Invalid recipient ID"),
+        (json!({"recipient_id": ana.id}), 400, "Cannot message yourself"),
+        (json!({"recipient_id": "nobody"}), 404, "User not found"),
+        (json!({"recipient_id": bruno.id, "horse_id": "a b"}), 400, "Invalid horse ID"),
+        (json!({"recipient_id": bruno.id, "horse_id": 7}), 400, "Invalid horse ID"),
+    ] {
+        refused(&server.post(CONVERSATIONS, &ana.token, body).await, status, message);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_are_paged_read_and_counted() {
+    let server = Server::with(|flags| flags.message_rate = Some("0".into())).await;
+    let (ana, bruno) = (register(&server, "ana").await, register(&server, "bruno").await);
+    let carla = register(&server, "carla").await;
+    let (older, newer) = (open(&server, &ana, &bruno).await, open(&server, &ana, &carla).await);
+    for number in 1..=65 {
+        let body = json!({"text": number.to_string()});
+        let sent = server.post(&messages(&older), &ana.token, body).await;
+        assert_eq!(sent.status, StatusCode::CREATED);
+        let message = sent.json()["data"].take();
+        assert_eq!(message["sender_id"], json!({"_id": ana.id, "full_name": "ana"}));
+        assert_eq!(message["text"], number.to_string());
+        assert_eq!((&message["conversation_id"], &message["is_read"]), (&json!(older), &json!(false)));
+    }
+    let unread = async |person: &Person| server.get("/api/chat/unread-count", &person.token).await.json();
+    assert_eq!(unread(&bruno).await, json!({"success": true, "unread_count": 65}));
+    assert_eq!(unread(&ana).await, json!({"success": true, "unread_count": 0}));
+    let listed = server.get(CONVERSATIONS, &ana.token).await.json()["data"].take();
+    let ids: Vec<_> = listed.as_array().unwrap().iter().map(|listed| &listed["_id"]).collect();
+    assert_eq!(ids, [&older, &newer], "the newest message comes first");
+    let last = &listed[0]["last_message"];
+    assert_eq!(
+        *last,
+        json!({"text": "65", "sender_id": ana.id, "sent_at": last["sent_at"], "is_read": false})
+    );
+
+    let texts = async |person: &Person, query: &str| -> Vec<u32> {
+        let answer = server.get(&format!("{}{query}", messages(&older)), &person.token).await.json();
+        let data = answer["data"].as_array().unwrap();
+        data.iter().map(|message| message["text"].as_str().unwrap().parse().unwrap()).collect()
+    };
+    for (query, range) in [
+        ("", 36..66),
+        ("?page=2", 6..36),
+        ("?page=3", 1..6),
+        ("?page=2&limit=10", 46..56),
+        ("?limit=100", 1..66),
+        ("?page=1000000", 0..0),
+    ] {
+        assert_eq!(texts(&ana, query).await, range.collect::<Vec<_>>(), "{query}");
+    }
+    for (query, path) in [
+        ("?page=0", "page"),
+        ("?page=-1", "page"),
+        ("?page=x", "page"),
+        ("?page", "page"),
+        ("?page=1000001", "page"),
+        ("?limit=0", "limit"),
+        ("?limit=101", "limit"),
+        ("?limit=1.5", "limit"),
+        ("?limit=99999999999999999999", "limit"),
+    ] {
+        let answer = server.get(&format!("{}{query}", messages(&older)), &ana.token).await;
+        invalid(&answer, "Validation error", &[path]);
+    }
+    assert_eq!(unread(&bruno).await["unread_count"], 65, "nobody reads for another");
+    texts(&bruno, "?limit=1").await;
+    assert_eq!(unread(&bruno).await["unread_count"], 0);
+    let listed = server.get(CONVERSATIONS, &ana.token).await.json()["data"].take();
+    assert_eq!(listed[0]["last_message"]["is_read"], true);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_posted_is_emitted_as_send_message_does() {
+    let server = Server::start().await;
+    let (ana, bruno) = (register(&server, "ana").await, register(&server, "bruno").await);
+    let conversation = open(&server, &ana, &bruno).await;
+    let mut socket = Socket::connect(&server, &bruno.token).await;
+    socket.emit(&format!(r#"421["join_conversation","{conversation}"]"#)).await;
+    assert_eq!(socket.receive("431").await, [r#"431[{"success":true}]"#]);
+    let text = format!("{} the end", "x".repeat(60));
+    let sent = server.post(&messages(&conversation), &ana.token, json!({"text": text})).await;
+    let data = sent.text().strip_prefix(r#"{"success":true,"data":"#).unwrap();
+    let data = data.strip_suffix('}').unwrap();
+    let preview = "x".repeat(60);
+    assert_eq!(
+        socket.receive(r#"42["message_notification""#).await,
+        [
+            format!(r#"42["new_message",{data}]"#),
+            format!(
+                r#"42["message_notification",{{"conversation_id":"{conversation}","sender":"{}","preview":"{preview}"}}]"#,
+                ana.id
+            ),
+        ]
+    );
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_can_not_be_sent() {
+    let server = Server::start().await;
+    let (ana, bruno) = (register(&server, "ana").await, register(&server, "bruno").await);
+    let carla = register(&server, "carla").await;
+    let conversation = open(&server, &ana, &bruno).await;
+    let path = messages(&conversation);
+    for (body, message) in [
+        (json!({}), "Message text is required"),
+        (json!({"text": null}), "Message text is required"),
+        (json!({"text": " \u{feff}\n"}), "Message text is required"),
+        (json!({"text": "x".repeat(2001)}), "Message is too long (maximum 2000 characters)"),
+        (json!({"text": "a\0b"}), "Invalid message"),
+        (json!({"text": ["x"]}), "Invalid message"),
+    ] {
+        invalid(&server.post(&path, &ana.token, body).await, message, &["text"]);
+    }
+    let lone = server.post(&path, &ana.token, r#"{"text":"\ud800"}"#).await;
+    assert_eq!(lone.json()["data"]["text"], "\u{fffd}");
+    for path in [&path, &messages("unknown"), &messages("a%20b"), &messages("%ff")] {
+        for body in [json!({"text": "x"}), json!({}), json!({"text": 7})] {
+            if path.contains(&conversation) && body != json!({"text": "x"}) {
+                continue;
+            }
+            refused(&server.post(path, &carla.token, body).await, 404, "Conversation not found");
+        }
+        refused(&server.get(path, &carla.token).await, 404, "Conversation not found");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn too_many_messages_are_told_when_to_come_back() {
+    let server = Server::with(|flags| flags.message_rate = Some("1".into())).await;
+    let (ana, bruno) = (register(&server, "ana").await, register(&server, "bruno").await);
+    let path = messages(&open(&server, &ana, &bruno).await);
+    let body = json!({"text": "x"});
+    let mut answer = server.post(&path, &ana.token, &body).await;
+    for _ in 0..100 {
+        if answer.status != StatusCode::CREATED {
+            break;
+        }
+        answer = server.post(&path, &ana.token, &body).await;
+    }
+    let refusal = answer.json();
+    assert_eq!((answer.status.as_u16(), &refusal["message"]), (429, &json!("Too many messages")));
+    assert_eq!(answer.header("retry-after"), Some(refusal["retry_after"].to_string().as_str()));
+    assert_eq!(server.post(&path, &bruno.token, &body).await.status, StatusCode::CREATED);
+}
