@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 # For check-delivery.
 export SEED MESSAGES
-.PHONY: help run build test lint fmt bench bench-quick check-delivery
+.PHONY: help run build test lint fmt bench bench-quick bench-nodes check-delivery
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,12 @@ bench: ## Measure beside the other servers; takes about an hour
 
 bench-quick: ## The same in under three minutes
 	scripts/bench --quick
+
+bench-nodes: build ## Measure one, two and three nodes beside Node with its Redis adapter; ten minutes: make bench-nodes ROUNDS=5
+	scripts/test-requirements
+	cargo build --release --locked -p horse-trust-bench
+	npm ci --prefix bench/peers/node --no-audit --no-fund
+	node bench/nodes.js --write --rounds $(or $(ROUNDS),3)
 
 check-delivery: build ## Messages through bad weather, on one node and on three: make check-delivery SEED=7 MESSAGES=50000
 	npm ci --prefix e2e --no-audit --no-fund

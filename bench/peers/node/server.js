@@ -3,9 +3,13 @@
 //   HOST, PORT            where to listen (127.0.0.1, 3000)
 //   JWT_SECRET            the secret of the HS256 tokens
 //   USERS, CONVERSATIONS  files of JSON lines as mongoexport writes them
-//   STORE                 "memory", or the path of a SQLite file
+//   STORE                 "memory", the path of a SQLite file, or the postgres:// URL of a database
+//   REDIS_URL             connects several processes by the Redis adapter
+//   ADAPTER               "sharded" or "plain": which of the two adapters for Redis
 //   RECOVERY              "1" turns connection state recovery on
 import { createServer } from "node:http";
+import { createAdapter, createShardedAdapter } from "@socket.io/redis-adapter";
+import { Redis } from "ioredis";
 import jwt from "jsonwebtoken";
 import { Server } from "socket.io";
 import { loadDirectory } from "./directory.js";
@@ -13,18 +17,33 @@ import { newId } from "./id.js";
 import { openStore } from "./store.js";
 
 const { HOST = "127.0.0.1", PORT = "3000", JWT_SECRET, USERS, CONVERSATIONS, STORE = "memory", RECOVERY } = process.env;
+const { REDIS_URL, ADAPTER = "sharded" } = process.env;
 if (!JWT_SECRET || !USERS || !CONVERSATIONS) {
   console.error("JWT_SECRET, USERS and CONVERSATIONS must be set");
   process.exit(2);
 }
+if (!["sharded", "plain"].includes(ADAPTER)) {
+  console.error(`ADAPTER: "${ADAPTER}" is neither "sharded" nor "plain"`);
+  process.exit(2);
+}
 
 const directory = loadDirectory(USERS, CONVERSATIONS);
-const store = openStore(STORE, directory);
+const store = await openStore(STORE, directory);
+
+/** What tells the other processes, by a connection to publish on and one to subscribe on. */
+async function redisAdapter() {
+  const publisher = new Redis(REDIS_URL, { lazyConnect: true });
+  const subscriber = publisher.duplicate();
+  await Promise.all([publisher.connect(), subscriber.connect()]);
+  const create = ADAPTER === "sharded" ? createShardedAdapter : createAdapter;
+  return create(publisher, subscriber);
+}
 
 const httpServer = createServer((_request, response) => response.writeHead(404).end());
 const io = new Server(httpServer, {
   serveClient: false,
   perMessageDeflate: false,
+  ...(REDIS_URL && { adapter: await redisAdapter() }),
   ...(RECOVERY === "1" && {
     connectionStateRecovery: { maxDisconnectionDuration: 120_000, skipMiddlewares: false },
   }),
@@ -72,7 +91,7 @@ function preview(text) {
   return text.length > 60 && !cut.isWellFormed() ? cut.slice(0, 59) : cut;
 }
 
-function sendMessage(userId, payload) {
+async function sendMessage(userId, payload) {
   if (typeof payload !== "object" || payload === null) return { success: false, message: "Invalid message" };
   const conversation = conversationFor(userId, payload.conversation_id);
   if (!conversation) return NOT_FOUND;
@@ -89,7 +108,7 @@ function sendMessage(userId, payload) {
     sent_at: new Date().toISOString(),
   };
   try {
-    store.append(message, userId);
+    await store.append(message, userId);
   } catch (error) {
     console.error("store failed:", error);
     return { success: false, message: "Error sending message" };
@@ -114,8 +133,8 @@ io.on("connection", (socket) => {
     acknowledge?.(conversation ? { success: true } : NOT_FOUND);
   });
 
-  socket.on("send_message", (payload, acknowledge) => {
-    const outcome = sendMessage(userId, payload);
+  socket.on("send_message", async (payload, acknowledge) => {
+    const outcome = await sendMessage(userId, payload);
     acknowledge?.(outcome);
   });
 
@@ -133,8 +152,8 @@ io.on("connection", (socket) => {
 // The default backlog of 511 would drop what connects at once; the kernel caps this at its own limit.
 httpServer.listen({ host: HOST, port: Number(PORT), backlog: 16_384 });
 
-process.once("SIGTERM", () => {
+process.once("SIGTERM", async () => {
   io.close();
-  store.close();
+  await store.close();
   process.exit(0);
 });

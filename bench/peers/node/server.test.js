@@ -9,6 +9,8 @@ import { after, before, describe, test } from "node:test";
 import jwt from "jsonwebtoken";
 import { io } from "socket.io-client";
 
+import { Postgres, Redis } from "../../../e2e/lib/cluster.js";
+
 const ANA = "0".repeat(23) + "1";
 const BRUNO = "0".repeat(23) + "2";
 const CARLA = "0".repeat(23) + "3";
@@ -28,12 +30,15 @@ const next = (socket, event) =>
     socket.once(event, (value) => (clearTimeout(timer), resolve(value)));
   });
 
-for (const kind of ["memory", "durable"]) {
+for (const kind of ["memory", "durable", "PostgreSQL, sharded adapter", "PostgreSQL, plain adapter"]) {
   describe(`store: ${kind}`, () => {
-    let folder, server, url;
+    let folder;
+    const urls = [];
     const sockets = [];
+    const ends = [];
+    // Each to the next process, if there are several.
     const connect = (auth) => {
-      const socket = io(url, { transports: ["websocket"], auth, forceNew: true });
+      const socket = io(urls[sockets.length % urls.length], { transports: ["websocket"], auth, forceNew: true });
       sockets.push(socket);
       return socket;
     };
@@ -45,24 +50,35 @@ for (const kind of ["memory", "durable"]) {
       writeFileSync(join(folder, "users"), users.join("\n") + "\n");
       const conversation = { _id: { $oid: CONVERSATION }, participants: [{ $oid: ANA }, { $oid: BRUNO }] };
       writeFileSync(join(folder, "conversations"), JSON.stringify(conversation) + "\n");
-      const port = await freePort();
-      url = `http://127.0.0.1:${port}`;
-      server = spawn(process.execPath, [join(import.meta.dirname, "server.js")], {
-        stdio: "inherit",
-        env: {
-          ...process.env,
-          PORT: String(port),
-          JWT_SECRET: "secret",
-          USERS: join(folder, "users"),
-          CONVERSATIONS: join(folder, "conversations"),
-          STORE: kind === "memory" ? "memory" : join(folder, "store.db"),
-        },
-      });
+      const isCluster = kind.startsWith("PostgreSQL");
+      const settings = { STORE: kind === "memory" ? "memory" : join(folder, "store.db") };
+      if (isCluster) {
+        const t = { after: (end) => ends.unshift(end) };
+        const [postgres, redis] = await Promise.all([Postgres.start(t), Redis.start(t)]);
+        Object.assign(settings, { STORE: postgres.database("chat"), REDIS_URL: redis.url, ADAPTER: kind.match(/(\w+) adapter/)[1] });
+      }
+      for (let n = 0; n < (isCluster ? 2 : 1); n++) {
+        const port = await freePort();
+        urls.push(`http://127.0.0.1:${port}`);
+        const server = spawn(process.execPath, [join(import.meta.dirname, "server.js")], {
+          stdio: "inherit",
+          env: {
+            ...process.env,
+            PORT: String(port),
+            JWT_SECRET: "secret",
+            USERS: join(folder, "users"),
+            CONVERSATIONS: join(folder, "conversations"),
+            ...settings,
+          },
+        });
+        const exited = new Promise((resolve) => server.once("exit", resolve));
+        ends.unshift(() => (server.kill(), exited));
+      }
     });
 
-    after(() => {
+    after(async () => {
       for (const socket of sockets) socket.close();
-      server.kill();
+      for (const end of ends) await end();
       rmSync(folder, { recursive: true });
     });
 
@@ -82,6 +98,12 @@ for (const kind of ["memory", "durable"]) {
       assert.deepEqual(reply.data.sender_id, { _id: ANA, full_name: `Name ${ANA}` });
       assert.deepEqual(own, reply.data);
       assert.deepEqual(theirs, reply.data);
+      if (kind.startsWith("PostgreSQL")) {
+        const more = [];
+        for (let n = 0; n < 20; n++) more.push((n % 2 ? ana : bruno).timeout(5000).emitWithAck("send_message", payload));
+        const seqs = (await Promise.all(more)).map(({ data }) => data.seq);
+        assert.deepEqual(seqs.toSorted((one, other) => one - other), Array.from(seqs, (_, n) => reply.data.seq + 1 + n), "without holes");
+      }
       assert.deepEqual(notification, { conversation_id: CONVERSATION, sender: ANA, preview: payload.text });
 
       const typing = next(bruno, "user_typing");

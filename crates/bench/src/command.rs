@@ -100,6 +100,14 @@ enum Action {
     },
     /// Every scenario against every server in turn, in interleaved rounds, and the report.
     Compare(CompareOptions),
+    /// Writes the files with the people and conversations that every server is given, users.jsonl and
+    /// conversations.jsonl.
+    People {
+        #[arg(long, default_value_t = 100)]
+        users: usize,
+        /// The folder to write them into.
+        folder: PathBuf,
+    },
     /// The product on a store of ten million messages, beside one of ten thousand.
     History(HistoryOptions),
     /// Writes the report again from the results of the last comparison.
@@ -117,9 +125,13 @@ struct Subject {
     /// Start this server.
     #[arg(long, value_enum, required_unless_present = "address", conflicts_with = "address")]
     server: Option<Server>,
-    /// Load the server at this address; its people are registered over HTTP where conversations are needed.
+    /// Load the server at this address; its people are registered over HTTP where conversations are needed. Given
+    /// several times, for several nodes, people connect to each in turn.
     #[arg(long, requires = "pid")]
-    address: Option<SocketAddr>,
+    address: Vec<SocketAddr>,
+    /// The server at that address has the people of `people` already, with this program's secret.
+    #[arg(long, requires = "address")]
+    given: bool,
     /// The process whose CPU and memory are read.
     #[arg(long)]
     pid: Option<u32>,
@@ -172,6 +184,7 @@ pub(crate) async fn run(command: Command) -> Result<()> {
             jitter::run(&loaded.target, options).await?
         }
         Action::Compare(options) => return compare::run(options).await,
+        Action::People { users, folder } => return world::Export::write(&folder, users).map(drop),
         Action::History(options) => return history::run(options).await,
         Action::Report { repository } => return report_again(&repository),
     };
@@ -199,12 +212,14 @@ struct Loaded {
 impl Subject {
     async fn load(&self, users: usize, conversations: bool, recovery: bool) -> Result<Loaded> {
         raise_open_files(users as u64 + SPARE_FILES)?;
-        if let (Some(address), Some(pid)) = (self.address, self.pid) {
-            let target = if conversations {
-                registered(address, pid, users)?
+        if let (false, Some(pid)) = (self.address.is_empty(), self.pid) {
+            let addresses = self.address.clone();
+            let target = if conversations && !self.given {
+                registered(addresses, pid, users)?
             } else {
                 let auths = world::auths(users, &self.secret);
-                Target { address, pid, auths, conversations: Vec::new() }
+                let conversations = (0..users / 2).map(world::conversation_id).collect();
+                Target { addresses, pid, auths, conversations }
             };
             return Ok(Loaded { target, _running: None });
         }
@@ -218,18 +233,18 @@ impl Subject {
 /// A server that was given the people of [`world`].
 pub(crate) fn started(running: &Running, users: usize) -> Target {
     Target {
-        address: running.address,
+        addresses: vec![running.address],
         pid: running.pid(),
         auths: world::auths(users, world::SECRET),
         conversations: (0..users / 2).map(world::conversation_id).collect(),
     }
 }
 
-fn registered(address: SocketAddr, pid: u32, users: usize) -> Result<Target> {
+fn registered(addresses: Vec<SocketAddr>, pid: u32, users: usize) -> Result<Target> {
     let run = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-    let mut target = Target { address, pid, auths: Vec::new(), conversations: Vec::new() };
+    let mut target = Target { addresses, pid, auths: Vec::new(), conversations: Vec::new() };
     for index in 0..users.div_ceil(2) {
-        let pair = http::register_pair(address, run, index)?;
+        let pair = http::register_pair(target.addresses[0], run, index)?;
         target.auths.extend(pair.auths);
         target.conversations.push(pair.conversation);
     }

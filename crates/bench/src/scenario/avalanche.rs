@@ -38,7 +38,7 @@ pub(crate) async fn run(target: &Target, options: Options) -> Result<Outcome> {
         let (latencies, connected, waiting) =
             (Rc::clone(&latencies), Rc::clone(&connected), Rc::clone(&waiting));
         let (auths, settled) = (Rc::clone(&auths), Rc::clone(&settled));
-        let (address, first_error) = (target.address, first_error.clone());
+        let (address, first_error) = (target.address(index), first_error.clone());
         tasks.spawn_local(async move {
             let attempt = Client::connect(address, source(index), &auths[index]);
             let outcome = timeout(options.limit, attempt).await.unwrap_or_else(|late| Err(late.into()));

@@ -223,11 +223,14 @@ pub(crate) async fn run(target: &Target, options: Options) -> Result<Outcome> {
     start(&pairs, options.pace, &mut tasks)?;
 
     sleep(options.warm_up).await;
+    // For who reads the CPU of more processes over the same time.
+    eprintln!("measuring");
     let meter = CpuMeter::start(target.pid)?;
     board.measuring.set(true);
     sleep(options.duration).await;
     board.measuring.set(false);
     let spent = meter.stop()?;
+    eprintln!("measured");
 
     board.stopped.set(true);
     let drained = wait_until(DRAIN_LIMIT, || pairs.iter().all(|pair| pair.is_complete())).await;
@@ -266,7 +269,7 @@ async fn connect_pairs(
     for (index, conversation) in target.conversations.iter().take(count).enumerate() {
         let mut sides = Vec::with_capacity(2);
         for user in [2 * index, 2 * index + 1] {
-            let mut client = Client::connect(target.address, source(user), &target.auths[user]).await?;
+            let mut client = Client::connect(target.address(user), source(user), &target.auths[user]).await?;
             client.join(0, conversation, |_, _| {}).await?;
             sides.push(client);
         }

@@ -43,11 +43,11 @@ pub(crate) async fn run(target: &Target, options: Options) -> Result<Outcome> {
     let board = Rc::new(Board::default());
     let mut devices = JoinSet::new();
     for index in 0..options.devices {
-        let mut client = Client::connect(target.address, source(index), &target.auths[1]).await?;
+        let mut client = Client::connect(target.address(1), source(index), &target.auths[1]).await?;
         client.join(0, conversation, |_, _| {}).await?;
         devices.spawn_local(read_device(client, Rc::clone(&board), options.devices));
     }
-    let mut writer = Client::connect(target.address, source(0), &target.auths[0]).await?;
+    let mut writer = Client::connect(target.address(0), source(0), &target.auths[0]).await?;
 
     let latencies = RefCell::new(Latencies::new());
     let (mut number, mut measured) = (0, 0);

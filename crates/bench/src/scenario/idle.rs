@@ -84,16 +84,24 @@ fn growth_per_step(values: &[f64]) -> Option<f64> {
 async fn connect_all(target: &Target, indexes: Range<usize>) -> Result<Vec<Client>> {
     let count = indexes.len();
     let queue = Rc::new(RefCell::new(indexes));
-    let (address, auths) = (target.address, Rc::new(target.auths.clone()));
+    let users = Rc::new(
+        target
+            .auths
+            .iter()
+            .enumerate()
+            .map(|(user, auth)| (target.address(user), auth.clone()))
+            .collect::<Vec<_>>(),
+    );
     let mut workers = JoinSet::new();
     for _ in 0..CONNECTING_AT_ONCE.min(count) {
-        let (queue, auths) = (Rc::clone(&queue), Rc::clone(&auths));
+        let (queue, users) = (Rc::clone(&queue), Rc::clone(&users));
         workers.spawn_local(async move {
             let mut clients = Vec::new();
             loop {
                 let next = queue.borrow_mut().next();
                 let Some(index) = next else { return anyhow::Ok(clients) };
-                let client = Client::connect(address, source(index), &auths[index]).await;
+                let (address, auth) = &users[index];
+                let client = Client::connect(*address, source(index), auth).await;
                 clients.push(client.with_context(|| format!("connection {index}"))?);
             }
         });

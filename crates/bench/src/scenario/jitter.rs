@@ -254,7 +254,7 @@ pub(crate) async fn run(target: &Target, options: Options) -> Result<Outcome> {
     let mut tasks = JoinSet::new();
     for person in &people {
         let random = fastrand::Rng::with_seed(person.index as u64);
-        tasks.spawn_local(Rc::clone(person).live(target.address, random));
+        tasks.spawn_local(Rc::clone(person).live(target.address(person.index), random));
     }
     let everybody_online = || people.iter().all(|person| person.sender.borrow().is_some());
     if !wait_until(SETTLE_LIMIT, || people.iter().any(|person| person.sender.borrow().is_some())).await {

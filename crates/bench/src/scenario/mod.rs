@@ -22,7 +22,8 @@ use crate::stats::{Latencies, LatencySummary};
 
 /// A server that runs, and who may connect to it.
 pub(crate) struct Target {
-    pub(crate) address: SocketAddr,
+    /// Users connect to these in turn.
+    pub(crate) addresses: Vec<SocketAddr>,
     pub(crate) pid: u32,
     /// The `auth` of each user's CONNECT; users `2 × i` and `2 × i + 1` share conversation `i`.
     pub(crate) auths: Vec<String>,
@@ -30,6 +31,11 @@ pub(crate) struct Target {
 }
 
 impl Target {
+    /// Where the user with this index connects.
+    fn address(&self, user: usize) -> SocketAddr {
+        self.addresses[user % self.addresses.len()]
+    }
+
     /// Refuses a scenario that wants more people than there are.
     fn require_users(&self, needed: usize) -> Result<()> {
         if self.auths.len() < needed {
