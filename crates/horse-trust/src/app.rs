@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket};
 
 use crate::auth::{Passwords, Throttle, Tokens};
-use crate::bus::{Bus, Hub, RedisBus, RedisError, Source};
+use crate::bus::{Bus, Hub, NodeName, RedisBus, RedisError, Source};
 use crate::chat::Chat;
 use crate::config::{Config, ConfigError, Database};
 use crate::http::{self, AppState};
@@ -120,10 +120,15 @@ pub async fn run(
     let metrics = Arc::new(Metrics::new());
     let store: Arc<dyn Store> = Arc::new(MeasuredStore::new(store, &metrics));
     let tokens = Arc::new(Tokens::new(secret.expose(), config.jwt_expires_in));
-    let namespace = socketio::Namespace::new("/", &config.engine);
+    let mut engine = config.engine.clone();
+    let node = NodeName::random()?;
+    if let (Some(recovery), Some(_)) = (&mut engine.recovery, &config.redis_url) {
+        node.mark(recovery)?;
+    }
+    let namespace = socketio::Namespace::new("/", &engine);
     let hub = Arc::new(Hub::new(namespace.clone()));
     let redis = match &config.redis_url {
-        Some(url) => Some(RedisBus::connect(url.expose(), Arc::clone(&hub), metrics.bus()).await?),
+        Some(url) => Some(RedisBus::connect(url.expose(), node, Arc::clone(&hub), metrics.bus()).await?),
         None => None,
     };
     let bus: Arc<dyn Bus> = match &redis {
@@ -146,7 +151,7 @@ pub async fn run(
         Arc::clone(&expiries),
         Arc::clone(&metrics),
     )));
-    let engine = socketio::Server::builder(config.engine.clone()).with(&namespace).build();
+    let engine = socketio::Server::builder(engine).with(&namespace).build();
     let draining = Arc::new(AtomicBool::new(false));
     let state = AppState {
         metrics,

@@ -16,7 +16,11 @@ struct Everybody;
 
 impl NamespaceHandler for Everybody {
     fn connect(&self, _request: ConnectRequest<'_>) -> Connecting {
-        Connecting::Done(Ok(Accept { handler: Box::new(Tester), recovery: Some("everybody".to_owned()) }))
+        Connecting::Done(Ok(Accept {
+            handler: Box::new(Tester),
+            recovery: Some("everybody".to_owned()),
+            handed_over: None,
+        }))
     }
 }
 

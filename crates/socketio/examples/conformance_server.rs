@@ -31,7 +31,7 @@ struct Open;
 impl NamespaceHandler for Open {
     fn connect(&self, request: ConnectRequest<'_>) -> Connecting {
         let auth = request.auth.map_or_else(|| "{}".to_owned(), |auth| auth.get().to_owned());
-        Connecting::Done(Ok(Accept { handler: Box::new(Guest { auth }), recovery: None }))
+        Connecting::Done(Ok(Accept { handler: Box::new(Guest { auth }), recovery: None, handed_over: None }))
     }
 }
 

@@ -13,12 +13,12 @@ use crate::close::CloseReason;
 use crate::connection::{Message, MessageHandler};
 use crate::frame;
 use crate::namespace::{
-    Accept, ConnectRequest, Connecting, Event, EventFuture, Namespace, Refuse, SocketHandler,
+    Accept, ConnectRequest, Connecting, Event, EventFuture, LostSocket, Namespace, Refuse, SocketHandler,
 };
 use crate::packet::{Arguments, Content, Limits, Packet, placeholders_are_valid};
 use crate::session::Session;
 use crate::socket::{Reply, Responder, Socket};
-use crate::token::random_token;
+use crate::token::{random_token, token_after};
 
 /// A client: the sockets that it has in namespaces, over one session.
 pub(crate) struct Client {
@@ -161,7 +161,9 @@ impl Client {
             .and(auth)
             // Other fields are the application's; an auth without a pid asks for no recovery.
             .and_then(|auth| serde_json::from_str::<RecoveryRequest>(auth.get()).ok());
-        let request = ConnectRequest { auth, address: self.session.address };
+        let lost = recovery.as_ref().filter(|request| namespace.recoverable(&request.pid).is_none());
+        let lost = lost.map(|request| LostSocket { pid: &request.pid, offset: request.offset.as_deref() });
+        let request = ConnectRequest { auth, address: self.session.address, lost };
         match span(&self.session).in_scope(|| handler.connect(request)) {
             Connecting::Done(answer) => self.connected(namespace, recovery, answer),
             Connecting::Later(answer) => {
@@ -178,7 +180,7 @@ impl Client {
         recovery: Option<RecoveryRequest>,
         answer: Result<Accept, Refuse>,
     ) {
-        let Accept { mut handler, recovery: owner } = match answer {
+        let Accept { mut handler, recovery: owner, handed_over } = match answer {
             Ok(accept) => accept,
             Err(Refuse { message, data }) => {
                 let message = serde_json::to_string(&message).expect("a string always serializes");
@@ -190,7 +192,11 @@ impl Client {
         // Nothing may go out before the handler has joined its rooms: a client that knows it is connected
         // may rely on them.
         self.session.cork();
+        let adopted = handed_over.and_then(|socket| namespace.adopt(*socket));
         let old = recovery.and_then(|request| self.take_up(namespace, &request, owner.as_deref()));
+        if let Some(adopted) = adopted.filter(|_| old.is_none()) {
+            adopted.end_unused();
+        }
         let recovered = old.is_some();
         let socket = old.unwrap_or_else(|| self.new_socket(namespace, owner));
         span(&self.session).in_scope(|| handler.connected(&socket, recovered));
@@ -216,16 +222,16 @@ impl Client {
         let session = Arc::clone(&self.session);
         match (namespace.recovery(), owner) {
             (Some(recovery), Some(owner)) => {
-                let pid = random_token();
+                let pid = token_after(&recovery.config.id_prefix);
                 self.session.push(&[connect_reply(namespace, &sid, Some(&pid))]);
                 let log = recovery.new_log(pid.clone(), owner.into());
-                let socket = Socket::new(key, sid, namespace.clone(), session, Some(Box::new(log)));
+                let socket = Socket::new(key, sid, namespace.clone(), Some(session), Some(Box::new(log)));
                 recovery.remember(&pid, &socket);
                 socket
             }
             _ => {
                 self.session.push(&[connect_reply(namespace, &sid, None)]);
-                Socket::new(key, sid, namespace.clone(), session, None)
+                Socket::new(key, sid, namespace.clone(), Some(session), None)
             }
         }
     }

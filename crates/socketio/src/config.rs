@@ -60,6 +60,12 @@ pub struct RecoveryConfig {
     pub max_bytes: usize,
     /// How many lost sockets are kept; over it the longest lost go. 10 000.
     pub max_lost_sockets: usize,
+    /// What private ids begin with, so that other servers can know whom to ask for a socket that was lost here. It needs
+    /// no escape in JSON. Empty.
+    pub id_prefix: Box<str>,
+    /// The number of the first event. Servers that hand sockets over to each other need numbers that the others don't
+    /// have. 1.
+    pub first_offset: u64,
 }
 
 impl Default for RecoveryConfig {
@@ -69,6 +75,8 @@ impl Default for RecoveryConfig {
             max_bytes_per_socket: 128 * 1024,
             max_bytes: 64 * 1024 * 1024,
             max_lost_sockets: 10_000,
+            id_prefix: "".into(),
+            first_offset: 1,
         }
     }
 }

@@ -12,7 +12,7 @@
 //! - `session`: one Engine.IO session as all see it; `connection`: the task that runs it
 //! - `packet`: packets as clients send them; `frame`: packets as the server sends them
 //! - `client`: the Socket.IO side of a session; `socket`, `namespace`, `rooms`: what an application uses
-//! - `recovery`: connection state recovery
+//! - `recovery`: connection state recovery; `hand_over`: from one server to another
 //! - `server`: sessions, namespaces, counts; `config`: the bounds; `close`: why sessions end
 
 mod client;
@@ -23,6 +23,7 @@ mod frame;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
+mod hand_over;
 mod handshake;
 mod listener;
 mod namespace;
@@ -41,9 +42,10 @@ mod websocket;
 pub use close::{CloseCounts, CloseReason};
 pub use config::{Config, RecoveryConfig};
 pub use connection::{EngineSocket, Message, MessageHandler};
+pub use hand_over::HandedOver;
 pub use listener::{ClientAddress, ListenerConfig, client_address, raise_descriptor_limit, serve};
 pub use namespace::{
-    Accept, ConnectRequest, Connecting, Event, EventFuture, Namespace, NamespaceHandler, Refuse,
+    Accept, ConnectRequest, Connecting, Event, EventFuture, LostSocket, Namespace, NamespaceHandler, Refuse,
     SocketHandler,
 };
 pub use server::{Builder, Server, Statistics};

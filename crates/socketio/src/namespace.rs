@@ -15,6 +15,7 @@ use smallvec::SmallVec;
 use crate::close::CloseReason;
 use crate::config::Config;
 use crate::frame::{self, Frame};
+use crate::hand_over::HandedOver;
 use crate::recovery::{Offset, Recovery, format_offset};
 use crate::rooms::Rooms;
 use crate::socket::{Responder, Socket, SocketId};
@@ -32,6 +33,23 @@ pub struct ConnectRequest<'a> {
     pub auth: Option<&'a RawValue>,
     /// Where the client comes from.
     pub address: IpAddr,
+    /// The socket that the client wants to take up again, if this server does not have it: another may.
+    pub lost: Option<LostSocket<'a>>,
+}
+
+/// What a client knows of a socket that it has lost. Its `Debug` form does not hold the private id.
+#[derive(Clone, Copy)]
+pub struct LostSocket<'a> {
+    /// The private id: whoever knows it, and belongs to the same owner, gets the socket.
+    pub pid: &'a str,
+    /// The last event that the client has seen; `None` if it has seen none.
+    pub offset: Option<&'a str>,
+}
+
+impl std::fmt::Debug for LostSocket<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("LostSocket").field("offset", &self.offset).finish_non_exhaustive()
+    }
 }
 
 /// The answer to a [`ConnectRequest`], now or later. Later packets of the client wait for it.
@@ -49,6 +67,8 @@ pub struct Accept {
     /// Whom the socket belongs to, if it shall be recovered after a lost connection; only the same owner can
     /// take it up again. It needs [`Config::recovery`].
     pub recovery: Option<String>,
+    /// The socket that [`ConnectRequest::lost`] asks for, from the server that had it.
+    pub handed_over: Option<Box<HandedOver>>,
 }
 
 /// The client is not let in: it gets a `CONNECT_ERROR` packet.
@@ -63,7 +83,8 @@ pub struct Refuse {
 /// Takes the events of one socket, one at a time and in their order.
 pub trait SocketHandler: Send + 'static {
     /// The client is in. Runs before the client can know it and before its next packet is looked at.
-    /// `recovered`: a lost connection was taken up again, rooms and missed events are back.
+    /// `recovered`: a lost connection was taken up again, rooms and missed events are back; the rooms of a socket that
+    /// was handed over have to be joined here.
     fn connected(&mut self, socket: &Socket, recovered: bool) {
         let _ = (socket, recovered);
     }
@@ -133,9 +154,9 @@ impl Namespace {
             handler: OnceLock::new(),
             rooms: Rooms::new(),
             max_rooms: config.max_rooms,
-            recovery: config.recovery.clone().map(|config| Arc::new(Recovery::new(config))),
             next_socket: AtomicU64::new(0),
-            next_offset: AtomicU64::new(1),
+            next_offset: AtomicU64::new(config.recovery.as_ref().map_or(1, |recovery| recovery.first_offset)),
+            recovery: config.recovery.clone().map(|config| Arc::new(Recovery::new(config))),
         }))
     }
 

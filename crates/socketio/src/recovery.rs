@@ -134,6 +134,11 @@ async fn sweep(recovery: std::sync::Weak<Recovery>) {
 }
 
 impl Log {
+    /// Whether `owner` may take up the socket, and it is not too late.
+    pub(crate) fn may_be_taken_by(&self, owner: &str, config: &RecoveryConfig) -> bool {
+        *self.owner == *owner && self.lost_at.is_none_or(|at| at.elapsed() <= config.window)
+    }
+
     /// Keeps a frame; what is too much or too old goes from the front.
     pub(crate) fn push(&mut self, offset: Offset, frame: Frame, config: &RecoveryConfig) {
         let now = Instant::now();
@@ -162,8 +167,21 @@ impl Log {
         }
     }
 
+    /// The log of a client that has seen the event at `offset` elsewhere, and nothing after it.
+    pub(crate) fn begin_after(&mut self, offset: Option<Offset>) {
+        self.dropped = offset;
+    }
+
     /// The frames after `offset` (all, if the client has seen no event); `None` if that can't be known.
     pub(crate) fn after(&self, offset: Option<&str>) -> Option<Vec<Frame>> {
+        Some(self.events_after(offset)?.map(|(_, frame)| frame.clone()).collect())
+    }
+
+    /// As [`Log::after`], with the offsets.
+    pub(crate) fn events_after(
+        &self,
+        offset: Option<&str>,
+    ) -> Option<impl Iterator<Item = (Offset, &Frame)>> {
         let skip = match offset.map(parse_offset) {
             Some(None) => return None,
             None if self.dropped.is_some() => return None,
@@ -174,7 +192,7 @@ impl Log {
                 self.frames.iter().rposition(|(known, _, _)| *known == offset)? + 1
             }
         };
-        Some(self.frames.iter().skip(skip).map(|(_, _, frame)| frame.clone()).collect())
+        Some(self.frames.iter().skip(skip).map(|(offset, _, frame)| (*offset, frame)))
     }
 }
 
@@ -189,7 +207,7 @@ pub(crate) fn format_offset(offset: Offset) -> String {
     format!("{offset:x}")
 }
 
-fn parse_offset(text: &str) -> Option<Offset> {
+pub(crate) fn parse_offset(text: &str) -> Option<Offset> {
     Offset::from_str_radix(text, 16).ok()
 }
 

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use crate::close::CloseReason;
 use crate::frame::{self, Frame};
 use crate::namespace::{Namespace, Outgoing};
-use crate::recovery::Log;
+use crate::recovery::{Log, Offset};
 use crate::session::{InFlight, Session};
 
 /// Tells one socket from all others of this process.
@@ -49,6 +49,9 @@ struct Link {
     /// Present if the socket may be recovered.
     log: Option<Box<Log>>,
 }
+
+/// See [`Socket::give_away`].
+type GivenAway = (Box<Log>, Vec<(Offset, Box<str>)>, Vec<Arc<str>>);
 
 /// Acknowledgements that the client owes.
 #[derive(Default)]
@@ -85,7 +88,7 @@ impl Socket {
         key: SocketId,
         sid: Box<str>,
         namespace: Namespace,
-        session: Arc<Session>,
+        session: Option<Arc<Session>>,
         log: Option<Box<Log>>,
     ) -> Self {
         Self(Arc::new(Inner {
@@ -93,7 +96,7 @@ impl Socket {
             sid,
             namespace,
             rooms: Mutex::default(),
-            link: Mutex::new(Link { session: Some(session), log }),
+            link: Mutex::new(Link { session, log }),
             waiting: Mutex::default(),
         }))
     }
@@ -252,7 +255,7 @@ impl Socket {
         let mut link = self.0.link.lock();
         let Link { session: current, log } = &mut *link;
         let (Some(log), Some(recovery)) = (log, self.0.namespace.recovery()) else { return false };
-        if &*log.owner != owner || log.lost_at.is_some_and(|at| at.elapsed() > recovery.config.window) {
+        if !log.may_be_taken_by(owner, &recovery.config) {
             return false;
         }
         let Some(mut frames) = log.after(offset) else { return false };
@@ -268,6 +271,36 @@ impl Socket {
         session.push(&frames);
         *current = Some(Arc::clone(session));
         true
+    }
+
+    /// Ends the socket for whoever takes it up elsewhere, if `owner` may: answers its log, what there is in it after
+    /// `offset`, and its rooms. A connection that there still is is closed.
+    pub(crate) fn give_away(&self, owner: &str, offset: Option<&str>) -> Option<GivenAway> {
+        let mut link = self.0.link.lock();
+        let recovery = self.0.namespace.recovery()?;
+        let log = link.log.as_ref().filter(|log| log.may_be_taken_by(owner, &recovery.config))?;
+        let text = |frame: &Frame| std::str::from_utf8(frame.payload()).ok().map(Box::from);
+        let events: Option<Vec<_>> =
+            log.events_after(offset)?.map(|(offset, frame)| Some((offset, text(frame)?))).collect();
+        let events = events?;
+        let log = link.log.take()?;
+        if let Some(session) = link.session.take() {
+            session.close(CloseReason::Replaced);
+        }
+        self.0.waiting.lock().take();
+        drop(link);
+        let rooms = self.0.rooms.lock().names.clone();
+        recovery.forget(&log.pid);
+        self.end(None);
+        Some((log, events, rooms))
+    }
+
+    /// From now on the socket can't be taken up again when its connection is lost.
+    pub fn give_up_recovery(&self) {
+        let log = self.0.link.lock().log.take();
+        if let (Some(log), Some(recovery)) = (log, self.0.namespace.recovery()) {
+            recovery.forget(&log.pid);
+        }
     }
 
     /// `session` has ended. The socket ends with it, or is kept for recovery; unless another session has
@@ -303,6 +336,12 @@ impl Socket {
             drop(link);
             self.end(log);
         }
+    }
+
+    /// Ends a socket without a connection that was handed over to here, but could not be taken up.
+    pub(crate) fn end_unused(&self) {
+        let log = self.0.link.lock().log.take();
+        self.end(log);
     }
 
     fn end(&self, log: Option<Box<Log>>) {

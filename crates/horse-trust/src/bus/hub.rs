@@ -12,10 +12,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
-use socketio::{Namespace, Socket, SocketError, SocketId};
+use socketio::{LostSocket, Namespace, Socket, SocketError, SocketId};
 use tokio::time::Instant;
 
-use super::{Attaching, Bus, Except, MessageNotice, Notice, Told, conversation_room, feed_room, user_room};
+use super::{
+    Attaching, Bus, Except, HandedOver, MessageNotice, Notice, Reached, Told, conversation_room, feed_room,
+    user_room,
+};
 use crate::id::Id;
 use crate::store::Conversation;
 
@@ -23,6 +26,10 @@ use crate::store::Conversation;
 const LATE: Duration = Duration::from_mins(5);
 /// How many messages are held back for one socket; beyond, it is closed and comes again.
 const HELD: usize = 10_000;
+
+/// The events of a message.
+const NEW_MESSAGE: &str = "new_message";
+const NOTIFICATION: &str = "message_notification";
 
 /// The sockets of this node. Alone, it is the bus of a server that has no other nodes.
 pub struct Hub {
@@ -32,19 +39,20 @@ pub struct Hub {
     gate_count: AtomicUsize,
 }
 
-/// What a socket is not to be told now.
+/// What a socket is not to be told now: messages, and if it was handed over their notifications, too.
 enum Gate {
     /// Its replay is not done: what comes waits here.
-    Holding(Vec<Held>),
+    Holding { held: Vec<Held>, is_handed_over: bool },
     /// Its replay failed, and its connection is being closed: whatever it were told would hide what it missed.
     Shut { until: Instant },
     /// Its replay went up to these sequence numbers.
-    Behind { last_seqs: HashMap<i64, i64>, until: Instant },
+    Behind { last_seqs: HashMap<i64, i64>, until: Instant, is_handed_over: bool },
 }
 
 struct Held {
     conversation: i64,
     seq: i64,
+    event: &'static str,
     json: Arc<str>,
 }
 
@@ -57,22 +65,60 @@ impl Hub {
     /// Has `socket` follow all conversations of `user` from now on, and holds back what comes until
     /// [`Hub::replayed`].
     pub fn follow(&self, socket: &Socket, user: &Id) -> Result<(), SocketError> {
-        self.change_gates(|gates| gates.insert(socket.key(), Gate::Holding(Vec::new())));
+        self.change_gates(|gates| {
+            gates.insert(socket.key(), Gate::Holding { held: Vec::new(), is_handed_over: false })
+        });
         socket.join(&feed_room(user))
     }
 
     /// The replay for `socket` was sent, up to these sequence numbers by conversation: sends what was held back.
     pub fn replayed(&self, socket: &Socket, last_seqs: HashMap<i64, i64>) {
         self.change_gates(|gates| {
-            if let Some(Gate::Holding(held)) = gates.remove(&socket.key()) {
-                for Held { conversation, seq, json } in held {
-                    if last_seqs.get(&conversation).is_none_or(|last| seq > *last) {
-                        socket.emit("new_message", &json);
-                    }
+            let (held, is_handed_over) = match gates.remove(&socket.key()) {
+                Some(Gate::Holding { held, is_handed_over }) => (held, is_handed_over),
+                _ => (Vec::new(), false),
+            };
+            for Held { conversation, seq, event, json } in held {
+                if last_seqs.get(&conversation).is_none_or(|last| seq > *last) {
+                    socket.emit(event, &json);
                 }
             }
-            gates.insert(socket.key(), Gate::Behind { last_seqs, until: Instant::now() + LATE });
+            let until = Instant::now() + LATE;
+            gates.insert(socket.key(), Gate::Behind { last_seqs, until, is_handed_over });
         });
+    }
+
+    /// Holds back what comes for `socket`, which was handed over, until [`Hub::replayed`].
+    pub(super) fn hold(&self, socket: &Socket) {
+        self.change_gates(|gates| {
+            gates.insert(socket.key(), Gate::Holding { held: Vec::new(), is_handed_over: true })
+        });
+    }
+
+    /// `socket` was told up to these sequence numbers by conversation before it was handed over.
+    pub(super) fn pass_over(&self, socket: &Socket, last_seqs: HashMap<i64, i64>) {
+        let gate = Gate::Behind { last_seqs, until: Instant::now() + LATE, is_handed_over: true };
+        self.change_gates(|gates| gates.insert(socket.key(), gate));
+    }
+
+    /// Takes a socket of `user` away for another node; answers up to where a replay has told it, if there was one. To
+    /// be called while the user is told of no message.
+    pub(super) fn hand_over(
+        &self,
+        user: &Id,
+        lost: LostSocket<'_>,
+    ) -> Option<(socketio::HandedOver, Option<HashMap<i64, i64>>)> {
+        let socket = self.namespace.recoverable(lost.pid)?;
+        // What a replay that is not done has sent, or will, is not known here: the client gets another.
+        if matches!(self.gates.lock().get(&socket.key()), Some(Gate::Holding { .. } | Gate::Shut { .. })) {
+            return None;
+        }
+        let handed = socket.hand_over(user.as_str(), lost.offset)?;
+        let replayed = match self.change_gates(|gates| gates.remove(&socket.key())) {
+            Some(Gate::Behind { last_seqs, .. }) => Some(last_seqs),
+            _ => None,
+        };
+        Some((handed, replayed))
     }
 
     /// The replay for `socket` failed: it is told of no message any more, and has to come again.
@@ -90,7 +136,7 @@ impl Hub {
         let now = Instant::now();
         self.change_gates(|gates| {
             gates.retain(|_, gate| match gate {
-                Gate::Holding(_) => true,
+                Gate::Holding { .. } => true,
                 Gate::Behind { until, .. } | Gate::Shut { until } => *until >= now,
             });
         });
@@ -113,28 +159,43 @@ impl Hub {
         let MessageNotice { conversation, seq, sender, json, notification, .. } = message;
         let seq = *seq;
         let rooms = [conversation_room(&conversation.id, user), feed_room(user)];
-        self.namespace.emit_to(&rooms.each_ref().map(String::as_str), "new_message", json, |socket, _| {
-            if self.gate_count.load(Ordering::Acquire) == 0 {
-                return true;
-            }
-            match self.gates.lock().get_mut(&socket.key()) {
-                None => true,
-                Some(Gate::Shut { .. }) => false,
-                Some(Gate::Behind { last_seqs, .. }) => {
-                    last_seqs.get(&conversation.key).is_none_or(|last| seq > *last)
-                }
-                Some(Gate::Holding(held)) => {
-                    if held.len() >= HELD {
-                        socket.close_connection();
-                    } else {
-                        held.push(Held { conversation: conversation.key, seq, json: Arc::clone(json) });
-                    }
-                    false
-                }
-            }
+        self.namespace.emit_to(&rooms.each_ref().map(String::as_str), NEW_MESSAGE, json, |socket, _| {
+            self.is_open(socket, NEW_MESSAGE, conversation.key, seq, json)
         });
         if user != sender {
-            self.namespace.emit(&user_room(user), None, "message_notification", notification);
+            self.namespace.emit_to(&[&user_room(user)], NOTIFICATION, notification, |socket, _| {
+                self.is_open(socket, NOTIFICATION, conversation.key, seq, notification)
+            });
+        }
+    }
+
+    /// Whether `socket` is to be told now; what it is to be told later waits at its gate.
+    fn is_open(
+        &self,
+        socket: &Socket,
+        event: &'static str,
+        conversation: i64,
+        seq: i64,
+        json: &Arc<str>,
+    ) -> bool {
+        if self.gate_count.load(Ordering::Acquire) == 0 {
+            return true;
+        }
+        let is_message = event == NEW_MESSAGE;
+        match self.gates.lock().get_mut(&socket.key()) {
+            Some(Gate::Behind { last_seqs, is_handed_over, .. }) if is_message || *is_handed_over => {
+                last_seqs.get(&conversation).is_none_or(|last| seq > *last)
+            }
+            Some(Gate::Holding { held, is_handed_over }) if is_message || *is_handed_over => {
+                if held.len() >= HELD {
+                    socket.close_connection();
+                } else {
+                    held.push(Held { conversation, seq, event, json: Arc::clone(json) });
+                }
+                false
+            }
+            Some(Gate::Shut { .. }) => !is_message,
+            _ => true,
         }
     }
 
@@ -202,6 +263,12 @@ impl Bus for Hub {
     fn attach(&self, _: &Id) -> Option<Attaching> {
         None
     }
+
+    async fn take_over(&self, _: &Id, _: LostSocket<'_>) -> Option<Box<HandedOver>> {
+        None
+    }
+
+    fn restore(&self, _: &Socket, _: &Id, _: Reached, _: &[Box<str>]) {}
 
     async fn set_present(&self, users: &[Id], _: bool) -> Vec<bool> {
         vec![true; users.len()]

@@ -9,13 +9,15 @@ mod sequencer;
 mod wire;
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use socketio::SocketId;
+use serde::{Deserialize, Serialize};
+use socketio::{LostSocket, Socket, SocketId};
 
 pub use self::hub::Hub;
-pub use self::redis::{RedisBus, RedisError};
+pub use self::redis::{NodeName, RedisBus, RedisError};
 use crate::id::Id;
 use crate::store::{Conversation, Ends, StoreError};
 use crate::timestamp::Timestamp;
@@ -120,6 +122,13 @@ pub trait Bus: Send + Sync + 'static {
     /// other nodes tell of the user is missed.
     fn attach(&self, user: &Id) -> Option<Attaching>;
 
+    /// The socket that `user` has lost on another node, if it can be taken up here; that node then has it no longer.
+    /// Waits a moment, once the user's device is attached.
+    async fn take_over(&self, user: &Id, lost: LostSocket<'_>) -> Option<Box<HandedOver>>;
+
+    /// A socket that was handed over is let in: it joins its rooms, and is told what it was not told before.
+    fn restore(&self, socket: &Socket, user: &Id, reached: Reached, rooms: &[Box<str>]);
+
     /// Notes that users have a device on this node, or no longer any; answers for each whether that changed whether
     /// the user has one anywhere.
     async fn set_present(&self, users: &[Id], are_present: bool) -> Vec<bool>;
@@ -136,6 +145,26 @@ pub type Attaching = std::pin::Pin<Box<dyn Future<Output = Attached> + Send>>;
 
 /// A device's claim on what other nodes tell of its user; given up when it is dropped.
 pub struct Attached(#[expect(dead_code, reason = "it is there to be dropped")] Box<dyn Send + Sync>);
+
+/// A socket that goes from one node to another.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct HandedOver {
+    /// The socket.
+    pub socket: socketio::HandedOver,
+    /// What it was told.
+    pub reached: Reached,
+}
+
+/// How far a socket was told of its user's messages.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Reached {
+    /// The position of the last one.
+    pub position: i64,
+    /// The last one of each conversation, by the store's key.
+    pub seqs: HashMap<i64, i64>,
+    /// Whether some were told that come after `position`, by a replay.
+    pub is_ahead: bool,
+}
 
 /// A message as it is read from the store.
 #[derive(Debug)]
@@ -165,6 +194,9 @@ pub trait Source: Send + Sync + 'static {
 
     /// Another node's message was told to the sockets of this one.
     fn told(&self, message: &MessageNotice);
+
+    /// A socket that was handed over was told of a message late.
+    fn delivered(&self, message: &MessageNotice);
 
     /// Another node tells of something that may be remembered here otherwise.
     fn heard(&self, notice: &Notice);

@@ -8,6 +8,7 @@
 mod listen;
 mod presence;
 mod publish;
+mod recovery;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,14 +18,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use redis::aio::MultiplexedConnection;
+use socketio::{LostSocket, RecoveryConfig, Socket};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use self::presence::{ELSEWHERE, PRESENCE, PRESENCE_SECONDS};
+use self::recovery::{Moved, Questions};
 use super::sequencer::Sequencer;
 use super::wire::News;
-use super::{Attached, Attaching, Bus, Hub, MessageNotice, Notice, Source, Told};
+use super::{Attached, Attaching, Bus, HandedOver, Hub, MessageNotice, Notice, Reached, Source, Told};
 use crate::id::Id;
 use crate::metrics::BusMetrics;
 use crate::store::Conversation;
@@ -47,12 +50,32 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 #[error("REDIS_URL: {0}")]
 pub struct RedisError(String);
 
+/// The name of a process among the nodes: no two have the same.
+#[derive(Debug, Clone)]
+pub struct NodeName(String);
+
+impl NodeName {
+    /// A new one.
+    pub fn random() -> Result<Self, RedisError> {
+        let name = getrandom::u64().map_err(|error| RedisError(error.to_string()))?;
+        Ok(Self(format!("{name:x}")))
+    }
+
+    /// Has sockets that are lost on this node found by the others.
+    pub fn mark(&self, recovery: &mut RecoveryConfig) -> Result<(), RedisError> {
+        recovery.id_prefix = format!("{}.", self.0).into();
+        // So far apart that no two nodes number an event alike.
+        recovery.first_offset = getrandom::u64().map_err(|error| RedisError(error.to_string()))? >> 1;
+        Ok(())
+    }
+}
+
 /// The bus.
 pub struct RedisBus {
     hub: Arc<Hub>,
     sequencer: Arc<Sequencer>,
     client: redis::Client,
-    /// This process: no two nodes have the same.
+    /// This process.
     node: String,
     next_number: AtomicU64,
     outgoing: mpsc::Sender<Outgoing>,
@@ -62,6 +85,10 @@ pub struct RedisBus {
     /// Conversations of which something could not be told, with the last message.
     untold: Mutex<HashMap<i64, (Arc<Conversation>, i64)>>,
     has_untold: Notify,
+    /// Sockets that other nodes were asked for.
+    asked: Mutex<Questions>,
+    /// Sockets that other nodes have got.
+    moved: Mutex<Moved>,
     /// For questions and answers; `None` while there is no connection.
     questions: Mutex<Option<MultiplexedConnection>>,
     tasks: Mutex<JoinSet<()>>,
@@ -83,7 +110,12 @@ enum Subscription {
 
 impl RedisBus {
     /// A bus over the Redis at `url`, which has to answer now; later it may go and come back.
-    pub async fn connect(url: &str, hub: Arc<Hub>, metrics: BusMetrics) -> Result<Arc<Self>, RedisError> {
+    pub async fn connect(
+        url: &str,
+        node: NodeName,
+        hub: Arc<Hub>,
+        metrics: BusMetrics,
+    ) -> Result<Arc<Self>, RedisError> {
         let metrics = Arc::new(metrics);
         let failed = |error: redis::RedisError| RedisError(error.to_string());
         let client = redis::Client::open(url).map_err(failed)?;
@@ -91,12 +123,11 @@ impl RedisBus {
         drop(pubsub.map_err(|_| RedisError("no answer in time".to_owned()))?.map_err(failed)?);
         let (outgoing, waiting) = mpsc::channel(OUTGOING);
         let (subscriptions, requests) = mpsc::unbounded_channel();
-        let node = getrandom::u64().map_err(|error| RedisError(error.to_string()))?;
         let bus = Arc::new(Self {
             sequencer: Sequencer::new(Arc::clone(&hub), Arc::clone(&metrics)),
             hub,
             client,
-            node: format!("{node:x}"),
+            node: node.0,
             next_number: AtomicU64::new(0),
             outgoing,
             subscriptions,
@@ -104,6 +135,8 @@ impl RedisBus {
             untold: Mutex::default(),
             has_untold: Notify::new(),
             questions: Mutex::new(None),
+            asked: Mutex::default(),
+            moved: Mutex::default(),
             tasks: Mutex::default(),
             metrics,
         });
@@ -183,6 +216,14 @@ impl Bus for RedisBus {
         }))
     }
 
+    async fn take_over(&self, user: &Id, lost: LostSocket<'_>) -> Option<Box<HandedOver>> {
+        self.ask_for(user, lost).await
+    }
+
+    fn restore(&self, socket: &Socket, user: &Id, reached: Reached, rooms: &[Box<str>]) {
+        self.sequencer.restore(socket, user, reached, rooms);
+    }
+
     async fn set_present(&self, users: &[Id], are_present: bool) -> Vec<bool> {
         let seconds = PRESENCE_SECONDS.to_string();
         let arguments = [self.node.as_str(), if are_present { "1" } else { "0" }, &seconds];
@@ -232,6 +273,11 @@ fn user_channel(user: &Id) -> String {
 /// The channel that every node hears.
 fn all_channel() -> String {
     format!("{PREFIX}all")
+}
+
+/// The channel that one node hears.
+fn node_channel(node: &str) -> String {
+    format!("{PREFIX}node:{node}")
 }
 
 fn channels_of<'a>(users: impl IntoIterator<Item = &'a Id>) -> Vec<String> {

@@ -7,6 +7,8 @@
 //! store. So a device sees the messages of all its conversations in the order of their ids, and the last one that it
 //! has says what it has: a replay from there misses nothing, on whatever node.
 
+mod hand_over;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
@@ -266,17 +268,7 @@ impl Sequencer {
             progress.seqs.clone()
         };
         let ends = ends_of(&*source, user).await?;
-        let mut missing = Vec::new();
-        for (conversation, last_seq) in &ends.conversations {
-            let mut seq = told.get(&conversation.key).copied().unwrap_or(0);
-            while seq < *last_seq {
-                let slice = source.after(conversation, seq).await?;
-                let Some(last) = slice.last() else { break };
-                seq = last.seq;
-                missing.extend(slice.into_iter().filter(|message| message.seq <= *last_seq));
-            }
-        }
-        missing.sort_by(|one, other| one.id.cmp(&other.id));
+        let missing = missing(&*source, &told, &ends).await?;
         let mut followers = self.followers.lock();
         let Some(progress) = followers.get_mut(user).and_then(|follower| follower.progress.as_mut()) else {
             return Ok(true);
@@ -313,6 +305,26 @@ impl Progress {
             must_look: false,
         }
     }
+}
+
+/// What is stored after `told`, the last `seq` by conversation, up to `ends`, in the order of commits.
+async fn missing(
+    source: &dyn Source,
+    told: &HashMap<i64, i64>,
+    ends: &Ends,
+) -> Result<Vec<StoredMessage>, StoreError> {
+    let mut missing = Vec::new();
+    for (conversation, last_seq) in &ends.conversations {
+        let mut seq = told.get(&conversation.key).copied().unwrap_or(0);
+        while seq < *last_seq {
+            let slice = source.after(conversation, seq).await?;
+            let Some(last) = slice.last() else { break };
+            seq = last.seq;
+            missing.extend(slice.into_iter().filter(|message| message.seq <= *last_seq));
+        }
+    }
+    missing.sort_by(|one, other| one.id.cmp(&other.id));
+    Ok(missing)
 }
 
 /// How far the conversations of one user go.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{MessageNotice, Notice};
+use super::{HandedOver, MessageNotice, Notice};
 use crate::id::Id;
 use crate::store::Conversation;
 use crate::timestamp::Timestamp;
@@ -57,6 +57,20 @@ pub(super) enum News<'a> {
     BlocksChanged { users: [Id; 2] },
     /// A user's profile has changed.
     ProfileChanged { user: Id },
+    /// A client of `user` has come to the node `asker` for a socket that it had on this one.
+    TakeOver {
+        asker: Cow<'a, str>,
+        /// Its number with the asker.
+        question: u64,
+        user: Id,
+        pid: Cow<'a, str>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        offset: Option<Cow<'a, str>>,
+        /// How often the question may be passed on.
+        hops: u8,
+    },
+    /// The answer: the socket, if it was there.
+    HandedOver { question: u64, socket: Option<Box<HandedOver>> },
     /// The node is there.
     Alive,
     /// The node ends in order.

@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quick_cache::sync::Cache;
+use socketio::{LostSocket, Socket};
 use tokio::task::JoinSet;
 
 use self::limits::Limits;
@@ -31,7 +32,7 @@ pub use self::refusal::Refusal;
 use self::typing::Typing;
 pub use self::view::MessageJson;
 use crate::auth::Tokens;
-use crate::bus::{Attaching, Bus, Notice};
+use crate::bus::{Attaching, Bus, HandedOver, Notice, Reached};
 use crate::id::Id;
 use crate::store::{Conversation, ConversationSummary, NewConversation, Profile, Store, StoreError};
 use crate::timestamp::Timestamp;
@@ -253,6 +254,16 @@ impl Chat {
     /// A device of `user` is about to be let in; it may be, once what is returned is done.
     pub fn attach(&self, user: &Id) -> Option<Attaching> {
         self.bus.attach(user)
+    }
+
+    /// The socket that `user` has lost on another node, if it can be taken up here.
+    pub async fn take_over(&self, user: &Id, lost: LostSocket<'_>) -> Option<Box<HandedOver>> {
+        self.bus.take_over(user, lost).await
+    }
+
+    /// A socket that was handed over is let in.
+    pub fn restore(&self, socket: &Socket, user: &Id, reached: Reached, rooms: &[Box<str>]) {
+        self.bus.restore(socket, user, reached, rooms);
     }
 
     /// Makes all tokens of `user` void and ends all sockets, on all nodes.

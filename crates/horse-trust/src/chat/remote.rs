@@ -51,6 +51,10 @@ impl Source for Chat {
         self.note_delivered(&message.conversation, &message.sender, message.seq);
     }
 
+    fn delivered(&self, message: &MessageNotice) {
+        self.note_delivered(&message.conversation, &message.sender, message.seq);
+    }
+
     fn heard(&self, notice: &Notice) {
         match notice {
             Notice::TokensRevoked { user, not_before } => {

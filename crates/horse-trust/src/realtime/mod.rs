@@ -10,13 +10,13 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use socketio::{
-    Accept, CloseReason, ConnectRequest, Connecting, Event, EventFuture, NamespaceHandler, Refuse, Socket,
-    SocketHandler,
+    Accept, CloseReason, ConnectRequest, Connecting, Event, EventFuture, LostSocket, NamespaceHandler,
+    Refuse, Socket, SocketHandler,
 };
 
 pub use self::expiry::Expiries;
 use crate::auth::{Claims, Tokens};
-use crate::bus::{Attached, Hub, user_room};
+use crate::bus::{Attached, HandedOver, Hub, Reached, user_room};
 use crate::chat::{Chat, Offset, Refusal};
 use crate::json::LossyString;
 use crate::metrics::Metrics;
@@ -78,14 +78,40 @@ impl NamespaceHandler for Realtime {
         let recovery = wants_recovery.then(|| claims.user.to_string());
         let offset = auth.and_then(|auth| replay::parse_offset(auth.server_offset?.get()));
         let attaching = self.services.chat.attach(&claims.user);
-        let participant =
-            Participant { services: Arc::clone(&self.services), claims, offset, attached: None };
+        let lost = request.lost.filter(|_| wants_recovery);
+        let lost = lost.map(|lost| (lost.pid.to_owned(), lost.offset.map(str::to_owned)));
+        let participant = Participant {
+            services: Arc::clone(&self.services),
+            claims,
+            offset,
+            attached: None,
+            handed_over: None,
+        };
         let Some(attaching) = attaching else {
-            return Connecting::Done(Ok(Accept { handler: Box::new(participant), recovery }));
+            return Connecting::Done(Ok(Accept {
+                handler: Box::new(participant),
+                recovery,
+                handed_over: None,
+            }));
         };
         Connecting::Later(Box::pin(async move {
             let attached = Some(attaching.await);
-            Ok(Accept { handler: Box::new(Participant { attached, ..participant }), recovery })
+            let given = match &lost {
+                Some((pid, offset)) => {
+                    let lost = LostSocket { pid, offset: offset.as_deref() };
+                    participant.services.chat.take_over(&participant.claims.user, lost).await
+                }
+                None => None,
+            };
+            let (handed_over, place) = given
+                .map(|given| {
+                    let HandedOver { mut socket, reached } = *given;
+                    let rooms = std::mem::take(&mut socket.rooms);
+                    (Box::new(socket), Box::new((reached, rooms)))
+                })
+                .unzip();
+            let handler = Box::new(Participant { attached, handed_over: place, ..participant });
+            Ok(Accept { handler, recovery, handed_over })
         }))
     }
 }
@@ -104,11 +130,16 @@ struct Participant {
     /// With several nodes, its claim on what they tell.
     #[expect(dead_code, reason = "it is there to be dropped")]
     attached: Option<Attached>,
+    /// Of a socket that comes from another node: what it was told, and its rooms.
+    handed_over: Option<Box<(Reached, Vec<Box<str>>)>>,
 }
 
 impl SocketHandler for Participant {
     fn connected(&mut self, socket: &Socket, recovered: bool) {
         let user = &self.claims.user;
+        if let Some((reached, rooms)) = self.handed_over.take().filter(|_| recovered).map(|given| *given) {
+            self.services.chat.restore(socket, user, reached, &rooms);
+        }
         if let Err(error) = socket.join(&user_room(user)) {
             tracing::error!(%error, %user, "a socket could not join its user's room");
         }

@@ -40,7 +40,7 @@ impl NamespaceHandler for Guests {
             .contains("\"recovery\"")
             .then(|| if auth.contains("\"mallory\"") { "mallory".to_owned() } else { "alice".to_owned() });
         let is_slow = auth.contains("\"slow\"");
-        let accept = Accept { handler: Box::new(Guest { auth }), recovery };
+        let accept = Accept { handler: Box::new(Guest { auth }), recovery, handed_over: None };
         if !is_slow {
             return Connecting::Done(Ok(accept));
         }

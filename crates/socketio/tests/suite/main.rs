@@ -5,6 +5,7 @@
 
 mod client;
 mod engine_io;
+mod hand_over;
 mod hostile;
 mod limits;
 mod recovery;

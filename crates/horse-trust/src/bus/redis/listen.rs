@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use redis::aio::{PubSub, PubSubSink};
+use socketio::LostSocket;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
 use super::super::wire::{Envelope, News, Place};
-use super::{BACKOFF, HEARTBEAT, RESPONSE, RedisBus, Subscription, all_channel, user_channel};
+use super::{BACKOFF, HEARTBEAT, RESPONSE, RedisBus, Subscription, all_channel, node_channel, user_channel};
 use crate::bus::{MessageNotice, Notice};
 use crate::timestamp::Timestamp;
 
@@ -61,7 +62,7 @@ impl RedisBus {
         is_first: bool,
     ) -> redis::RedisResult<()> {
         let (mut sink, mut stream) = pubsub.split();
-        let mut channels = vec![all_channel()];
+        let mut channels = vec![all_channel(), node_channel(&self.node)];
         channels.extend(self.sequencer.users().iter().map(user_channel));
         for channels in channels.chunks(1000) {
             sink.subscribe(channels).await?;
@@ -169,6 +170,11 @@ impl RedisBus {
                 return self.sequencer.message(message, None);
             }
             News::End { conversation, seq } => return self.sequencer.end(&conversation.conversation(), seq),
+            News::TakeOver { asker, question, user, pid, offset, hops } => {
+                let lost = LostSocket { pid: &pid, offset: offset.as_deref() };
+                return self.asked_for(&asker, question, &user, lost, hops);
+            }
+            News::HandedOver { question, socket } => return self.answered(question, socket),
             News::Alive => return,
             News::Goodbye => {
                 nodes.remove(&*envelope.node);
