@@ -73,27 +73,28 @@ export class Device {
     this.#seqs.set(message.conversation_id, message.seq);
   }
 
-  /** What was too much to be replayed is fetched; what comes meanwhile waits. */
+  /**
+   * What was too much to be replayed is fetched, up to where the resync says: what is beyond comes by itself, once, and
+   * waits meanwhile. A message that is fetched may not have been told yet.
+   */
   async #resync({ conversations }) {
     this.resyncs++;
     const { socket } = this;
     const held = (this.#held = []);
     const fetched = [];
-    for (const { conversation_id } of conversations) {
-      for (let after_seq = this.#seqs.get(conversation_id) ?? 0, more = true; more; ) {
+    for (const { conversation_id, last_seq } of conversations) {
+      for (let after_seq = this.#seqs.get(conversation_id) ?? 0; after_seq < last_seq; ) {
         const ack = await socket.timeout(PATIENCE).emitWithAck("fetch_messages", { conversation_id, after_seq, limit: 100 }).catch(() => null);
         // The connection is gone, or another resync has begun: the next one starts from the same place.
-        if (!ack?.success || this.#held !== held) return;
-        fetched.push(...ack.data);
-        after_seq = ack.data.at(-1)?.seq ?? after_seq;
-        more = ack.has_more;
+        if (this.#held !== held) return;
+        if (!ack?.success || ack.data.length === 0) return this.cut();
+        fetched.push(...ack.data.filter(({ seq }) => seq <= last_seq));
+        after_seq = ack.data.at(-1).seq;
       }
     }
-    const ends = new Map(fetched.map((message) => [message.conversation_id, message.seq]));
-    const live = held.filter((message) => message.seq > (ends.get(message.conversation_id) ?? 0));
     this.#held = null;
     // By their ids, so that the last one taken says what this client has.
-    [...fetched, ...live].sort((one, other) => (one._id < other._id ? -1 : 1)).forEach((message) => this.#take(message));
+    [...fetched, ...held].sort((one, other) => (one._id < other._id ? -1 : 1)).forEach((message) => this.#take(message));
   }
 
   /** Adds messages to be written. */
@@ -160,9 +161,10 @@ export async function cutAtRandom(devices, random, mean, signal) {
 
 /**
  * What is wrong with what the devices of a conversation's two users saw, beside its history; all counts are 0 if
- * nothing is. `written` are the texts that each user wrote there, in their order.
+ * nothing is. `written` are the texts that each user wrote there, in their order. `tell` is told what each device saw
+ * around what is wrong.
  */
-export function judge(conversation, history, devices, written) {
+export function judge(conversation, history, devices, written, tell) {
   const flaws = { lost: 0, doubled: 0, outOfOrder: 0, changed: 0 };
   const ids = new Set(history.map((message) => message._id));
   flaws.doubled += history.length - ids.size;
@@ -185,6 +187,11 @@ export function judge(conversation, history, devices, written) {
       const stored = byId.get(message._id);
       return stored && stored.text === message.text && stored.seq === message.seq && stored.sent_at === message.sent_at;
     };
+    const wrong = seen.findIndex((message, index) => index > 0 && message.seq !== seen[index - 1].seq + 1);
+    const around = (at) => seen.slice(Math.max(0, at - 3), at + 5).map(({ seq, text }) => `${seq}:${text}`).join(" ");
+    const missing = history.filter((message) => !seenIds.has(message._id)).map(({ seq, text }) => `${seq}:${text}`);
+    if (wrong >= 0) tell(`${conversation}, ${device.user.name}: seq:text as they came around the first flaw: ${around(wrong)}`);
+    if (missing.length) tell(`${conversation}, ${device.user.name}: ${missing.length} missing, first ${missing.slice(0, 8).join(" ")}`);
     const acknowledged = [...device.acknowledged.values()].filter((message) => message.conversation_id === conversation);
     flaws.changed += [...seen, ...acknowledged].filter((message) => !same(message)).length;
   }

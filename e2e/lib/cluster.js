@@ -1,9 +1,10 @@
 // PostgreSQL, Redis and nginx of a test's own, on free ports and in temporary folders; several nodes over them.
 import { spawn, spawnSync } from "node:child_process";
-import { chmodSync, chownSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, copyFileSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 
 import { SECRET, Server, eventually, freePort, temporaryFolder } from "./server.js";
 
@@ -11,6 +12,8 @@ const IS_ROOT = process.getuid() === 0;
 
 /** A process that is ended with the test. */
 class Service {
+  signal = "SIGKILL";
+
   constructor(t, command, args, options = {}) {
     this.command = command;
     this.args = args;
@@ -25,7 +28,7 @@ class Service {
     this.exited = new Promise((resolve) => this.process.once("exit", resolve));
   }
 
-  async kill(signal = "SIGKILL") {
+  async kill(signal = this.signal) {
     if (this.process?.exitCode === null && this.process.signalCode === null) this.process.kill(signal);
     await this.exited;
   }
@@ -145,37 +148,46 @@ export class Redis {
   }
 }
 
-/** nginx before the nodes, as deploy/nginx.conf has it: a polling session stays with its node. */
+/** The names that nodes have before nginx, as its configuration has them. */
+const NAMES = "abcdefgh";
+
+/** The nginx configuration that we ship, for these nodes instead of its two. */
+function shippedConfiguration(nodes) {
+  let configuration = readFileSync(fileURLToPath(new URL("../../deploy/nginx.conf", import.meta.url)), "utf8");
+  const replace = (pattern, by) => {
+    if (!pattern.test(configuration)) throw new Error(`deploy/nginx.conf: nothing matches ${pattern}`);
+    configuration = configuration.replace(pattern, by);
+  };
+  // A node is a line in `map`, a line in `upstream chat`, an upstream of its own: so says the head of the file.
+  const ofNode = (node) => [
+    new RegExp(` +~\\^${node}-.*\n`),
+    new RegExp(` +server node-${node}:3000 max_fails=1.*\n`),
+    new RegExp(` +upstream chat_${node} \\{[^}]*\\}\n`),
+  ];
+  for (const pattern of ofNode("b")) replace(pattern, "");
+  const each = (text) => (node, n) =>
+    text.replaceAll("chat_a", `chat_${NAMES[n]}`).replace("~^a-", `~^${NAMES[n]}-`).replace("node-a:3000", `127.0.0.1:${node.port}`);
+  for (const pattern of ofNode("a")) replace(pattern, (text) => nodes.map(each(text)).join(""));
+  return configuration;
+}
+
+/** nginx before the nodes, with the configuration that we ship; a polling session stays with its node by its NODE. */
 export async function balance(t, nodes) {
   const folder = temporaryFolder(t);
   const port = await freePort();
-  for (const name of ["body", "proxy", "logs"]) mkdirSync(join(folder, name));
+  const paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((name) => `${name}_temp_path ${folder}/${name};`);
   const configuration = join(folder, "nginx.conf");
   writeFileSync(
     configuration,
-    `daemon off; master_process off; pid ${folder}/pid; error_log ${folder}/logs/error.log;
-    ${IS_ROOT ? "user root;" : ""}
-    events { worker_connections 4096; }
-    http {
-      access_log off; client_body_temp_path ${folder}/body; proxy_temp_path ${folder}/proxy;
-      fastcgi_temp_path ${folder}/proxy; uwsgi_temp_path ${folder}/proxy; scgi_temp_path ${folder}/proxy;
-      map $http_upgrade $connection_upgrade { default upgrade; '' ''; }
-      upstream nodes { ip_hash; ${nodes.map((node) => `server 127.0.0.1:${node.port} max_fails=1 fail_timeout=1s;`).join(" ")} }
-      upstream any { least_conn; ${nodes.map((node) => `server 127.0.0.1:${node.port} max_fails=1 fail_timeout=1s;`).join(" ")} }
-      server {
-        listen 127.0.0.1:${port};
-        location /socket.io/ {
-          proxy_pass http://nodes; proxy_http_version 1.1; proxy_buffering off; proxy_read_timeout 60s;
-          proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $connection_upgrade;
-          proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; proxy_next_upstream error timeout;
-          proxy_connect_timeout 1s;
-          if ($arg_transport = websocket) { proxy_pass http://any; }
-        }
-        location / { proxy_pass http://any; proxy_next_upstream error timeout non_idempotent; proxy_connect_timeout 1s; }
-      }
-    }`,
+    shippedConfiguration(nodes)
+      .replace("listen 80 ", `listen 127.0.0.1:${port} `)
+      .replaceAll("/var/log/nginx", folder)
+      .replace("http {", `pid ${folder}/pid;\nhttp {\n${paths.join("\n")}`),
   );
-  const service = new Service(t, existsSync("/usr/sbin/nginx") ? "/usr/sbin/nginx" : "nginx", ["-c", configuration, "-p", folder, "-e", join(folder, "logs/error.log")]);
+  const program = existsSync("/usr/sbin/nginx") ? "/usr/sbin/nginx" : "nginx";
+  const service = new Service(t, program, ["-c", configuration, "-p", folder, "-e", join(folder, "error.log"), "-g", "daemon off;"]);
+  // Its workers would outlive a kill.
+  service.signal = "SIGTERM";
   service.start();
   await eventually("nginx answers", () => listens(port)).catch((error) => {
     throw new Error(`${error.message}: ${service.output}`);
@@ -188,7 +200,7 @@ export async function cluster(t, count, settings = {}) {
   const [postgres, redis] = await Promise.all([Postgres.start(t), Redis.start(t)]);
   const common = { DATABASE_URL: postgres.database("chat"), REDIS_URL: redis.url, JWT_SECRET: SECRET, ...settings };
   const nodes = [];
-  for (let n = 0; n < count; n++) nodes.push(await Server.start(t, common));
+  for (let n = 0; n < count; n++) nodes.push(await Server.start(t, { NODE: NAMES[n], ...common }));
   return { postgres, redis, nodes, settings: common };
 }
 

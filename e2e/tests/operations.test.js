@@ -1,15 +1,14 @@
 // What operators rely on: figures, readiness, an end that spreads its clients, ids in the log, and a backup.
 import assert from "node:assert/strict";
-import { spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import test from "node:test";
-import { fileURLToPath } from "node:url";
 
 import { Client } from "../lib/client.js";
-import { Postgres, cluster } from "../lib/cluster.js";
+import { Postgres, balance, cluster } from "../lib/cluster.js";
 import { Writer } from "../lib/load.js";
-import { SECRET, Server, eventually, freePort, run, temporaryFolder } from "../lib/server.js";
+import { SECRET, Server, eventually, run, temporaryFolder } from "../lib/server.js";
 
 const WEBSOCKET = { transports: ["websocket"], reconnection: false };
 const POLLING = { transports: ["polling"], reconnection: false };
@@ -29,33 +28,6 @@ const ready = async (server) => {
   const { status, json } = await server.request("GET", "/ready");
   return [status, json.status];
 };
-
-/** nginx with the configuration that we ship, in front of two nodes. */
-class Nginx {
-  static async start(t, [first, second]) {
-    const folder = temporaryFolder(t);
-    const port = await freePort();
-    const shipped = readFileSync(fileURLToPath(new URL("../../deploy/nginx.conf", import.meta.url)), "utf8");
-    const ours = shipped
-      .replaceAll("node-a:3000", `127.0.0.1:${first.port}`)
-      .replaceAll("node-b:3000", `127.0.0.1:${second.port}`)
-      .replace("listen 80 ", `listen 127.0.0.1:${port} `)
-      .replaceAll("/var/log/nginx", folder);
-    const file = join(folder, "nginx.conf");
-    const paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((name) => `${name}_temp_path ${folder}/${name};`);
-    writeFileSync(file, ours.replace("http {", `pid ${folder}/pid;\nhttp {\n${paths.join("\n")}`));
-    const program = existsSync("/usr/sbin/nginx") ? "/usr/sbin/nginx" : "nginx";
-    const nginx = spawn(program, ["-c", file, "-p", folder, "-e", join(folder, "error.log"), "-g", "daemon off;"], { stdio: "inherit" });
-    const exited = new Promise((resolve) => nginx.once("exit", resolve));
-    t.after(() => {
-      nginx.kill("SIGTERM");
-      return exited;
-    });
-    const url = `http://127.0.0.1:${port}`;
-    await eventually("nginx answers", () => fetch(`${url}/health`).then((response) => response.ok, () => false));
-    return { url };
-  }
-}
 
 test("figures move when they should", async (t) => {
   const server = await Server.start(t);
@@ -302,7 +274,7 @@ test("a dump of PostgreSQL that was made under load chats on in an empty one", a
 test("nginx brings each request of a polling session to its node, and new clients to those that do not drain", async (t) => {
   const nodes = await Promise.all(["a", "b"].map((NODE) =>
     Server.start(t, { NODE, LOG: "error", TRUSTED_PROXIES: "127.0.0.1", DRAIN_TIME: "1s" })));
-  const balancer = await Nginx.start(t, nodes);
+  const balancer = await balance(t, nodes);
   const user = await nodes[0].register();
   const connect = (options) => Client.connect(t, balancer, user, options);
   const clients = await Promise.all(Array.from({ length: 12 }, (_, n) => connect(n % 3 ? { transports: ["polling"] } : {})));
