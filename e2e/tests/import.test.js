@@ -4,6 +4,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
 
+import { Postgres } from "../lib/cluster.js";
 import { Server, run, temporaryFolder, token } from "../lib/server.js";
 
 const oid = (n) => n.toString(16).padStart(24, "0");
@@ -49,16 +50,26 @@ function write(folder, write, data) {
   return args;
 }
 
-for (const [form, writer] of Object.entries(WRITERS)) {
-  test(`import of ${form}; twice changes nothing`, async (t) => {
+/** Where a store is, in settings. */
+const STORES = {
+  SQLite: async () => ({}),
+  PostgreSQL: async (t) => ({ DATABASE_URL: (await Postgres.start(t)).database("chat") }),
+};
+
+for (const [[store, settingsOf], [form, writer]] of Object.entries(STORES).flatMap((store) => Object.entries(WRITERS).map((writer) => [store, writer]))) {
+  test(`import of ${form} into ${store}; twice changes nothing`, async (t) => {
+    const settings = await settingsOf(t);
     const folder = temporaryFolder(t);
     const args = write(folder, writer, collections());
-    const first = run(folder, args);
+    const first = run(folder, args, settings);
     assert.equal(first.status, 0, first.stderr);
     assert.match(first.stdout, /users: 3 imported, 0 already there/);
     assert.match(first.stdout, /messages: 10 imported, 0 already there/);
     const look = async () => {
-      const server = await Server.start(t, {}, { folder });
+      const server = await Server.start(t, settings, { folder });
+      const busy = run(folder, args, settings);
+      assert.equal(busy.status, 2);
+      assert.match(busy.stderr, /in use by another process/);
       const bearer = token({ userId: oid(1), role: "seller" });
       const list = (await server.request("GET", "/api/chat/conversations", { token: bearer })).json;
       // Who has read up to where changes by what is looked at below.
@@ -82,7 +93,7 @@ for (const [form, writer] of Object.entries(WRITERS)) {
     assert.equal(seen.history[0].sent_at, date(0));
     const sender = { _id: oid(1), full_name: "User 1", profile_picture_url: "https://img.example/1.jpg" };
     assert.deepEqual(seen.history[0].sender_id, sender);
-    const again = run(folder, args);
+    const again = run(folder, args, settings);
     assert.match(again.stdout, /messages: 0 imported, 10 already there/);
     // Looking at the history has read what the other wrote to this user; nothing else has changed.
     assert.deepEqual((await look()).list.data, seen.list.data);

@@ -61,7 +61,9 @@ pub enum RunError {
     )]
     OtherNode,
     /// A node that can't be told anything uses the database.
-    #[error("REDIS_URL: a node without it uses this database: set it there, too")]
+    #[error(
+        "REDIS_URL: a node without it uses this database: set it there, too (or wait for an import to end)"
+    )]
     LoneNode,
     /// What is in the store.
     #[error("reading the store: {0}")]

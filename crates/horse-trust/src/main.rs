@@ -20,7 +20,8 @@ use horse_trust::demo;
 use horse_trust::env_file;
 use horse_trust::id::Id;
 use horse_trust::import::{self, ImportOptions};
-use horse_trust::store::Role;
+use horse_trust::store::postgres::PostgresImport;
+use horse_trust::store::{ImportTarget, Role, sqlite};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -188,11 +189,12 @@ fn run_import(config: &Config, options: &ImportOptions) -> Result<(), Failure> {
     if options.users.is_none() && options.conversations.is_none() && options.messages.is_none() {
         return Err(Failure("import: give at least one of --users, --conversations, --messages".to_owned()));
     }
-    let Database::Sqlite(path) = config.database() else {
-        return Err(Failure("DATABASE_URL: an import goes into a SQLite file (sqlite://…)".to_owned()));
-    };
     init_logging(config);
-    for (name, counts) in import::run(options, &path)? {
+    let mut target: Box<dyn ImportTarget> = match config.database() {
+        Database::Sqlite(path) => Box::new(sqlite::Database::open(&path)?),
+        Database::Postgres(url) => Box::new(PostgresImport::open(url.expose())?),
+    };
+    for (name, counts) in import::run(options, &mut *target)? {
         println!("{name}: {} imported, {} already there", counts.imported, counts.known);
     }
     Ok(())

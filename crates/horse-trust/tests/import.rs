@@ -1,15 +1,19 @@
-//! Files of `mongoexport` into an empty store, in every form that it writes.
+//! Files of `mongoexport` into an empty store of every engine, in every form that it writes.
 
+use std::error::Error;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use horse_trust::import::{Counts, ImportError, ImportOptions, run};
-use horse_trust::store::{LastMessage, Profile, Role, Store};
+use horse_trust::import::{Counts, ImportOptions, run};
+use horse_trust::store::postgres::{PostgresImport, PostgresStore};
+use horse_trust::store::sqlite::Database;
+use horse_trust::store::{ImportTarget, LastMessage, Profile, Role, Store};
 use horse_trust::timestamp::Timestamp;
 use tempfile::TempDir;
 
-use crate::store::{append, id, mark_read, open_sqlite, read_page, soon};
+use crate::postgres::sums_are_right;
+use crate::store::{self, append, id, mark_read, read_page, soon};
 
 const ANN: &str = "65a000000000000000000001";
 const BEN: &str = "65a000000000000000000002";
@@ -55,22 +59,46 @@ fn messages() -> String {
     .join("\n")
 }
 
-/// A folder with files and a store.
-struct Place(TempDir);
+/// A folder with files, and a store.
+struct Place {
+    folder: TempDir,
+    store: store::Place,
+}
 
 impl Place {
-    fn new() -> Self {
-        Self(TempDir::new().unwrap())
+    async fn new(engine: &str) -> Self {
+        Self { folder: TempDir::new().unwrap(), store: store::Place::new(engine).await }
+    }
+
+    /// Where the PostgreSQL is, if it is one.
+    fn postgresql(&self) -> Option<&str> {
+        match &self.store {
+            store::Place::Folder(_) => None,
+            store::Place::Database(url) => Some(url),
+        }
     }
 
     fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
-        let path = self.0.path().join(name);
+        let path = self.folder.path().join(name);
         std::fs::write(&path, content).unwrap();
         path
     }
 
-    fn import(&self, options: &ImportOptions) -> Result<Vec<(&'static str, Counts)>, ImportError> {
-        run(options, &self.0.path().join("data/chat.db"))
+    fn import(
+        &self,
+        options: &ImportOptions,
+    ) -> Result<Vec<(&'static str, Counts)>, Box<dyn Error + Send + Sync>> {
+        let import = || {
+            let mut target: Box<dyn ImportTarget> = match &self.store {
+                store::Place::Folder(folder) => {
+                    Box::new(Database::open(&folder.path().join("data/chat.db"))?)
+                }
+                store::Place::Database(url) => Box::new(PostgresImport::open(url)?),
+            };
+            Ok(run(options, &mut *target)?)
+        };
+        // It blocks, which is nothing for a thread of the runtime.
+        std::thread::scope(|scope| scope.spawn(import).join().unwrap())
     }
 
     /// Imports the files, which have to be right; answers how many were imported and known in each.
@@ -94,12 +122,15 @@ impl Place {
             _ => options.messages = path,
         }
         let message = self.import(&options).unwrap_err().to_string();
-        let folder = format!("{}/", self.0.path().display());
+        let folder = format!("{}/", self.folder.path().display());
         message.strip_prefix(&folder).expect("the file is named").to_owned()
     }
 
-    fn store(&self) -> Arc<dyn Store> {
-        open_sqlite(self.0.path())
+    async fn store(&self) -> Arc<dyn Store> {
+        let Some(url) = self.postgresql() else { return self.store.open().await };
+        let store = PostgresStore::open(url).await.unwrap();
+        assert!(store.register(true).await.unwrap());
+        Arc::new(store)
     }
 }
 
@@ -166,23 +197,19 @@ async fn check(store: &dyn Store) {
     assert_eq!(soon(store.unread_count(&id(BEN))).await.unwrap(), 1);
 }
 
-#[tokio::test]
-async fn everything_arrives_and_twice_changes_nothing() {
-    let place = Place::new();
+async fn everything_arrives_and_twice_changes_nothing(place: Place) {
     assert_eq!(place.import_all(USERS, CONVERSATIONS, &messages()), [(2, 0), (2, 0), (5, 0)]);
-    let store = place.store();
+    let store = place.store().await;
     check(&*store).await;
     soon(store.close()).await;
     drop(store);
     assert_eq!(place.import_all(USERS, CONVERSATIONS, &messages()), [(0, 2), (0, 2), (0, 5)]);
-    let store = place.store();
+    let store = place.store().await;
     check(&*store).await;
     soon(store.close()).await;
 }
 
-#[tokio::test]
-async fn lines_and_arrays_are_alike() {
-    let place = Place::new();
+async fn lines_and_arrays_are_alike(place: Place) {
     let array = |lines: &str| {
         let records: Vec<_> = lines.lines().filter(|line| !line.is_empty()).collect();
         format!("\u{feff} \n[\n{}\r\n]\n", records.join(",\r\n"))
@@ -192,16 +219,14 @@ async fn lines_and_arrays_are_alike() {
         place.import_all(&array(USERS), &conversations, &array(&messages())),
         [(2, 0), (2, 0), (5, 0)]
     );
-    let store = place.store();
+    let store = place.store().await;
     check(&*store).await;
     soon(store.close()).await;
 }
 
-#[tokio::test]
-async fn what_is_said_here_goes_on_behind_what_was_imported() {
-    let place = Place::new();
+async fn what_is_said_here_goes_on_behind_what_was_imported(place: Place) {
     place.import_all(USERS, CONVERSATIONS, &messages());
-    let store = place.store();
+    let store = place.store().await;
     let talk = Arc::new(soon(store.conversation(&id(TALK))).await.unwrap().unwrap());
     let next = append(&*store, &talk, ANN, "here").await.unwrap();
     assert_eq!(next.seq, 6);
@@ -223,18 +248,85 @@ async fn what_is_said_here_goes_on_behind_what_was_imported() {
         place.import_all(USERS, CONVERSATIONS, &(messages() + "\n" + &late)),
         [(0, 2), (0, 2), (1, 5)]
     );
-    let store = place.store();
+    let store = place.store().await;
     let history = read_page(&*store, &talk, 1, 2).await;
     let seen: Vec<_> = history.iter().map(|message| (message.seq, message.text.as_str())).collect();
     assert_eq!(seen, [(6, "here"), (7, "late")]);
     assert_eq!(append(&*store, &talk, ANN, "on").await.unwrap().seq, 8);
     soon(store.close()).await;
+    if let Some(url) = place.postgresql() {
+        assert!(sums_are_right(url).await);
+    }
 }
 
-#[tokio::test]
-async fn texts_and_ids_stay_as_they_are() {
-    let place = Place::new();
-    let texts = [r"\u0000", r"\ud83d\udc34", "🐴", " ", r#"\"\\"#, &"é".repeat(5000)];
+/// Within one part of a file and over several, of which each is given to the store at once.
+async fn what_is_twice_in_a_file_is_there_once(place: Place) {
+    let many = 1200;
+    let users: Vec<_> =
+        (0..many).map(|n| format!(r#"{{"_id":"u{n}","email":"u{n}@example.org"}}"#)).collect();
+    let conversations: Vec<_> =
+        (0..many).map(|n| format!(r#"{{"_id":"c{n}","participants":["u{n}","u0{n}"]}}"#)).collect();
+    let messages: Vec<_> = (0..many)
+        .map(|n| {
+            let sent_at = r#"{"$date":"2024-03-01T00:00:00Z"}"#;
+            format!(
+                r#"{{"_id":"m{n:04}","conversation_id":"c1","sender_id":"u1","text":"{n}","sent_at":{sent_at}}}"#
+            )
+        })
+        .collect();
+    let twice = |lines: &[String]| [&lines[..1], lines, &lines[many - 1..], lines].concat().join("\n");
+    let known = many as u64 + 2;
+    let counts = place.import_all(&twice(&users), &twice(&conversations), &twice(&messages));
+    assert_eq!(counts, [(many as u64, known); 3]);
+    let store = place.store().await;
+    let talk = soon(store.conversation(&id("c1"))).await.unwrap().unwrap();
+    let first = read_page(&*store, &talk, 12, 100).await;
+    assert_eq!((first[0].seq, first[0].id.as_str(), first[99].seq), (1, "m0000", 100));
+    assert_eq!(soon(store.unread_count(&id("u01"))).await.unwrap(), many as u64);
+    soon(store.close()).await;
+
+    // Of several that are wrong the first is named, whatever is wrong with it.
+    let wrong = [
+        (1100, r#"{"_id":"v","email":"u7@example.org"}"#, "email: belongs to another user"),
+        (1150, "7", "not a JSON object"),
+        (1190, r#"{"_id":"w","email":"u8@example.org"}"#, "email: belongs to another user"),
+    ];
+    for first in 0..wrong.len() {
+        let mut lines = users.clone();
+        for (line, text, _) in &wrong[first..] {
+            (*text).clone_into(&mut lines[line - 1]);
+        }
+        let (line, _, problem) = wrong[first];
+        assert_eq!(place.refusal("users.json", lines.join("\n")), format!("users.json:{line}: {problem}"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgresql_refuses_u0000_by_line_and_field() {
+    let place = Place::new("postgresql").await;
+    place.import_all(USERS, CONVERSATIONS, "");
+    for (name, record, field) in [
+        (
+            "users.json",
+            r#"{"_id":"u","email":"u@example.org","full_name":"a\u0000b"}"#.to_owned(),
+            "full_name",
+        ),
+        ("conversations.json", CONVERSATIONS.replace("old", r"\u0000"), "last_message.text"),
+        (
+            "messages.json",
+            message(1, &format!(r#""sender_id":"{ANN}","text":"\u0000","sent_at":"2024-03-01T00:00:00Z""#)),
+            "text",
+        ),
+    ] {
+        let expected = format!("{name}:1: {field}: U+0000 in a text, which PostgreSQL can't store");
+        assert_eq!(place.refusal(name, record), expected);
+    }
+}
+
+async fn texts_and_ids_stay_as_they_are(place: Place) {
+    // PostgreSQL can't store U+0000.
+    let first = if place.postgresql().is_none() { [r"\u0000", "\0"] } else { ["-", "-"] };
+    let texts = [first[0], r"\ud83d\udc34", "🐴", " ", r#"\"\\"#, &"é".repeat(5000)];
     let mut lines = String::new();
     for (number, text) in texts.iter().enumerate() {
         writeln!(
@@ -244,18 +336,16 @@ async fn texts_and_ids_stay_as_they_are() {
         .unwrap();
     }
     place.import_all(USERS, CONVERSATIONS, &lines);
-    let store = place.store();
+    let store = place.store().await;
     let talk = soon(store.conversation(&id(TALK))).await.unwrap().unwrap();
     let history = read_page(&*store, &talk, 1, 30).await;
     let found: Vec<_> = history.iter().map(|message| message.text.as_str()).collect();
-    assert_eq!(found, ["\0", "🐴", "🐴", " ", "\"\\", &"é".repeat(5000)]);
+    assert_eq!(found, [first[1], "🐴", "🐴", " ", "\"\\", &"é".repeat(5000)]);
     assert_eq!(history[3].id, id("Own-Id_3"));
     soon(store.close()).await;
 }
 
-#[tokio::test]
-async fn a_bad_record_is_named_and_nothing_of_its_file_stays() {
-    let place = Place::new();
+async fn a_bad_record_is_named_and_nothing_of_its_file_stays(place: Place) {
     place.import_all(USERS, CONVERSATIONS, "");
     let bad = |fields: &str| format!("{}\n{}\n{}\n", messages(), message(7, fields), message(8, fields));
     let right = format!(r#""sender_id":"{ANN}","sent_at":{{"$date":"2024-03-01T00:00:00Z"}}"#);
@@ -320,10 +410,10 @@ async fn a_bad_record_is_named_and_nothing_of_its_file_stays() {
         assert_eq!(place.refusal("conversations.json", content), format!("conversations.json:2: {expected}"));
     }
     let missing =
-        ImportOptions { users: Some(place.0.path().join("absent.json")), ..ImportOptions::default() };
+        ImportOptions { users: Some(place.folder.path().join("absent.json")), ..ImportOptions::default() };
     assert!(place.import(&missing).unwrap_err().to_string().contains("absent.json: "));
 
-    let store = place.store();
+    let store = place.store().await;
     assert!(soon(store.user(&id("new"))).await.unwrap().is_none());
     assert!(soon(store.conversation(&id("new"))).await.unwrap().is_none());
     let talk = soon(store.conversation(&id(TALK))).await.unwrap().unwrap();
@@ -332,12 +422,37 @@ async fn a_bad_record_is_named_and_nothing_of_its_file_stays() {
     soon(store.close()).await;
 }
 
-#[tokio::test]
-async fn a_store_that_is_served_is_left_alone() {
-    let place = Place::new();
-    let store = place.store();
+async fn a_store_that_is_served_is_left_alone(place: Place) {
+    let store = place.store().await;
     let options = ImportOptions { users: Some(place.file("users.json", USERS)), ..ImportOptions::default() };
     assert!(place.import(&options).unwrap_err().to_string().contains("in use"));
     soon(store.close()).await;
     assert_eq!(place.import(&options).unwrap()[0].1, Counts { imported: 2, known: 0 });
 }
+
+/// A test of each of these for each engine.
+macro_rules! suite {
+    (over [$($engine:ident),*], $checks:tt) => {
+        $(suite!($engine, $checks);)*
+    };
+    ($engine:ident, [$($check:ident),* $(,)?]) => {
+        mod $engine {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $check() {
+                    super::$check(super::Place::new(stringify!($engine)).await).await;
+                }
+            )*
+        }
+    };
+}
+
+suite!(over [sqlite, postgresql], [
+    everything_arrives_and_twice_changes_nothing,
+    lines_and_arrays_are_alike,
+    what_is_said_here_goes_on_behind_what_was_imported,
+    texts_and_ids_stay_as_they_are,
+    a_bad_record_is_named_and_nothing_of_its_file_stays,
+    a_store_that_is_served_is_left_alone,
+    what_is_twice_in_a_file_is_there_once,
+]);

@@ -106,18 +106,16 @@ async fn nodes_that_write_at_once_make_one_order() {
         }
     }
     // Ann takes part in both.
-    let sums = client(&url).await;
-    let row = sums
-        .query_one(
-            "SELECT bool_and((t.unread, t.messages) = (
-                SELECT sum(CASE WHEN user_a = t.user_id THEN unread_a ELSE unread_b END), sum(last_seq)
-                FROM conversations WHERE t.user_id IN (user_a, user_b))) FROM unread_totals t",
-            &[],
-        )
-        .await
-        .unwrap();
-    assert!(row.get::<_, bool>(0));
+    assert!(sums_are_right(&url).await);
     soon(node.close()).await;
+}
+
+/// Whether each user's sums are those over the user's conversations.
+pub(crate) async fn sums_are_right(url: &str) -> bool {
+    let sql = "SELECT bool_and((t.unread, t.messages) = (
+            SELECT sum(CASE WHEN user_a = t.user_id THEN unread_a ELSE unread_b END), sum(last_seq)
+            FROM conversations WHERE t.user_id IN (user_a, user_b))) FROM unread_totals t";
+    client(url).await.query_one(sql, &[]).await.unwrap().get(0)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

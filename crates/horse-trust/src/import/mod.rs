@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use self::documents::Documents;
 use self::extended_json::FieldError;
-use crate::store::sqlite::{Database, OpenError, Staged, Transaction};
+use crate::store::{ImportFile, ImportTarget, Staged, StoreError};
 
 /// The files to bring in, in this order.
 #[derive(Debug, Clone, Default)]
@@ -39,9 +39,6 @@ pub struct Counts {
 /// Why an import stopped. One line that names the file, and where it can the line and the field.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
-    /// The store can't be opened.
-    #[error(transparent)]
-    Open(#[from] OpenError),
     /// A file can't be read.
     #[error("{}: {source}", path.display())]
     Read {
@@ -66,74 +63,122 @@ pub enum ImportError {
         /// The file that was being brought in.
         path: PathBuf,
         /// Why.
-        source: rusqlite::Error,
+        source: StoreError,
     },
 }
 
-/// Adds one record to a transaction; a field that is wrong, or the store's own error.
-type AddRecord = fn(&Transaction<'_>, &Value) -> Result<Result<Staged, FieldError>, rusqlite::Error>;
+/// How many records, or bytes of them, are given to the store at once.
+const BATCH: usize = 1000;
+const BATCH_BYTES: usize = 4 << 20;
 
-/// Brings the files into the store at `database`. Answers each collection with its counts.
-pub fn run(options: &ImportOptions, database: &Path) -> Result<Vec<(&'static str, Counts)>, ImportError> {
-    let mut database = Database::open(database)?;
-    let files: [(&'static str, &Option<PathBuf>, AddRecord); 3] = [
-        ("users", &options.users, |transaction, record| match records::user(record) {
-            Ok(user) => transaction.user(&user).map(Ok),
-            Err(error) => Ok(Err(error)),
-        }),
-        ("conversations", &options.conversations, |transaction, record| {
-            match records::conversation(record) {
-                Ok(conversation) => transaction.conversation(&conversation).map(Ok),
-                Err(error) => Ok(Err(error)),
-            }
-        }),
-        ("messages", &options.messages, |transaction, record| match records::message(record) {
-            Ok(message) => transaction.message(&message).map(Ok),
-            Err(error) => Ok(Err(error)),
-        }),
-    ];
+/// Brings the files into a store. Answers each collection with its counts.
+pub fn run(
+    options: &ImportOptions,
+    target: &mut dyn ImportTarget,
+) -> Result<Vec<(&'static str, Counts)>, ImportError> {
     let mut report = Vec::new();
-    for (name, path, add) in files {
-        if let Some(path) = path {
-            report.push((name, import_file(&mut database, name, path, add)?));
-        }
+    if let Some(path) = &options.users {
+        let counts = import_file(target, "users", path, records::user, |file, users| file.users(users));
+        report.push(("users", counts?));
+    }
+    if let Some(path) = &options.conversations {
+        let counts =
+            import_file(target, "conversations", path, records::conversation, |file, conversations| {
+                file.conversations(conversations)
+            });
+        report.push(("conversations", counts?));
+    }
+    if let Some(path) = &options.messages {
+        let counts =
+            import_file(target, "messages", path, records::message, |file, messages| file.messages(messages));
+        report.push(("messages", counts?));
     }
     Ok(report)
 }
 
-fn import_file(
-    database: &mut Database,
+fn import_file<T>(
+    target: &mut dyn ImportTarget,
     name: &'static str,
     path: &Path,
-    add: AddRecord,
+    read: impl Fn(&Value) -> Result<T, FieldError>,
+    add: impl Fn(&mut dyn ImportFile, &[T]) -> Result<Vec<Staged>, StoreError>,
 ) -> Result<Counts, ImportError> {
     let read_error = |source| ImportError::Read { path: path.to_owned(), source };
     let store_error = |source| ImportError::Store { path: path.to_owned(), source };
+    let record_error = |line, message| ImportError::Record { path: path.to_owned(), line, message };
     let file = File::open(path).map_err(read_error)?;
     let length = file.metadata().map_err(read_error)?.len();
     let progress = progress_bar(name, length);
     let mut documents = Documents::new(BufReader::with_capacity(1 << 20, progress.wrap_read(file)));
     let mut counts = Counts::default();
-    let transaction = database.transaction().map_err(store_error)?;
-    while let Some((line, text)) = documents.next().map_err(read_error)? {
-        let record_error = |message: String| ImportError::Record { path: path.to_owned(), line, message };
-        let text = text.map_err(|problem| record_error(problem.to_owned()))?;
-        let record: Value = serde_json::from_slice(text)
-            .map_err(|error| record_error(format!("not JSON: {}", without_position(&error))))?;
-        if !record.is_object() {
-            return Err(record_error("not a JSON object".to_owned()));
+    let mut stored = target.begin().map_err(store_error)?;
+    let mut flush = |stored: &mut dyn ImportFile, batch: &mut Batch<T>| {
+        let outcomes = add(stored, &batch.records).map_err(store_error)?;
+        for (line, outcome) in batch.lines.iter().zip(outcomes) {
+            match outcome {
+                Staged::Added => counts.imported += 1,
+                Staged::Known => counts.known += 1,
+                Staged::Refused(field, problem) => {
+                    return Err(record_error(*line, format!("{field}: {problem}")));
+                }
+            }
         }
-        match add(&transaction, &record).map_err(store_error)? {
-            Ok(Staged::Added) => counts.imported += 1,
-            Ok(Staged::Known) => counts.known += 1,
-            Ok(Staged::Refused(field, problem)) => return Err(record_error(format!("{field}: {problem}"))),
-            Err(FieldError { field, problem }) => return Err(record_error(format!("{field}: {problem}"))),
+        *batch = Batch::new();
+        Ok(())
+    };
+    let mut batch = Batch::new();
+    while let Some((line, text)) = documents.next().map_err(read_error)? {
+        let bytes = text.map_or(0, <[u8]>::len);
+        match text.map_err(str::to_owned).and_then(|text| parse(text, &read)) {
+            Ok(record) => batch.push(line, record, bytes),
+            Err(message) => {
+                // What is wrong before it is named first.
+                flush(&mut *stored, &mut batch)?;
+                return Err(record_error(line, message));
+            }
+        }
+        if batch.is_full() {
+            flush(&mut *stored, &mut batch)?;
         }
     }
+    flush(&mut *stored, &mut batch)?;
     progress.set_message("sorting and committing");
-    transaction.commit().map_err(store_error)?;
+    stored.commit().map_err(store_error)?;
     progress.finish_and_clear();
     Ok(counts)
+}
+
+/// Records that are not with the store yet.
+struct Batch<T> {
+    lines: Vec<u64>,
+    records: Vec<T>,
+    bytes: usize,
+}
+
+impl<T> Batch<T> {
+    fn new() -> Self {
+        Self { lines: Vec::new(), records: Vec::new(), bytes: 0 }
+    }
+
+    fn push(&mut self, line: u64, record: T, bytes: usize) {
+        self.lines.push(line);
+        self.records.push(record);
+        self.bytes += bytes;
+    }
+
+    fn is_full(&self) -> bool {
+        self.records.len() >= BATCH || self.bytes >= BATCH_BYTES
+    }
+}
+
+/// Reads a record; or says what is wrong with it.
+fn parse<T>(text: &[u8], read: impl Fn(&Value) -> Result<T, FieldError>) -> Result<T, String> {
+    let record: Value =
+        serde_json::from_slice(text).map_err(|error| format!("not JSON: {}", without_position(&error)))?;
+    if !record.is_object() {
+        return Err("not a JSON object".to_owned());
+    }
+    read(&record).map_err(|FieldError { field, problem }| format!("{field}: {problem}"))
 }
 
 /// `serde_json`'s message without its position, which is within the record.

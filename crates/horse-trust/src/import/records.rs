@@ -4,8 +4,7 @@ use serde_json::Value;
 
 use super::extended_json::{FieldError, Record, id};
 use crate::id::Id;
-use crate::store::sqlite::{StagedConversation, StagedMessage};
-use crate::store::{LastMessage, Profile, Role, User};
+use crate::store::{LastMessage, Profile, Role, StagedConversation, StagedMessage, User};
 use crate::timestamp::Timestamp;
 
 /// A record of `users`.

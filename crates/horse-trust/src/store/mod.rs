@@ -1,5 +1,6 @@
 //! What the server remembers, in the words of the domain. One folder an engine.
 
+mod import;
 pub mod postgres;
 pub mod sqlite;
 mod types;
@@ -8,6 +9,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+pub use self::import::{ImportFile, ImportTarget, Staged, StagedConversation, StagedMessage};
 pub use self::types::{
     Appended, Change, Changed, Conversation, ConversationSummary, Delivered, Done, Ends, History,
     LastMessage, MarkRead, Message, Missed, NewConversation, NewMessage, NewReport, Page, Profile, Range,

@@ -16,6 +16,16 @@ pub enum Role {
     Admin,
 }
 
+impl Role {
+    /// As it is stored.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Seller => "seller",
+            Self::Admin => "admin",
+        }
+    }
+}
+
 /// What others see of a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Profile {

@@ -7,6 +7,7 @@
 mod codec;
 mod connection;
 mod conversations;
+mod import;
 mod job;
 mod messages;
 mod nodes;
@@ -37,6 +38,7 @@ use super::{
 use crate::id::{Id, IdGenerator};
 use crate::timestamp::Timestamp;
 
+pub use self::import::PostgresImport;
 pub use self::schema::OpenError;
 
 /// The store of several nodes.

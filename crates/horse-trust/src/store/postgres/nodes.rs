@@ -22,7 +22,7 @@ pub(super) async fn register(settings: Settings, is_cluster: bool) -> Result<Opt
     Ok(Some(tokio::spawn(keep(settings, is_cluster, connection))))
 }
 
-async fn lock(settings: &Settings, is_cluster: bool) -> Result<Option<Connection>> {
+pub(super) async fn lock(settings: &Settings, is_cluster: bool) -> Result<Option<Connection>> {
     let connection = Connection::open(settings).await?;
     let answer = connection.query(if is_cluster { SHARED } else { ALONE }, &[]);
     let rows = timeout(ANSWER_TIMEOUT, answer).await.map_err(|_| no_answer(settings))??;

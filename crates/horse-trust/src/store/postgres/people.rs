@@ -45,10 +45,7 @@ pub(super) async fn user_by_email(pool: &Pool, email: &str) -> Result<Option<Use
 }
 
 pub(super) async fn insert_user(pool: &Pool, user: &User) -> Result<()> {
-    let role = match user.role {
-        Role::Seller => "seller",
-        Role::Admin => "admin",
-    };
+    let role = user.role.name();
     let sql =
         "INSERT INTO users (id, full_name, profile_picture_url, email, password_hash, role, phone, is_active,
             created_at)

@@ -24,6 +24,9 @@ pub enum OpenError {
         /// Why.
         source: StoreError,
     },
+    /// Nodes serve it, or another import goes into it.
+    #[error("{0}: in use by another process")]
+    InUse(String),
     /// The database has tables of another program.
     #[error("{0}: has tables of another program; an empty database or schema is needed")]
     Foreign(String),

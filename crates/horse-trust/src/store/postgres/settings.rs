@@ -29,6 +29,8 @@ const LOOK_UPS: &str = "-c enable_seqscan=off -c enable_hashjoin=off -c enable_m
     -c plan_cache_mode=force_generic_plan";
 /// A migration takes as long as it takes.
 const MIGRATION: &str = "-c jit=off";
+/// An import, too; it looks up each record, in tables that were empty when it began.
+const IMPORT: &str = "-c jit=off -c enable_seqscan=off";
 
 /// Where the database is and how it is spoken to.
 #[derive(Clone)]
@@ -94,6 +96,10 @@ impl Settings {
 
     pub(super) fn for_migration(&self) -> Self {
         self.with_options(MIGRATION)
+    }
+
+    pub(super) fn for_import(&self) -> Self {
+        self.with_options(IMPORT)
     }
 
     /// With these before the URL's own `options`, which win.

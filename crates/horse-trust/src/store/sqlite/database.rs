@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
-use super::import::Transaction;
 use super::schema::{self, SchemaError};
 
 /// Why a store can't be opened. One line that names the file.
@@ -85,10 +84,5 @@ impl Database {
             SchemaError::Newer { found, known } => OpenError::Newer { path: path.to_owned(), found, known },
         })?;
         Ok(Self { path: path.to_owned(), connection, lock })
-    }
-
-    /// A transaction for an import.
-    pub fn transaction(&mut self) -> rusqlite::Result<Transaction<'_>> {
-        Transaction::begin(&mut self.connection)
     }
 }

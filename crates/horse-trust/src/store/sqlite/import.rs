@@ -1,69 +1,25 @@
-//! What an import writes: one transaction a file, so that a bad record leaves nothing behind.
+//! An import into the file.
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
+use super::Database;
 use super::codec::MessageId;
 use super::statements::{insert_user, is_constraint_violation};
 use crate::id::Id;
-use crate::store::{LastMessage, User};
-use crate::timestamp::Timestamp;
+use crate::store::{ImportFile, ImportTarget, Result, Staged, StagedConversation, StagedMessage, User};
 
-/// A conversation as an import brings it.
-#[derive(Debug)]
-pub struct StagedConversation {
-    /// Its id.
-    pub id: Id,
-    /// The two who take part.
-    pub participants: [Id; 2],
-    /// The horse that it is about.
-    pub horse_id: Option<Id>,
-    /// When it was begun.
-    pub created_at: Timestamp,
-    /// When it was last written to.
-    pub updated_at: Timestamp,
-    /// The snapshot of the last message.
-    pub last_message: Option<LastMessage>,
+impl ImportTarget for Database {
+    fn begin(&mut self) -> Result<Box<dyn ImportFile + '_>> {
+        Ok(Box::new(Transaction::begin(&mut self.connection)?))
+    }
 }
 
-/// A message as an import brings it.
-#[derive(Debug)]
-pub struct StagedMessage {
-    /// Its id.
-    pub id: Id,
-    /// The id of its conversation.
-    pub conversation_id: Id,
-    /// Who wrote it.
-    pub sender_id: Id,
-    /// What was written.
-    pub text: String,
-    /// Whether the other has read it.
-    pub is_read: bool,
-    /// When the other read it.
-    pub read_at: Option<Timestamp>,
-    /// When it was deleted.
-    pub deleted_at: Option<Timestamp>,
-    /// When it was sent.
-    pub sent_at: Timestamp,
-}
-
-/// What became of a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Staged {
-    /// It is new.
-    Added,
-    /// It was there before.
-    Known,
-    /// It can't be: the field and what is wrong with it.
-    Refused(&'static str, &'static str),
-}
-
-/// A transaction of an import; what is not committed is not there.
-pub struct Transaction<'a> {
+struct Transaction<'a> {
     transaction: rusqlite::Transaction<'a>,
 }
 
 impl<'a> Transaction<'a> {
-    pub(super) fn begin(connection: &'a mut Connection) -> rusqlite::Result<Self> {
+    fn begin(connection: &'a mut Connection) -> rusqlite::Result<Self> {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.execute_batch(
             "CREATE TEMP TABLE staged (
@@ -75,7 +31,7 @@ impl<'a> Transaction<'a> {
     }
 
     /// Adds an account.
-    pub fn user(&self, user: &User) -> rusqlite::Result<Staged> {
+    fn user(&self, user: &User) -> rusqlite::Result<Staged> {
         match insert_user(&self.transaction, user) {
             Ok(()) => Ok(Staged::Added),
             Err(error) if is_constraint_violation(&error) => {
@@ -84,18 +40,14 @@ impl<'a> Transaction<'a> {
                     .prepare_cached("SELECT 1 FROM users WHERE id = ?1")?
                     .query_row([&user.profile.id], |row| row.get(0))
                     .optional()?;
-                Ok(if known.is_some() {
-                    Staged::Known
-                } else {
-                    Staged::Refused("email", "belongs to another user")
-                })
+                Ok(if known.is_some() { Staged::Known } else { Staged::EMAIL_TAKEN })
             }
             Err(error) => Err(error),
         }
     }
 
     /// Adds a conversation.
-    pub fn conversation(&self, conversation: &StagedConversation) -> rusqlite::Result<Staged> {
+    fn conversation(&self, conversation: &StagedConversation) -> rusqlite::Result<Staged> {
         let added = self
             .transaction
             .prepare_cached(
@@ -124,8 +76,8 @@ impl<'a> Transaction<'a> {
         Ok(Staged::Added)
     }
 
-    /// Adds a message; [`Transaction::commit`] puts it in its place.
-    pub fn message(&self, message: &StagedMessage) -> rusqlite::Result<Staged> {
+    /// Adds a message; the commit puts it in its place.
+    fn message(&self, message: &StagedMessage) -> rusqlite::Result<Staged> {
         let id = MessageId(message.id.clone());
         let found: Option<(i64, Id, Id)> = self
             .transaction
@@ -133,12 +85,12 @@ impl<'a> Transaction<'a> {
             .query_row([&message.conversation_id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
             .optional()?;
         let Some((key, user_a, user_b)) = found else {
-            return Ok(Staged::Refused("conversation_id", "no such conversation"));
+            return Ok(Staged::NO_CONVERSATION);
         };
         let side = match &message.sender_id {
             sender if *sender == user_a => 0,
             sender if *sender == user_b => 1,
-            _ => return Ok(Staged::Refused("sender_id", "takes no part in the conversation")),
+            _ => return Ok(Staged::NO_PARTICIPANT),
         };
         let known: Option<i64> = self
             .transaction
@@ -164,11 +116,37 @@ impl<'a> Transaction<'a> {
                 message.read_at.map(|at| at.0),
                 message.deleted_at.map(|at| at.0)
             ])?;
-        Ok(if added == 1 { Staged::Added } else { Staged::Known })
+        Ok(Staged::added_or_known(added == 1))
+    }
+}
+
+/// Does one after the other, up to the first that is refused.
+fn each<T>(records: &[T], mut add: impl FnMut(&T) -> rusqlite::Result<Staged>) -> Result<Vec<Staged>> {
+    let mut outcomes = Vec::with_capacity(records.len());
+    for record in records {
+        let outcome = add(record)?;
+        outcomes.push(outcome);
+        if matches!(outcome, Staged::Refused(..)) {
+            break;
+        }
+    }
+    Ok(outcomes)
+}
+
+impl ImportFile for Transaction<'_> {
+    fn users(&mut self, users: &[User]) -> Result<Vec<Staged>> {
+        each(users, |user| self.user(user))
     }
 
-    /// Puts messages in the order of their time behind those that are there, counts, and commits.
-    pub fn commit(self) -> rusqlite::Result<()> {
+    fn conversations(&mut self, conversations: &[StagedConversation]) -> Result<Vec<Staged>> {
+        each(conversations, |conversation| self.conversation(conversation))
+    }
+
+    fn messages(&mut self, messages: &[StagedMessage]) -> Result<Vec<Staged>> {
+        each(messages, |message| self.message(message))
+    }
+
+    fn commit(self: Box<Self>) -> Result<()> {
         self.transaction.execute_batch(
             "INSERT INTO messages
                  (conversation, seq, id, sender, sent_at, text, is_read, read_at, deleted_at)
@@ -194,6 +172,6 @@ impl<'a> Transaction<'a> {
 
              DROP TABLE staged;",
         )?;
-        self.transaction.commit()
+        Ok(self.transaction.commit()?)
     }
 }

@@ -40,7 +40,6 @@ use crate::id::Id;
 use crate::timestamp::Timestamp;
 
 pub use self::database::{Database, OpenError};
-pub use self::import::{Staged, StagedConversation, StagedMessage, Transaction};
 
 /// How long a statement waits for a lock that another program (an operator's `sqlite3`) holds.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
