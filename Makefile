@@ -40,7 +40,7 @@ check-delivery: build ## Messages through bad weather, on one node and on three:
 	npm ci --prefix e2e --no-audit --no-fund
 	cd e2e && node --test --test-concurrency=1 tests/checker.test.js checks/cluster-checker.test.js
 
-web/dist/index.html: web/node_modules/.package-lock.json web/index.html web/vite.config.ts web/tsconfig.json $(shell find web/src -type f)
+web/dist/index.html: web/node_modules/.package-lock.json web/index.html web/vite.config.ts web/tsconfig.json packages/events/index.d.ts $(shell find web/src -type f)
 	npm run --silent build --prefix web
 
 web/node_modules/.package-lock.json: web/package.json web/package-lock.json
