@@ -206,3 +206,37 @@ test("a rolling restart of three nodes under load: no failed send with retries",
   // 1.5 s are the most that the client waits before it comes back; the rest is for a slow machine.
   for (const [kind, pause] of Object.entries(longest)) assert.ok(pause < 6_000, `the longest pause was ${pause} ms, ${kind}`);
 });
+
+test("a node is killed: its users are gone after the grace, but for those who came back elsewhere", async (t) => {
+  const { nodes, redis } = await cluster(t, 3, { PRESENCE_GRACE: "1s" });
+  const { ana, bruno } = await nodes[0].pair();
+  const carla = await nodes[0].register("Carla");
+  await nodes[0].request("POST", "/api/chat/conversations", { token: ana.token, body: { recipient_id: carla.id } });
+  const a = await connect(t, nodes[0], ana);
+  const [b, c] = [await connect(t, nodes[1], bruno), await connect(t, nodes[1], carla)];
+  const told = (user, online) => a.named("presence").some((event) => event.user_id === user.id && event.online === online);
+  await eventually("online", () => told(bruno, true) && told(carla, true));
+  b.socket.io.reconnection(false);
+  c.socket.io.uri = nodes[2].url;
+  const began = Date.now();
+  await nodes[1].kill();
+  await c.connected();
+  await eventually("gone", () => told(bruno, false), 12_000);
+  t.diagnostic(JSON.stringify({ toldAfterMilliseconds: Date.now() - began }));
+  assert.ok(Date.now() - began < 11_000, "within ten seconds and the grace");
+  // What comes to others of Carla would have come by then.
+  await sleep(2_000);
+  assert.ok(!told(carla, false), "who came back was never away");
+  const { json } = await nodes[2].request("GET", "/api/chat/conversations", { token: ana.token });
+  const states = json.data.flatMap((item) => item.participant_states).filter(({ user_id }) => user_id !== ana.id);
+  assert.deepEqual(Object.fromEntries(states.map(({ user_id, online }) => [user_id, online])), { [bruno.id]: false, [carla.id]: true });
+  assert.equal(redis.ask("KEYS", "horse-trust:nodes-of:*").split("\n").length, 2, "nothing of the dead node is left");
+  // Redis forgets everything: the nodes say it again.
+  await redis.stop();
+  await redis.launch();
+  await eventually("known again", () => redis.ask("KEYS", "horse-trust:nodes-of:*").split("\n").filter(Boolean).length === 2, 10_000);
+  // A node that ends in order is not waited for.
+  c.socket.io.reconnection(false);
+  await nodes[2].stop();
+  await eventually("gone, too", () => told(carla, false), 5_000);
+});

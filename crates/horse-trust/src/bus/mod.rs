@@ -195,6 +195,10 @@ pub trait Source: Send + Sync + 'static {
     /// Another node's message was told to the sockets of this one.
     fn told(&self, message: &MessageNotice);
 
+    /// Users who had a device on a node that is gone, and was last there then: they count as if they had one here until
+    /// the grace is over.
+    fn adopted(&self, users: &[Id], last_seen: Timestamp);
+
     /// A socket that was handed over was told of a message late.
     fn delivered(&self, message: &MessageNotice);
 

@@ -23,7 +23,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use self::presence::{ELSEWHERE, PRESENCE, PRESENCE_SECONDS};
+use self::presence::GoneNodes;
 use self::recovery::{Moved, Questions};
 use super::sequencer::Sequencer;
 use super::wire::News;
@@ -87,6 +87,9 @@ pub struct RedisBus {
     has_untold: Notify,
     /// Sockets that other nodes were asked for.
     asked: Mutex<Questions>,
+    gone: Mutex<GoneNodes>,
+    /// Whether Redis may not know who is here.
+    must_announce: AtomicBool,
     /// Sockets that other nodes have got.
     moved: Mutex<Moved>,
     /// For questions and answers; `None` while there is no connection.
@@ -136,6 +139,8 @@ impl RedisBus {
             has_untold: Notify::new(),
             questions: Mutex::new(None),
             asked: Mutex::default(),
+            gone: Mutex::default(),
+            must_announce: AtomicBool::new(true),
             moved: Mutex::default(),
             tasks: Mutex::default(),
             metrics,
@@ -225,20 +230,23 @@ impl Bus for RedisBus {
     }
 
     async fn set_present(&self, users: &[Id], are_present: bool) -> Vec<bool> {
-        let seconds = PRESENCE_SECONDS.to_string();
-        let arguments = [self.node.as_str(), if are_present { "1" } else { "0" }, &seconds];
         // While Redis is away each node speaks for itself.
-        self.ask(PRESENCE, users, &arguments).await.unwrap_or_else(|| vec![true; users.len()])
+        match self.change_presence(users, are_present).await {
+            Some(elsewhere) => elsewhere.iter().map(|is_there| !is_there).collect(),
+            None => vec![true; users.len()],
+        }
     }
 
     async fn present_elsewhere(&self, users: &[Id]) -> Vec<bool> {
         if users.is_empty() {
             return Vec::new();
         }
-        self.ask(ELSEWHERE, users, &[&self.node]).await.unwrap_or_else(|| vec![false; users.len()])
+        self.look_elsewhere(users).await.unwrap_or_else(|| vec![false; users.len()])
     }
 
     async fn close(&self) {
+        let mut tasks = std::mem::take(&mut *self.tasks.lock());
+        self.end_lease().await;
         let connection = self.questions.lock().clone();
         if let Some(mut connection) = connection {
             let goodbye = self.to_all(News::Goodbye);
@@ -249,7 +257,6 @@ impl Bus for RedisBus {
                 tracing::warn!("Redis was not told goodbye");
             }
         }
-        let mut tasks = std::mem::take(&mut *self.tasks.lock());
         tasks.shutdown().await;
     }
 }

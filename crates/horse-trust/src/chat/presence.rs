@@ -80,6 +80,20 @@ impl Presence {
         }
     }
 
+    /// Users who went with another node: this one says that they are gone, if they do not come back in time.
+    pub(super) fn adopt(&self, users: &[Id], last_seen: Timestamp) {
+        let now = Instant::now();
+        let mut state = self.state.lock();
+        for user in users {
+            if !state.users.contains_key(user) {
+                state.users.insert(user.clone(), User { devices: 0, gone_at: Some((now, last_seen)) });
+                state.went.push_back((now, user.clone()));
+            }
+        }
+        drop(state);
+        self.changed.notify_one();
+    }
+
     pub(super) fn is_online(&self, user: &Id) -> bool {
         self.state.lock().users.contains_key(user)
     }
@@ -243,5 +257,17 @@ mod tests {
         assert!(!presence.is_online(&ann));
         presence.device_came(&ann);
         assert_eq!(next(&presence).await, [("ann".to_owned(), true)]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_went_with_another_node_has_the_grace_too() {
+        let presence = Presence::new(GRACE);
+        let [ann, ben, cat] = ["ann", "ben", "cat"].map(|id| Id::parse(id).unwrap());
+        presence.device_came(&cat);
+        assert_eq!(next(&presence).await, [("cat".to_owned(), true)]);
+        presence.adopt(&[ann.clone(), ben.clone(), cat.clone()], Timestamp(5));
+        presence.device_came(&ben);
+        assert_eq!(next(&presence).await, [("ann".to_owned(), false)]);
+        assert_eq!([&ann, &ben, &cat].map(|user| presence.is_online(user)), [false, true, true]);
     }
 }

@@ -10,6 +10,7 @@ use super::{Chat, Refusal};
 use crate::bus::{MessageNotice, Notice, Source, StoredMessage};
 use crate::id::Id;
 use crate::store::{Conversation, Ends, Message, Range, StoreError};
+use crate::timestamp::Timestamp;
 
 /// How many messages are read at once.
 const SLICE: u64 = 100;
@@ -49,6 +50,10 @@ impl Source for Chat {
             self.limits.charge_message(&message.sender);
         }
         self.note_delivered(&message.conversation, &message.sender, message.seq);
+    }
+
+    fn adopted(&self, users: &[Id], last_seen: Timestamp) {
+        self.presence.adopt(users, last_seen);
     }
 
     fn delivered(&self, message: &MessageNotice) {

@@ -1,46 +1,55 @@
-//! Who is there, on whatever node; and who no longer is on this one.
+//! Who is there, on whatever node; which nodes are there; and who no longer is on this one.
+//!
+//! A user's presence names the nodes on which the user has a device, and holds for as long as those nodes say, each
+//! second, that they are there. Nothing is renewed by user. When a node has said nothing for a while, another takes its
+//! users over, as if they had gone from there a moment ago: who does not come back within the grace is told of.
 
+use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::{PIPELINE, PREFIX, RESPONSE, RedisBus, Subscription};
+use super::{HEARTBEAT, PIPELINE, PREFIX, RESPONSE, RedisBus, Subscription};
 use crate::bus::Bus as _;
 use crate::id::Id;
+use crate::timestamp::Timestamp;
 
-/// How long a user's presence lasts that is not renewed, in seconds.
-pub(super) const PRESENCE_SECONDS: u64 = 60;
-/// How often it is renewed.
-const PRESENCE_RENEWAL: Duration = Duration::from_secs(20);
+/// For how many seconds a node's word holds, by the clock of Redis.
+const LEASE_SECONDS: u64 = 5;
 /// How often users who are gone are looked for.
 const SWEEP: Duration = Duration::from_secs(5);
+/// For how long one node may take over a part of another's users, in milliseconds, before a third one helps.
+const ADOPTION_MILLISECONDS: u64 = 5_000;
 
-/// Whether a user has a device on any node. One key a user: a sorted set of nodes by the second in which their word
-/// ends, by the clock of Redis. `ARGV`: node, 1 or 0, seconds. Answers whether no other node has a device.
-pub(super) const PRESENCE: &str = r"
+/// A node is there. `ARGV`: node, seconds. Answers 1 if it was not known, and the nodes that are no longer there, each
+/// with the second of its last word.
+const ALIVE: &str = r"
 local now = tonumber(redis.call('TIME')[1])
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
-redis.call('ZREM', KEYS[1], ARGV[1])
-local others = redis.call('ZCARD', KEYS[1])
-if ARGV[2] == '1' then
-  redis.call('ZADD', KEYS[1], now + ARGV[3], ARGV[1])
-  redis.call('EXPIRE', KEYS[1], ARGV[3] + 1)
-end
-return others == 0 and 1 or 0";
+local is_new = redis.call('ZADD', KEYS[1], now, ARGV[1])
+return {is_new, redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', '(' .. (now - ARGV[2]), 'WITHSCORES')}";
 
-/// Whether another node has a device of a user. `ARGV`: node.
-pub(super) const ELSEWHERE: &str = r"
-local now = tonumber(redis.call('TIME')[1])
-local nodes = redis.call('ZRANGEBYSCORE', KEYS[1], now + 1, '+inf')
-for _, node in ipairs(nodes) do if node ~= ARGV[1] then return 1 end end
+/// A node ends in order: its word no longer holds. `ARGV`: node, seconds.
+const GONE: &str = r"
+redis.call('ZADD', KEYS[1], redis.call('TIME')[1] - ARGV[2] - 1, ARGV[1])
 return 0";
 
+/// A user has a device on a node, or no longer. `ARGV`: `SADD` or `SREM`, node. Answers the nodes that there are then.
+const CHANGE: &str = r"
+redis.call(ARGV[1], KEYS[1], ARGV[2])
+return redis.call('SMEMBERS', KEYS[1])";
+
+/// A node whose word no longer holds, and when it was last there.
+type Gone = (String, u64);
+
 impl RedisBus {
-    /// Renews what is said of presence, and gives up the channels of users who are gone.
+    /// Says that this node is there, takes over the users of nodes that are not, and gives up the channels of users who
+    /// are gone.
     pub(super) async fn look_after(self: Arc<Self>) {
         let mut sweep = tokio::time::interval(SWEEP);
-        let mut renewal = tokio::time::interval(PRESENCE_RENEWAL);
+        let mut beat = tokio::time::interval(HEARTBEAT);
+        beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 _ = sweep.tick() => {
@@ -49,27 +58,135 @@ impl RedisBus {
                         drop(self.subscriptions.send(Subscription::Remove(user)));
                     }
                 }
-                _ = renewal.tick() => {
-                    let here: Vec<Id> =
-                        self.sequencer.users().into_iter().filter(|user| self.hub.has_device(user)).collect();
-                    for users in here.chunks(PIPELINE) {
-                        drop(self.set_present(users, true).await);
-                    }
+                _ = beat.tick() => {
+                    // What was away comes with the next beat.
+                    _ = self.beat().await;
                 }
             }
         }
     }
 
-    /// Runs a script for each user; `None` if Redis does not answer.
-    pub(super) async fn ask(&self, script: &str, users: &[Id], arguments: &[&str]) -> Option<Vec<bool>> {
-        let mut connection = self.questions.lock().clone()?;
+    /// Tells Redis that this node is there; `None` if Redis does not answer.
+    async fn beat(&self) -> Option<()> {
+        let mut pipeline = redis::pipe();
+        pipeline.cmd("EVAL").arg(ALIVE).arg(1).arg(nodes_key()).arg(&self.node).arg(LEASE_SECONDS);
+        let [(is_new, gone)]: [(bool, Vec<Gone>); 1] = self.ask(&pipeline).await?;
+        *self.gone.lock() = gone.iter().map(|(node, _)| node.clone()).collect();
+        // Redis was away, or has lost what was said, or the others have taken this node for dead.
+        if is_new || self.must_announce.load(Ordering::Acquire) {
+            self.announce().await?;
+            self.must_announce.store(false, Ordering::Release);
+        }
+        for (node, last_word) in gone {
+            self.adopt_users_of(&node, last_word).await?;
+        }
+        Some(())
+    }
+
+    /// Says of all users who have a device here that they do, and of those who went while Redis was away that they don't.
+    async fn announce(&self) -> Option<()> {
+        let mut pipeline = redis::pipe();
+        pipeline.cmd("SMEMBERS").arg(users_key(&self.node));
+        let [noted]: [Vec<String>; 1] = self.ask(&pipeline).await?;
+        let has_device = |user: &Id| self.hub.has_device(user);
+        let here: Vec<Id> = self.sequencer.users().into_iter().filter(has_device).collect();
+        for users in here.chunks(PIPELINE) {
+            self.change_presence(users, true).await?;
+        }
+        let gone = noted.iter().filter_map(|name| Id::parse(name).ok()).filter(|user| !has_device(user));
+        for users in gone.collect::<Vec<_>>().chunks(PIPELINE) {
+            self.change_presence(users, false).await?;
+        }
+        Some(())
+    }
+
+    /// Takes over the users of a node that is gone; several nodes may, it is the same.
+    async fn adopt_users_of(&self, node: &str, last_word: u64) -> Option<()> {
+        let mut lock = redis::pipe();
+        let key = format!("{PREFIX}adopting:{node}");
+        lock.cmd("SET").arg(key).arg(&self.node).arg("NX").arg("PX").arg(ADOPTION_MILLISECONDS);
+        let [is_mine]: [bool; 1] = self.ask(&lock).await?;
+        if !is_mine {
+            return Some(());
+        }
+        let mut count = 0;
+        loop {
+            let mut pipeline = redis::pipe();
+            pipeline.cmd("SRANDMEMBER").arg(users_key(node)).arg(PIPELINE);
+            let [names]: [Vec<String>; 1] = self.ask(&pipeline).await?;
+            if names.is_empty() {
+                break;
+            }
+            let users: Vec<Id> = names.iter().filter_map(|name| Id::parse(name).ok()).collect();
+            self.change_presence(&users, true).await?;
+            let last_seen = i64::try_from(last_word).unwrap_or(0).saturating_mul(1000);
+            if let Some(source) = self.sequencer.source() {
+                source.adopted(&users, Timestamp(last_seen));
+            }
+            let mut forget = redis::pipe();
+            for name in &names {
+                forget.cmd("SREM").arg(presence_key(name)).arg(node).ignore();
+            }
+            forget.cmd("SREM").arg(users_key(node)).arg(&names).ignore();
+            self.ask::<()>(&forget).await?;
+            count += names.len();
+        }
+        let mut forget = redis::pipe();
+        forget.cmd("ZREM").arg(nodes_key()).arg(node).ignore();
+        self.ask::<()>(&forget).await?;
+        tracing::warn!(node, users = count, "a node is gone: its users were taken over");
+        Some(())
+    }
+
+    /// Notes whether users have a device here; answers for each whether another node has one. `None` if Redis does
+    /// not answer.
+    pub(super) async fn change_presence(&self, users: &[Id], are_present: bool) -> Option<Vec<bool>> {
+        let (mut pipeline, names) = (redis::pipe(), users.iter().map(Id::as_str).collect::<Vec<_>>());
+        if users.is_empty() {
+            return Some(Vec::new());
+        }
+        // Who is noted as present is in the node's list, so that nobody is forgotten when it dies.
+        if are_present {
+            pipeline.cmd("SADD").arg(users_key(&self.node)).arg(&names).ignore();
+        }
+        let change = if are_present { "SADD" } else { "SREM" };
+        for name in &names {
+            pipeline.cmd("EVAL").arg(CHANGE).arg(1).arg(presence_key(name)).arg(change).arg(&self.node);
+        }
+        if !are_present {
+            pipeline.cmd("SREM").arg(users_key(&self.node)).arg(&names).ignore();
+        }
+        let answers: Vec<Vec<String>> = self.ask(&pipeline).await?;
+        Some(self.are_elsewhere(&answers))
+    }
+
+    /// For each of the users whether another node has a device. `None` if Redis does not answer.
+    pub(super) async fn look_elsewhere(&self, users: &[Id]) -> Option<Vec<bool>> {
         let mut pipeline = redis::pipe();
         for user in users {
-            let command = pipeline.cmd("EVAL").arg(script).arg(1).arg(format!("{PREFIX}present:{user}"));
-            for argument in arguments {
-                command.arg(argument);
-            }
+            pipeline.cmd("SMEMBERS").arg(presence_key(user.as_str()));
         }
+        let answers: Vec<Vec<String>> = self.ask(&pipeline).await?;
+        Some(self.are_elsewhere(&answers))
+    }
+
+    fn are_elsewhere(&self, answers: &[Vec<String>]) -> Vec<bool> {
+        let gone = self.gone.lock();
+        let is_elsewhere = |node: &String| *node != self.node && !gone.contains(node);
+        answers.iter().map(|nodes| nodes.iter().any(is_elsewhere)).collect()
+    }
+
+    /// The others need not wait until they miss this node.
+    pub(super) async fn end_lease(&self) {
+        let mut pipeline = redis::pipe();
+        pipeline.cmd("EVAL").arg(GONE).arg(1).arg(nodes_key()).arg(&self.node).arg(LEASE_SECONDS).ignore();
+        // Else they notice by themselves.
+        _ = self.ask::<()>(&pipeline).await;
+    }
+
+    /// Asks Redis; `None` if it does not answer.
+    async fn ask<T: redis::FromRedisValue>(&self, pipeline: &redis::Pipeline) -> Option<T> {
+        let mut connection = self.questions.lock().clone()?;
         match timeout(RESPONSE, pipeline.query_async(&mut connection)).await {
             Ok(Ok(answers)) => Some(answers),
             Ok(Err(error)) => {
@@ -79,4 +196,22 @@ impl RedisBus {
             Err(_) => None,
         }
     }
+}
+
+/// The nodes whose word no longer holds.
+pub(super) type GoneNodes = HashSet<String>;
+
+/// When each node was last there.
+fn nodes_key() -> String {
+    format!("{PREFIX}nodes")
+}
+
+/// The users of a node.
+fn users_key(node: &str) -> String {
+    format!("{PREFIX}users-of:{node}")
+}
+
+/// The nodes of a user.
+fn presence_key(user: &str) -> String {
+    format!("{PREFIX}nodes-of:{user}")
 }

@@ -39,7 +39,9 @@ impl RedisBus {
             let entry = untold.entry(conversation.key).or_insert((conversation, seq));
             entry.1 = entry.1.max(seq);
         }
-        self.has_untold.notify_one();
+        if !untold.is_empty() {
+            self.has_untold.notify_one();
+        }
     }
 
     /// Tells other nodes, for as long as the bus is there.
@@ -50,6 +52,7 @@ impl RedisBus {
                 Ok(Ok(mut connection)) => {
                     connection.set_response_timeout(RESPONSE);
                     *self.questions.lock() = Some(connection.clone());
+                    self.must_announce.store(true, Ordering::Release);
                     backoff = BACKOFF[0];
                     self.publish_over(connection, &mut waiting).await;
                     *self.questions.lock() = None;
@@ -84,6 +87,10 @@ impl RedisBus {
                 () = self.has_untold.notified() => {}
             }
             batch.extend(self.take_untold());
+            // What could not be told was told by another turn; an empty pipeline is an error to the client.
+            if batch.is_empty() {
+                continue;
+            }
             let mut pipeline = redis::pipe();
             for outgoing in &batch {
                 for channel in &outgoing.channels {
