@@ -42,7 +42,7 @@ export function report({ rounds, seconds, pairs, balanced, elsewhere, machine, v
 
 <!-- Written by \`make bench-nodes\`; edit bench/nodes.js and bench/lib/report.js instead. -->
 
-Medians of ${rounds} interleaved rounds of ${seconds} s, with the least and the greatest value in brackets; ratios are taken within a
+Medians of interleaved rounds (${rounds}, of ${seconds} s each) with the least and the greatest value in brackets; ratios are taken within a
 round. ${pairs} pairs in a closed loop: a message goes out when the last one was acknowledged and has reached the other.
 The load generator checks that each is acknowledged, and told to both, once and in order; a run in which one was not
 is an error. Nodes, PostgreSQL, Redis, nginx and the generator share one machine, so messages a second say little, and
