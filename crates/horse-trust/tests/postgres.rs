@@ -393,6 +393,48 @@ async fn what_waits_too_long_fails_and_works_again() {
     soon(node.close()).await;
 }
 
+/// What was queued behind a batch that got no answer fails with it, not one batch after the other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_waits_for_several_batches_that_fail() {
+    let url = database().await;
+    let node = node(&url).await;
+    let conversation = open(&*node, "ann", "ben").await;
+    append(&*node, &conversation, "ann", "one").await.unwrap();
+    let other = client(&url).await;
+    other.batch_execute("BEGIN; SELECT lock_writes()").await.unwrap();
+    let begun = Instant::now();
+    let sent: Vec<_> = (0..2000).map(|_| append(&*node, &conversation, "ann", "stuck")).collect();
+    for result in sent {
+        assert!(result.await.is_err());
+    }
+    assert!(begun.elapsed() < Duration::from_secs(7), "{:?}", begun.elapsed());
+    other.batch_execute("ROLLBACK").await.unwrap();
+    assert_eq!(append(&*node, &conversation, "ann", "two").await.unwrap().seq, 2);
+    soon(node.close()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_isolation_that_is_set_for_the_database_changes_nothing() {
+    let url = database().await;
+    let name = url.rsplit('/').next().unwrap();
+    let sql = format!("ALTER DATABASE {name} SET default_transaction_isolation = 'repeatable read'");
+    client(&url).await.batch_execute(&sql).await.unwrap();
+    let nodes = [node(&url).await, node(&url).await];
+    let conversation = open(&*nodes[0], "ann", "ben").await;
+    let send_all = async |node: &Arc<dyn Store>| {
+        for _ in 0..100 {
+            let sent = join_all((0..3).map(|_| append(&**node, &conversation, "ann", "Hello"))).await;
+            assert!(sent.into_iter().all(|sent| sent.is_ok()));
+            mark_read(&**node, &conversation, "ben").await.unwrap();
+        }
+    };
+    tokio::join!(send_all(&nodes[0]), send_all(&nodes[1]));
+    assert_eq!(whole_history(&*nodes[0], &conversation).await, 600);
+    for node in nodes {
+        soon(node.close()).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_was_away_is_used_again() {
     let mut server = Server::start().await;

@@ -5,6 +5,8 @@ pub mod postgres;
 pub mod sqlite;
 mod types;
 
+use self::types::integer;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;

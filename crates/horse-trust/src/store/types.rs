@@ -24,6 +24,11 @@ impl Role {
             Self::Admin => "admin",
         }
     }
+
+    /// What was stored by that name; of one that is unknown the lesser rights.
+    pub(super) fn from_name(name: &str) -> Self {
+        if name == "admin" { Self::Admin } else { Self::Seller }
+    }
 }
 
 /// What others see of a user.
@@ -386,4 +391,17 @@ pub struct Page {
     pub number: u64,
     /// Messages a page, 1 to 100.
     pub limit: u64,
+}
+
+impl Page {
+    /// How many rows a query answers, and how many it passes over before.
+    pub(super) fn window(self) -> [i64; 2] {
+        let [limit, before] = [self.limit, self.number.saturating_sub(1)].map(integer);
+        [limit, before.saturating_mul(limit)]
+    }
+}
+
+/// A number as databases have it; the greatest there is, if it is greater.
+pub(super) fn integer(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }

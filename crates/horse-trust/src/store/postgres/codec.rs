@@ -50,11 +50,6 @@ pub(super) fn count(count: i64) -> u64 {
     u64::try_from(count).unwrap_or(0)
 }
 
-/// A number as the database has it; the greatest there is, if it is greater.
-pub(super) fn number(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
 pub(super) fn time(row: &Row, at: usize) -> Result<Timestamp> {
     Ok(Timestamp(row.try_get(at)?))
 }

@@ -7,13 +7,12 @@ use std::sync::Arc;
 use tokio_postgres::Row;
 
 use super::codec::{
-    CONVERSATION_COLUMNS, conversation_columns, count, message_columns, number, read_conversation,
-    read_message,
+    CONVERSATION_COLUMNS, conversation_columns, count, message_columns, read_conversation, read_message,
 };
 use super::pool::Pool;
 use crate::id::Id;
 use crate::store::{
-    Conversation, Delivered, Ends, History, Message, Missed, Page, Range, Result, StoreError,
+    Conversation, Delivered, Ends, History, Message, Missed, Range, Result, StoreError, integer,
 };
 
 /// One statement each, so that the messages and what the conversation says of them are of one moment; a row without
@@ -41,14 +40,14 @@ const BEFORE: &str = history!("s.seq < $2::bigint ORDER BY s.seq DESC LIMIT $3::
 
 pub(super) async fn history(pool: &Pool, conversation: &Conversation, range: Range) -> Result<History> {
     let (sql, start, limit) = match range {
-        Range::Page(Page { number: page, limit }) => {
-            let skipped = number(page.saturating_sub(1)).saturating_mul(number(limit));
+        Range::Page(page) => {
+            let [limit, skipped] = page.window();
             (PAGE, skipped, limit)
         }
-        Range::After(seq, limit) => (AFTER, seq, limit),
-        Range::Before(seq, limit) => (BEFORE, seq, limit),
+        Range::After(seq, limit) => (AFTER, seq, integer(limit)),
+        Range::Before(seq, limit) => (BEFORE, seq, integer(limit)),
     };
-    let rows = pool.query(sql, &[&conversation.key, &start, &number(limit)]).await?;
+    let rows = pool.query(sql, &[&conversation.key, &start, &limit]).await?;
     let Some(first) = rows.first() else {
         return Err(StoreError::Engine("no such conversation".into()));
     };

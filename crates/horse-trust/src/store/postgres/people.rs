@@ -2,10 +2,10 @@
 
 use tokio_postgres::Row;
 
-use super::codec::{count, number, read_profile, time};
+use super::codec::{count, read_profile, time};
 use super::pool::Pool;
 use crate::id::Id;
-use crate::store::{NewReport, Page, Profile, Report, Result, Role, StoreError, User, Withdrawn};
+use crate::store::{NewReport, Page, Profile, Report, Result, Role, StoreError, User, Withdrawn, integer};
 use crate::timestamp::Timestamp;
 
 macro_rules! user {
@@ -20,7 +20,6 @@ macro_rules! user {
 }
 
 fn read_user(row: &Row) -> Result<User> {
-    let role: String = row.try_get(5)?;
     Ok(User {
         profile: Profile {
             id: row.try_get(0)?,
@@ -29,7 +28,7 @@ fn read_user(row: &Row) -> Result<User> {
         },
         email: row.try_get(3)?,
         password_hash: row.try_get(4)?,
-        role: if role == "admin" { Role::Admin } else { Role::Seller },
+        role: Role::from_name(row.try_get(5)?),
         phone: row.try_get(6)?,
         is_active: row.try_get(7)?,
         created_at: time(row, 8)?,
@@ -142,16 +141,11 @@ pub(super) async fn insert_report(pool: &Pool, id: &Id, report: &NewReport) -> R
     if kept.is_empty() { Err(StoreError::Engine("no such message".into())) } else { Ok(()) }
 }
 
-fn window(page: Page) -> [i64; 2] {
-    let limit = number(page.limit);
-    [limit, number(page.number.saturating_sub(1)).saturating_mul(limit)]
-}
-
 pub(super) async fn reports(pool: &Pool, page: Page) -> Result<Vec<Report>> {
     let sql = "
         SELECT id, reporter, reason, reported_at, message_id, conversation_id, sender, seq, sent_at, text
         FROM reports ORDER BY key DESC LIMIT $1 OFFSET $2";
-    let [limit, offset] = window(page);
+    let [limit, offset] = page.window();
     let read = |row: &Row| {
         Ok(Report {
             id: row.try_get(0)?,
@@ -177,7 +171,7 @@ pub(super) async fn withdrawn(pool: &Pool, conversation: Option<&Id>, page: Page
         JOIN conversations c ON c.key = w.conversation
         JOIN messages m ON m.conversation = w.conversation AND m.seq = w.seq
         WHERE $1::text IS NULL OR c.id = $1 ORDER BY w.key DESC LIMIT $2 OFFSET $3";
-    let [limit, offset] = window(page);
+    let [limit, offset] = page.window();
     let read = |row: &Row| {
         Ok(Withdrawn {
             conversation_id: row.try_get(0)?,
@@ -203,7 +197,7 @@ pub(super) async fn forget_withdrawn(pool: &Pool, before: Timestamp) -> Result<u
         SELECT count(*) FROM gone";
     let mut forgotten = 0;
     loop {
-        let rows = pool.query(sql, &[&before.0, &number(AT_ONCE)]).await?;
+        let rows = pool.query(sql, &[&before.0, &integer(AT_ONCE)]).await?;
         let gone = rows.first().map(|row| row.try_get(0)).transpose()?.map_or(0, count);
         forgotten += gone;
         if gone < AT_ONCE {

@@ -27,6 +27,8 @@ const LIMITS: &str = "-c statement_timeout=4s -c idle_in_transaction_session_tim
 /// them whole when they have grown. Planning anew each time would cost more than a message does.
 const LOOK_UPS: &str = "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off \
     -c plan_cache_mode=force_generic_plan";
+/// What is read after the lock of all writes was taken has to be from after it, whatever is set for the database.
+const ISOLATION: &str = "-c default_transaction_isolation=read\\ committed";
 /// A migration takes as long as it takes.
 const MIGRATION: &str = "-c jit=off";
 /// An import, too; it looks up each record, in tables that were empty when it began.
@@ -106,7 +108,7 @@ impl Settings {
     fn with_options(&self, options: &str) -> Self {
         let mut settings = self.clone();
         let own = self.config.get_options().unwrap_or_default();
-        settings.config.options(format!("{options} {own}").trim_end());
+        settings.config.options(format!("{options} {ISOLATION} {own}").trim_end());
         settings
     }
 }

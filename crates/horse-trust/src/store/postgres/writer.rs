@@ -5,6 +5,7 @@ use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::Poll;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
@@ -23,6 +24,8 @@ use crate::store::{Result, StoreError};
 const BATCH: usize = 512;
 /// How many jobs may wait; more fail at once.
 const CAPACITY: usize = 100_000;
+/// What was queued while a batch waited longer than this, and was not committed, fails with it.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A handle on the task.
 pub(super) struct Writer {
@@ -107,7 +110,15 @@ impl Task {
         let mut jobs = Vec::new();
         while waiting.recv_many(&mut jobs, BATCH).await > 0 {
             let requests = requests(std::mem::take(&mut jobs));
-            let told = self.write(requests).await;
+            let begun = Instant::now();
+            let (mut told, failure) = self.write(requests).await;
+            if let Some(error) = failure.filter(|_| begun.elapsed() > PATIENCE) {
+                // Batch after batch, each would wait as long again.
+                for _ in 0..waiting.len() {
+                    let Ok(job) = waiting.try_recv() else { break };
+                    told.push(job.fail(error.clone()));
+                }
+            }
             if self.told.send(told).is_err() {
                 tracing::error!("the runtime ended before the store");
                 break;
@@ -115,8 +126,8 @@ impl Task {
         }
     }
 
-    /// Commits a batch; answers what is to be told.
-    async fn write(&mut self, requests: Vec<Request>) -> Vec<Told> {
+    /// Commits a batch; answers what is to be told, and why it was not committed if so.
+    async fn write(&mut self, requests: Vec<Request>) -> (Vec<Told>, Option<StoreError>) {
         let statements: Vec<_> = requests.iter().map(Request::statement).collect();
         let committed = self.commit(&statements).await;
         drop(statements);
@@ -128,7 +139,7 @@ impl Task {
                 for request in requests {
                     request.fail(&error, &mut told);
                 }
-                return told;
+                return (told, Some(error));
             }
         };
         let names = Repeated::names(&requests, &rows);
@@ -141,7 +152,7 @@ impl Task {
         for (request, rows) in requests.into_iter().zip(rows) {
             request.succeed(&rows, &repeated, &mut told);
         }
-        told
+        (told, None)
     }
 
     async fn commit(&mut self, statements: &[Option<Statement<'_>>]) -> Result<Vec<Vec<Row>>> {

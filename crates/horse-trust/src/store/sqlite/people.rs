@@ -109,18 +109,13 @@ pub(super) fn insert_report(connection: &Connection, id: &Id, report: &NewReport
         .map(drop)
 }
 
-fn window(page: Page) -> [i64; 2] {
-    let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-    [number(page.limit), number(page.number.saturating_sub(1)).saturating_mul(number(page.limit))]
-}
-
 pub(super) fn reports(connection: &Connection, page: Page) -> Result<Vec<Report>> {
     connection
         .prepare_cached(
             "SELECT id, reporter, reason, reported_at, message_id, conversation_id, sender, seq, sent_at, text
              FROM reports ORDER BY key DESC LIMIT ?1 OFFSET ?2",
         )?
-        .query_map(window(page), |row| {
+        .query_map(page.window(), |row| {
             Ok(Report {
                 id: row.get(0)?,
                 reporter: row.get(1)?,
@@ -142,7 +137,7 @@ pub(super) fn withdrawn(
     conversation: Option<&Id>,
     page: Page,
 ) -> Result<Vec<Withdrawn>> {
-    let [limit, offset] = window(page);
+    let [limit, offset] = page.window();
     connection
         .prepare_cached(
             "SELECT c.id, m.id, c.user_a, c.user_b, m.sender, w.seq, w.withdrawn_at, w.is_deleted, w.text

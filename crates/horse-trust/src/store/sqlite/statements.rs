@@ -43,12 +43,11 @@ const USER: &str =
     "id, email, password_hash, role, full_name, phone, profile_picture_url, is_active, created_at";
 
 fn read_user(row: &Row<'_>) -> Result<User> {
-    let role: String = row.get(3)?;
     Ok(User {
         profile: Profile { id: row.get(0)?, full_name: row.get(4)?, profile_picture_url: row.get(6)? },
         email: row.get(1)?,
         password_hash: row.get(2)?,
-        role: if role == "admin" { Role::Admin } else { Role::Seller },
+        role: Role::from_name(row.get_ref(3)?.as_str()?),
         phone: row.get(5)?,
         is_active: row.get(7)?,
         created_at: Timestamp(row.get(8)?),
@@ -57,17 +56,13 @@ fn read_user(row: &Row<'_>) -> Result<User> {
 
 /// Fails with a constraint violation if the id or the e-mail is taken.
 pub(super) fn insert_user(connection: &Connection, user: &User) -> Result<()> {
-    let role = match user.role {
-        Role::Seller => "seller",
-        Role::Admin => "admin",
-    };
     connection
         .prepare_cached(&format!("INSERT INTO users ({USER}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"))?
         .execute(params![
             user.profile.id,
             user.email,
             user.password_hash,
-            role,
+            user.role.name(),
             user.profile.full_name,
             user.phone,
             user.profile.profile_picture_url,
