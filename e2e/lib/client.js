@@ -8,7 +8,7 @@ export const TRANSPORTS = {
   upgrade: {},
 };
 
-const LIMIT = 8_000;
+const LIMIT = 20_000;
 
 /** `promise`, or an error that says what was waited for and what came. */
 export function within(what, promise, came = () => "", limit = LIMIT) {

@@ -50,7 +50,7 @@ export function run(folder, args, settings = {}) {
 }
 
 /** Waits until `condition` gives something true, and answers it. */
-export async function eventually(what, condition, within = 10_000) {
+export async function eventually(what, condition, within = 20_000) {
   const deadline = Date.now() + within;
   for (;;) {
     const result = await condition();

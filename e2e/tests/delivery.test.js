@@ -244,7 +244,8 @@ test("receipts: delivered, read, unread, to whom they are for", async (t) => {
 });
 
 test("presence: told to those who share a conversation, over devices, with a grace", async (t) => {
-  const server = await Server.start(t, { PRESENCE_GRACE: "1s" });
+  // So long that a slow machine connects within it.
+  const server = await Server.start(t, { PRESENCE_GRACE: "3s" });
   const { ana, bruno } = await server.pair();
   const a = await connect(t, server, ana);
   const dora = await connect(t, server, await server.register("Dora"));
@@ -254,12 +255,12 @@ test("presence: told to those who share a conversation, over devices, with a gra
   phone.socket.disconnect();
   laptop.socket.disconnect();
   const back = await connect(t, server, bruno);
-  await sleep(1500);
+  await sleep(3_500);
   assert.equal(a.named("presence").length, 1, "away for less than the grace");
   back.socket.disconnect();
   const [, gone] = await a.received("presence", 2);
   assert.deepEqual([gone.user_id, gone.online], [bruno.id, false]);
-  assert.ok(Date.now() - Date.parse(gone.last_seen) < 5_000);
+  assert.ok(Date.now() - Date.parse(gone.last_seen) < 8_000);
   const states = async () =>
     (await server.request("GET", "/api/chat/conversations", { token: ana.token })).json.data[0].participant_states.find(({ user_id }) => user_id === bruno.id);
   assert.deepEqual([(await states()).online, (await states()).last_seen], [false, gone.last_seen]);
@@ -277,14 +278,15 @@ test("typing ends by itself, and when the socket goes", async (t) => {
   const began = Date.now();
   await a.ask("typing", conversation);
   await b.received("user_stop_typing");
-  assert.ok(Date.now() - began > 5_500 && Date.now() - began < 7_500, `after ${Date.now() - began} ms`);
+  assert.ok(Date.now() - began > 5_500 && Date.now() - began < 9_000, `after ${Date.now() - began} ms`);
   await a.ask("typing", conversation);
   a.socket.disconnect();
-  await b.received("user_stop_typing", 2, 1_000);
+  // Sooner than by itself.
+  await b.received("user_stop_typing", 2, 4_000);
 });
 
 test("edit and delete: told to both, kept for admins, within their time", async (t) => {
-  const server = await Server.start(t, { EDIT_WINDOW: "2s" });
+  const server = await Server.start(t, { EDIT_WINDOW: "5s" });
   const { ana, bruno, conversation } = await server.pair();
   const [a, b] = [await connect(t, server, ana), await connect(t, server, bruno)];
   await a.ask("join_conversation", conversation);
@@ -318,7 +320,7 @@ test("edit and delete: told to both, kept for admins, within their time", async 
   }
   const dora = await connect(t, server, await server.register("Dora"));
   assert.equal((await dora.ask("delete_message", first._id)).message, "Message not found");
-  await sleep(Math.max(0, Date.parse(first.sent_at) + 2_100 - Date.now()));
+  await sleep(Math.max(0, Date.parse(first.sent_at) + 5_100 - Date.now()));
   assert.equal((await a.ask("edit_message", { message_id: first._id, text: "late" })).message, "Message can no longer be changed");
   const gone = await server.request("DELETE", `/api/chat/messages/${first._id}`, { token: ana.token });
   assert.deepEqual([gone.status, gone.json.message], [403, "Message can no longer be changed"]);
@@ -404,19 +406,19 @@ test("a token's end closes the socket; a new one keeps it; an end of all session
   const b = await connect(t, server, bruno);
   const seconds = Math.floor(Date.now() / 1000);
   const claims = (exp) => ({ userId: ana.id, role: "seller", iat: seconds, exp });
-  const short = await connect(t, server, { token: token(claims(seconds + 3)) }, {}, { ...WEBSOCKET, reconnection: false });
+  const short = await connect(t, server, { token: token(claims(seconds + 6)) }, {}, { ...WEBSOCKET, reconnection: false });
   const ended = short.disconnected().then(() => Date.now());
-  const kept = await connect(t, server, { token: token(claims(seconds + 3)) });
+  const kept = await connect(t, server, { token: token(claims(seconds + 6)) });
   const long = await connect(t, server, ana);
   for (const client of [short, kept, long]) await client.ask("join_conversation", conversation);
   const [expiring] = await short.received("token_expiring");
-  assert.deepEqual(expiring, { expires_at: new Date((seconds + 3) * 1000).toISOString() });
+  assert.deepEqual(expiring, { expires_at: new Date((seconds + 6) * 1000).toISOString() });
   for (const bad of ["x", token(claims(seconds - 1)), bruno.token, token(claims(seconds + 9), { secret: "other" })]) {
     assert.deepEqual(await kept.ask("refresh_token", { token: bad }), { success: false, message: "Invalid or expired token" });
   }
   const fresh = token(claims(seconds + 3600));
   assert.deepEqual(await kept.ask("refresh_token", { token: fresh }), { success: true, data: { expires_at: new Date((seconds + 3600) * 1000).toISOString() } });
-  assert.ok((await ended) - (seconds + 3) * 1000 < 1000, "within a second of the end");
+  assert.ok((await ended) - (seconds + 6) * 1000 < 2_000, "at its end, and the time that a slow machine takes to hear of it");
   await b.send(conversation, "after the end");
   await kept.received("new_message");
   assert.deepEqual(short.named("new_message"), []);
@@ -426,7 +428,7 @@ test("a token's end closes the socket; a new one keeps it; an end of all session
   assert.deepEqual((await server.request("POST", "/api/auth/logout-everywhere", { token: ana.token })).json, { success: true });
   assert.deepEqual(await gone, ["io server disconnect", "io server disconnect"]);
   const status = async () => (await server.request("GET", "/api/auth/me", { token: ana.token })).status;
-  await eventually("the token is void on each node", async () => (await status()) === 401 && (await status()) === 401 && (await status()) === 401, 1_000);
+  await eventually("the token is void on each node", async () => (await status()) === 401 && (await status()) === 401 && (await status()) === 401, 5_000);
   const login = await server.request("POST", "/api/auth/login", { body: { email: ana.email, password: "correct horse" } });
   await server.kill();
   await server.launch();
