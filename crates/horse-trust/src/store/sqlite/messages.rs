@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::codec::MessageId;
 use super::memory::Context;
+use super::recent;
 use super::statements::{CONVERSATION, read_conversation};
 use super::writer::count;
 use crate::id::Id;
@@ -20,35 +21,12 @@ type Result<T> = rusqlite::Result<T>;
 pub(super) fn greatest_message_id(connection: &Connection, seconds: u32) -> Result<Option<Id>> {
     connection
         .query_row(
-            "SELECT id FROM messages WHERE id >= x'' AND id < ?1 ORDER BY id DESC LIMIT 1",
+            "SELECT id FROM all_messages WHERE id >= x'' AND id < ?1 ORDER BY id DESC LIMIT 1",
             [seconds.to_be_bytes()],
             |row| row.get::<_, MessageId>(0),
         )
         .optional()
         .map(|id| id.map(|MessageId(id)| id))
-}
-
-pub(super) fn insert_message(
-    connection: &Connection,
-    conversation: i64,
-    side: usize,
-    message: &Message,
-) -> Result<()> {
-    connection
-        .prepare_cached(
-            "INSERT INTO messages (conversation, seq, id, sender, sent_at, text, client_id)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        )?
-        .execute(params![
-            conversation,
-            message.seq,
-            MessageId(message.id.clone()),
-            side,
-            message.sent_at.0,
-            message.text,
-            message.client_id
-        ])
-        .map(drop)
 }
 
 /// Notes which message a sender's name means; `false` if it means another already.
@@ -73,7 +51,7 @@ pub(super) fn forget_client_id(connection: &Connection, sender: &Id, client_id: 
     connection
         .prepare_cached(
             "DELETE FROM client_ids WHERE sender = ?1 AND client_id = ?2 AND NOT EXISTS (
-                 SELECT 1 FROM messages m WHERE m.conversation = client_ids.conversation AND m.seq = client_ids.seq)",
+                 SELECT 1 FROM all_messages m WHERE m.conversation = client_ids.conversation AND m.seq = client_ids.seq)",
         )?
         .execute(params![sender, client_id])
         .map(drop)
@@ -103,7 +81,7 @@ fn conversation_by_key(connection: &Connection, key: i64) -> Result<Arc<Conversa
 /// The message with this id.
 pub(super) fn message(connection: &Connection, id: &Id) -> Result<Option<(Arc<Conversation>, Message)>> {
     let place: Option<(i64, i64)> = connection
-        .prepare_cached("SELECT conversation, seq FROM messages WHERE id = ?1")?
+        .prepare_cached("SELECT conversation, seq FROM all_messages WHERE id = ?1")?
         .query_row([MessageId(id.clone())], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     let Some((key, seq)) = place else { return Ok(None) };
@@ -112,12 +90,13 @@ pub(super) fn message(connection: &Connection, id: &Id) -> Result<Option<(Arc<Co
     Ok(Some((conversation, message)))
 }
 
-const MESSAGE: &str = "id, seq, sender, text, is_read, sent_at, client_id, edited_at, deleted_at";
+/// What is read of a message. The sequence number has to be in it, or SQLite sorts whole conversations.
+pub(super) const MESSAGE: &str = "id, seq, sender, text, is_read, sent_at, client_id, edited_at, deleted_at";
 
 fn message_at(connection: &Connection, conversation: &Conversation, seq: i64) -> Result<Message> {
     let read_seq = ends_of(connection, conversation.key)?.read_seq;
     connection
-        .prepare_cached(&format!("SELECT {MESSAGE} FROM messages WHERE conversation = ?1 AND seq = ?2"))?
+        .prepare_cached(&format!("SELECT {MESSAGE} FROM all_messages WHERE conversation = ?1 AND seq = ?2"))?
         .query_row([conversation.key, seq], |row| read_message(row, conversation, read_seq))
 }
 
@@ -205,7 +184,7 @@ fn select(
     [seq, limit, offset]: [i64; 3],
 ) -> Result<Vec<Message>> {
     connection
-        .prepare_cached(&format!("SELECT {MESSAGE} FROM messages WHERE conversation = ?1 AND {order}"))?
+        .prepare_cached(&format!("SELECT {MESSAGE} FROM all_messages WHERE conversation = ?1 AND {order}"))?
         .query_map(params![conversation.key, seq, limit, offset], |row| {
             read_message(row, conversation, ends.read_seq)
         })?
@@ -218,7 +197,7 @@ pub(super) fn missed(connection: &Connection, user: &Id, after: Option<&Id>, lim
     let place: Option<(i64, i64)> = match after {
         None => None,
         Some(id) => connection
-            .prepare_cached("SELECT conversation, seq FROM messages WHERE id = ?1")?
+            .prepare_cached("SELECT conversation, seq FROM all_messages WHERE id = ?1")?
             .query_row([MessageId(id.clone())], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?,
     };
@@ -235,7 +214,7 @@ pub(super) fn missed(connection: &Connection, user: &Id, after: Option<&Id>, lim
         .collect::<Result<Vec<_>>>()?;
     let mut missed = Missed::default();
     let mut newest_first = connection.prepare_cached(&format!(
-        "SELECT {MESSAGE} FROM messages WHERE conversation = ?1 AND seq > ?2 ORDER BY seq DESC"
+        "SELECT {MESSAGE} FROM all_messages WHERE conversation = ?1 AND seq > ?2 ORDER BY seq DESC"
     ))?;
     for (conversation, last_seq, read_seq) in conversations {
         missed.last_seqs.push((conversation.key, last_seq));
@@ -308,7 +287,7 @@ pub(super) fn mark_read(
         context
             .connection
             .prepare_cached(
-                "SELECT count(*) FROM messages WHERE conversation = ?1 AND seq > ?2 AND sender = ?3
+                "SELECT count(*) FROM all_messages WHERE conversation = ?1 AND seq > ?2 AND sender = ?3
                      AND is_read IS NULL AND deleted_at IS NULL",
             )?
             .query_row(params![key, target, 1 - side], |row| row.get(0))?
@@ -338,6 +317,7 @@ pub(super) fn change_message(context: &mut Context<'_>, change: &Change) -> Resu
     if message.sent_at < change.not_before {
         return Ok(Changed::TooLate);
     }
+    recent::settle(connection, key)?;
     let now = Timestamp::now();
     connection
         .prepare_cached(

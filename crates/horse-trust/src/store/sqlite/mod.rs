@@ -13,6 +13,7 @@ mod messages;
 mod people;
 mod queue;
 mod reader;
+mod recent;
 mod schema;
 mod statements;
 #[cfg(test)]

@@ -73,7 +73,7 @@ pub(super) fn insert_report(connection: &Connection, id: &Id, report: &NewReport
     let key = report.conversation.key;
     let (message, sender, sent_at, text, is_deleted): (MessageId, usize, i64, String, bool) = connection
         .prepare_cached(
-            "SELECT id, sender, sent_at, text, deleted_at IS NOT NULL FROM messages
+            "SELECT id, sender, sent_at, text, deleted_at IS NOT NULL FROM all_messages
              WHERE conversation = ?1 AND seq = ?2",
         )?
         .query_row([key, report.seq], |row| {

@@ -2,12 +2,13 @@
 
 use rusqlite::Connection;
 
-use super::BUSY_TIMEOUT;
+use super::{BUSY_TIMEOUT, recent};
 
 /// The migrations, in order; the schema's version is how many of them were applied.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     include_str!("../../../migrations/sqlite/0001_initial.sql"),
     include_str!("../../../migrations/sqlite/0002_delivery.sql"),
+    include_str!("../../../migrations/sqlite/0003_recent.sql"),
 ];
 
 /// Marks a file as ours, in its header.
@@ -76,5 +77,8 @@ pub(super) fn prepare(connection: &mut Connection) -> Result<(), SchemaError> {
         transaction.pragma_update(None, "user_version", version)?;
         transaction.commit()?;
     }
+    let transaction = connection.transaction()?;
+    recent::settle_all(&transaction)?;
+    transaction.commit()?;
     Ok(())
 }

@@ -162,7 +162,8 @@ const SUMMARY: &str = "
     SELECT c.key, c.id, c.user_a, c.user_b, c.horse_id, c.created_at, c.updated_at,
            c.read_seq_a, c.read_seq_b, c.unread_a, c.unread_b,
            a.id, a.full_name, a.profile_picture_url, b.id, b.full_name, b.profile_picture_url,
-           m.seq, m.sender, m.sent_at, m.text, m.is_read,
+           coalesce(m.seq, ra.seq, rb.seq), coalesce(m.sender, ra.sender, rb.sender),
+           coalesce(m.sent_at, ra.sent_at, rb.sent_at), coalesce(m.text, ra.text, rb.text), m.is_read,
            i.sender, i.sent_at, i.text, i.is_read,
            c.last_seq, c.delivered_seq_a, c.delivered_seq_b, sa.at, sb.at, ba.blocker NOT NULL, bb.blocker NOT NULL
     FROM conversations c
@@ -172,8 +173,10 @@ const SUMMARY: &str = "
     LEFT JOIN blocks bb ON bb.blocker = c.user_b AND bb.blocked = c.user_a
     LEFT JOIN users a ON a.id = c.user_a
     LEFT JOIN users b ON b.id = c.user_b
+    LEFT JOIN recent_a ra ON ra.conversation = c.key AND ra.seq = c.last_seq
+    LEFT JOIN recent_b rb ON rb.conversation = c.key AND rb.seq = c.last_seq
     LEFT JOIN messages m ON m.conversation = c.key AND m.seq = (
-        SELECT seq FROM messages WHERE conversation = c.key AND deleted_at IS NULL ORDER BY seq DESC LIMIT 1)
+        SELECT seq FROM all_messages WHERE conversation = c.key AND deleted_at IS NULL ORDER BY seq DESC LIMIT 1)
     LEFT JOIN imported_last_messages i ON i.conversation = c.key AND c.last_seq = 0";
 
 fn read_summary(row: &Row<'_>, user: &Id) -> Result<ConversationSummary> {
@@ -246,12 +249,13 @@ pub(super) fn conversations_of(connection: &Connection, user: &Id) -> Result<Vec
 pub(super) fn last_of(connection: &Connection, key: i64) -> Result<Last> {
     connection
         .prepare_cached(
-            "SELECT c.last_seq, m.sent_at, c.unread_a, c.unread_b FROM conversations c
-             LEFT JOIN messages m ON m.conversation = c.key AND m.seq = c.last_seq WHERE c.key = ?1",
+            "SELECT c.last_seq, c.unread_a, c.unread_b,
+                 (SELECT sent_at FROM all_messages WHERE conversation = c.key AND seq = c.last_seq)
+             FROM conversations c WHERE c.key = ?1",
         )?
         .query_row([key], |row| {
-            let sent_at = row.get::<_, Option<i64>>(1)?.unwrap_or(i64::MIN);
-            Ok(Last { seq: row.get(0)?, sent_at: Timestamp(sent_at), unread: [row.get(2)?, row.get(3)?] })
+            let sent_at = row.get::<_, Option<i64>>(3)?.unwrap_or(i64::MIN);
+            Ok(Last { seq: row.get(0)?, sent_at: Timestamp(sent_at), unread: [row.get(1)?, row.get(2)?] })
         })
 }
 

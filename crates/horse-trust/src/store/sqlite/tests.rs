@@ -9,8 +9,10 @@ use tokio::sync::oneshot;
 use super::{OpenError, SqliteStore};
 use crate::id::Id;
 use crate::store::{
-    Conversation, Message, NewConversation, NewMessage, Page, Range, Result, Store, StoreError,
+    Change, Changed, Conversation, Message, NewConversation, NewMessage, Page, Range, Result, Store,
+    StoreError,
 };
+use crate::timestamp::Timestamp;
 
 fn id(text: &str) -> Id {
     Id::parse(text).unwrap()
@@ -188,7 +190,7 @@ async fn what_is_gone_under_a_running_server_is_an_error() {
     other.execute("DELETE FROM conversations", []).unwrap();
     assert!(append(&store, &conversation, "two").await.unwrap().is_err());
     assert!(append(&store, &conversation, "three").await.unwrap().is_err());
-    let messages: i64 = other.query_row("SELECT count(*) FROM messages", [], |row| row.get(0)).unwrap();
+    let messages: i64 = other.query_row("SELECT count(*) FROM all_messages", [], |row| row.get(0)).unwrap();
     assert_eq!(messages, 1);
 }
 
@@ -281,6 +283,113 @@ async fn time_does_not_run_backwards_in_a_conversation() {
     let (store, conversation) = open(&folder).await;
     let second = append(&store, &conversation, "two").await.unwrap().unwrap();
     assert_eq!(second.sent_at.0, first.sent_at.0 + 1_000_000);
+}
+
+/// Messages go through two tables before they lie by conversation; wherever they are, they read the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn recent_messages_are_moved_and_none_is_missing_meanwhile() {
+    let folder = TempDir::new().unwrap();
+    let (store, first) = open(&folder).await;
+    let mut conversations = vec![first];
+    for other in ["cat", "dan", "eve"] {
+        let new = NewConversation { participants: [id("ann"), id(other)], horse_id: None };
+        conversations.push(Arc::new(store.open_conversation(new).await.unwrap()));
+    }
+    let file = Connection::open(folder.path().join("chat.db")).unwrap();
+    let count = |table: &str| -> i64 {
+        file.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
+    };
+    let mut expected: Vec<Vec<(i64, String)>> = vec![Vec::new(); conversations.len()];
+    let mut most = [0; 3];
+    for round in 0..400 {
+        let batch: Vec<_> = (0..14)
+            .map(|number| {
+                let place = (round + number * number) % conversations.len();
+                let text = format!("{round} {number}");
+                (place, append(&store, &conversations[place], &text), text)
+            })
+            .collect();
+        for (place, appended, text) in batch {
+            let message = appended.await.unwrap().unwrap();
+            assert_eq!(message.seq, expected[place].last().map_or(1, |(seq, _)| seq + 1));
+            expected[place].push((message.seq, text));
+        }
+        for (at, table) in ["recent_a", "recent_b", "messages"].into_iter().enumerate() {
+            most[at] = most[at].max(count(table));
+        }
+        assert_eq!(count("all_messages"), (round as i64 + 1) * 14);
+        let place = round % conversations.len();
+        let conversation = &conversations[place];
+        if round % 60 == 7 {
+            let at = expected[place].len() - 1 - (round % 2) * 5;
+            let (seq, text) = &mut expected[place][at];
+            *text = format!("{text}, changed");
+            let change = Change {
+                conversation: Arc::clone(conversation),
+                seq: *seq,
+                text: Some(text.clone()),
+                not_before: Timestamp(0),
+            };
+            let (sender, receiver) = oneshot::channel();
+            store.change_message(change, Box::new(move |changed| sender.send(changed).unwrap()));
+            assert!(matches!(receiver.await.unwrap().unwrap(), Changed::Done { .. }));
+        }
+        let newest = &expected[place][expected[place].len().saturating_sub(100)..];
+        assert_eq!(texts(&store, conversation).await, newest);
+        let history = store.history(conversation, Range::After(0, 10_000)).await.unwrap();
+        let read: Vec<_> =
+            history.messages.iter().map(|message| (message.seq, message.text.clone())).collect();
+        assert_eq!(read, expected[place]);
+        let last = history.messages.last().unwrap();
+        assert_eq!(store.message(&last.id).await.unwrap().unwrap().1, *last);
+        let summary = store.conversation_summary(conversation.key, &id("ann")).await.unwrap().unwrap();
+        assert_eq!(summary.last_message.unwrap().text, last.text);
+    }
+    assert!(most[0] > 512 && most[1] > 512 && most[2] > 3000, "each table was used: {most:?}");
+
+    // As after a crash: a copy of the files while they are open.
+    let copy = TempDir::new().unwrap();
+    for name in ["chat.db", "chat.db-wal"] {
+        std::fs::copy(folder.path().join(name), copy.path().join(name)).unwrap();
+    }
+    let (copied, _) = open(&copy).await;
+    store.close().await;
+    assert_eq!(count("messages"), 400 * 14, "a store that is closed has them in their place");
+    for store in [&copied, &open(&folder).await.0] {
+        for (conversation, expected) in conversations.iter().zip(&expected) {
+            let history = store.history(conversation, Range::After(0, 10_000)).await.unwrap();
+            let read: Vec<_> =
+                history.messages.into_iter().map(|message| (message.seq, message.text)).collect();
+            assert_eq!(read, *expected);
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_page_of_history_reads_more_than_it_shows() {
+    let folder = TempDir::new().unwrap();
+    let _store = open(&folder).await;
+    let file = Connection::open(folder.path().join("chat.db")).unwrap();
+    let columns = super::messages::MESSAGE;
+    for sql in [
+        &format!(
+            "SELECT {columns} FROM all_messages WHERE conversation = 1 AND seq <= 9 AND deleted_at IS NULL
+             ORDER BY seq DESC LIMIT 30 OFFSET 0"
+        ),
+        &format!(
+            "SELECT {columns} FROM all_messages WHERE conversation = 1 AND seq > 9 ORDER BY seq LIMIT 30"
+        ),
+        "SELECT conversation, seq FROM all_messages WHERE id = x'00'",
+        "SELECT count(*) FROM all_messages WHERE conversation = 1 AND seq > 9 AND sender = 1 AND is_read IS NULL",
+    ] {
+        let mut statement = file.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let plan = statement.query_map([], |row| row.get::<_, String>(3)).unwrap();
+        for step in plan.map(std::result::Result::unwrap) {
+            let is_whole =
+                step.contains("TEMP B-TREE") || ["messages", "r"].contains(&step.trim_start_matches("SCAN "));
+            assert!(!is_whole, "{sql}: {step}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ use super::checkpoint::Checkpoints;
 use super::job::{Job, Write};
 use super::memory::{Context, Memory};
 use super::queue::Queue;
+use super::recent::{self, Recent};
 use super::{messages, statements};
 use crate::id::IdGenerator;
 use crate::store::{Message, NewMessage, Result, StoreError, Stored, Unread};
@@ -44,6 +45,7 @@ impl Writer {
             ids: Arc::clone(&ids),
             told: told.clone(),
             memory: Memory::default(),
+            recent: Recent::default(),
             _lock: lock,
         };
         let jobs = Arc::clone(&queue);
@@ -115,6 +117,7 @@ struct Thread {
     ids: Arc<IdGenerator>,
     told: mpsc::UnboundedSender<Vec<Job>>,
     memory: Memory,
+    recent: Recent,
     /// Given back when the thread ends.
     _lock: File,
 }
@@ -138,6 +141,9 @@ impl Thread {
             }
             self.checkpoints.after_commit(&self.connection);
         }
+        if let Err(error) = recent::settle_all(&self.connection) {
+            tracing::warn!(%error, path = %self.path.display(), "recent messages are moved at the next start");
+        }
         self.checkpoints.close();
         let checkpoint = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
         if let Err(error) = checkpoint {
@@ -154,8 +160,10 @@ impl Thread {
             connection: &transaction,
             ids: &self.ids,
             memory: &mut self.memory,
+            recent: self.recent,
             added: HashMap::new(),
         };
+        let appends = jobs.iter().filter(|job| matches!(job, Job::Append(_))).count();
         for job in jobs {
             match job {
                 Job::Append(append) => append.stored = Some(batch.append(&append.message)?),
@@ -163,7 +171,13 @@ impl Thread {
             }
         }
         batch.flush()?;
+        if let Err(error) = batch.recent.advance(&transaction, appends) {
+            let error = batch.alone(error.into())?;
+            tracing::error!(%error, path = %self.path.display(), "recent messages stay where they are");
+        }
+        let recent = batch.recent;
         transaction.commit()?;
+        self.recent = recent;
         Ok(())
     }
 }
@@ -173,6 +187,7 @@ struct Batch<'a> {
     connection: &'a Connection,
     ids: &'a IdGenerator,
     memory: &'a mut Memory,
+    recent: Recent,
     /// How many messages each of the two added to a conversation whose row does not know it yet.
     added: HashMap<i64, [i64; 2]>,
 }
@@ -231,7 +246,7 @@ impl Batch<'_> {
             edited_at: None,
             deleted_at: None,
         };
-        messages::insert_message(self.connection, key, side, &message)?;
+        self.recent.insert(self.connection, key, side, &message)?;
         last.seq = seq;
         last.sent_at = message.sent_at;
         last.unread[1 - side] += 1;

@@ -1,0 +1,130 @@
+//! Messages that came lately.
+//!
+//! Among the others, which lie by conversation, each message of a batch would dirty a page of its own, and split it
+//! often, as it goes to the end of a range in the middle of the table: two pages a message, each of which is written
+//! to the log. So a message first goes into a small table in the order of arrival, where a batch dirties a page or
+//! two. There are two such tables. While one fills, what is in the other is moved to where it belongs, the messages of
+//! a conversation together, some with each batch, so that none takes long; then it is emptied at once.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::codec::MessageId;
+use super::statements::execute;
+use crate::store::Message;
+
+type Result<T> = rusqlite::Result<T>;
+
+/// How many messages a table takes before the other does.
+const FULL: usize = 1024;
+/// How many are moved with a batch, at least; twice as many as it adds, so that the other is empty in time.
+const MOVED: usize = 16;
+
+const TABLES: [&str; 2] = ["recent_a", "recent_b"];
+const COLUMNS: &str = "conversation, seq, id, sender, sent_at, text, client_id";
+
+/// A conversation and a sequence number.
+type Place = (i64, i64);
+
+/// How far the tables are; both are empty at first. Counts only if the transaction is committed.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Recent {
+    /// Which table fills.
+    filling: usize,
+    /// How many messages were put into it.
+    count: usize,
+    /// Up to where the other was moved, if it is not empty.
+    moved: Option<Place>,
+}
+
+impl Recent {
+    /// Stores a message.
+    pub(super) fn insert(
+        &mut self,
+        connection: &Connection,
+        conversation: i64,
+        side: usize,
+        message: &Message,
+    ) -> Result<()> {
+        let sql = [
+            "INSERT INTO recent_a (conversation, seq, id, sender, sent_at, text, client_id)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT INTO recent_b (conversation, seq, id, sender, sent_at, text, client_id)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        ];
+        connection.prepare_cached(sql[self.filling])?.execute(params![
+            conversation,
+            message.seq,
+            MessageId(message.id.clone()),
+            side,
+            message.sent_at.0,
+            message.text,
+            message.client_id
+        ])?;
+        self.count += 1;
+        Ok(())
+    }
+
+    /// Moves some of what came before; to be called with each batch, which adds `added`.
+    pub(super) fn advance(&mut self, connection: &Connection, added: usize) -> Result<()> {
+        if let Some(after) = self.moved {
+            self.moved = move_some(connection, TABLES[1 - self.filling], after, MOVED.max(2 * added))?;
+        } else if self.count >= FULL {
+            *self = Self { filling: 1 - self.filling, count: 0, moved: Some((i64::MIN, 0)) };
+        }
+        Ok(())
+    }
+}
+
+/// Moves `count` messages, or what there is, behind `after`; answers up to where, or `None` if the table is empty now.
+fn move_some(connection: &Connection, table: &str, after: Place, count: usize) -> Result<Option<Place>> {
+    let last = connection
+        .prepare_cached(&format!(
+            "SELECT conversation, seq FROM {table} WHERE (conversation, seq) > (?1, ?2)
+             ORDER BY conversation, seq LIMIT 1 OFFSET ?3"
+        ))?
+        .query_row(params![after.0, after.1, count.saturating_sub(1)], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let end = last.unwrap_or((i64::MAX, i64::MAX));
+    connection
+        .prepare_cached(&format!(
+            "INSERT INTO messages ({COLUMNS}) SELECT {COLUMNS} FROM {table}
+             WHERE (conversation, seq) > (?1, ?2) AND (conversation, seq) <= (?3, ?4) ORDER BY conversation, seq"
+        ))?
+        .execute([after.0, after.1, end.0, end.1])?;
+    if last.is_none() {
+        execute(connection, &format!("DELETE FROM {table}"))?;
+    }
+    Ok(last)
+}
+
+/// Moves what there is of a conversation, so that it can be changed.
+pub(super) fn settle(connection: &Connection, conversation: i64) -> Result<()> {
+    for table in TABLES {
+        connection
+            .prepare_cached(&format!(
+                "INSERT INTO messages ({COLUMNS}) SELECT {COLUMNS} FROM {table} r WHERE conversation = ?1
+                 AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.conversation = ?1 AND m.seq = r.seq)"
+            ))?
+            .execute([conversation])?;
+        connection
+            .prepare_cached(&format!("DELETE FROM {table} WHERE conversation = ?1"))?
+            .execute([conversation])?;
+    }
+    Ok(())
+}
+
+/// Moves everything.
+pub(super) fn settle_all(connection: &Connection) -> Result<()> {
+    for table in TABLES {
+        execute(
+            connection,
+            &format!(
+                "INSERT INTO messages ({COLUMNS}) SELECT {COLUMNS} FROM {table} r WHERE NOT EXISTS (
+                     SELECT 1 FROM messages m WHERE m.conversation = r.conversation AND m.seq = r.seq)
+                 ORDER BY conversation, seq"
+            ),
+        )?;
+        execute(connection, &format!("DELETE FROM {table}"))?;
+    }
+    Ok(())
+}
