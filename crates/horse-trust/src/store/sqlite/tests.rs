@@ -317,7 +317,7 @@ async fn recent_messages_are_moved_and_none_is_missing_meanwhile() {
         for (at, table) in ["recent_a", "recent_b", "messages"].into_iter().enumerate() {
             most[at] = most[at].max(count(table));
         }
-        assert_eq!(count("all_messages"), (round as i64 + 1) * 14);
+        assert_eq!(count("all_messages"), i64::try_from(14 * (round + 1)).unwrap());
         let place = round % conversations.len();
         let conversation = &conversations[place];
         if round % 60 == 7 {
