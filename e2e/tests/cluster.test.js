@@ -240,3 +240,31 @@ test("a node is killed: its users are gone after the grace, but for those who ca
   await nodes[2].stop();
   await eventually("gone, too", () => told(carla, false), 5_000);
 });
+
+test("a user's rate of messages is one over all nodes, also by HTTP alone", async (t) => {
+  const { nodes, redis } = await cluster(t, 3, { MESSAGE_RATE: "1" });
+  const { ana, bruno, conversation } = await nodes[0].pair();
+  const post = (node, user) => node.request("POST", `/api/chat/conversations/${conversation}/messages`, { token: user.token, body: { text: "x" } });
+  const statuses = async (user, count) => {
+    const began = performance.now();
+    const all = [];
+    for (let n = 0; n < count; n++) all.push((await post(nodes[n % 3], user)).status);
+    return { taken: all.filter((status) => status === 201).length, refused: all.filter((status) => status === 429).length, refilled: Math.ceil((performance.now() - began) / 1000) };
+  };
+  const { taken, refused, refilled } = await statuses(ana, 15);
+  assert.equal(taken + refused, 15);
+  assert.ok(taken >= 5 && taken <= 5 + refilled, `${taken} of 15 were taken, ${refilled} over the burst of 5 are right`);
+  // What comes by a socket counts for the nodes that have none.
+  const b = await connect(t, nodes[1], bruno);
+  const acks = await Promise.all(Array.from({ length: 8 }, () => b.send(conversation, "x")));
+  assert.ok(acks.slice(0, 5).every((ack) => ack.success), "another user has a quota of their own, whole");
+  const answer = await post(nodes[2], bruno);
+  assert.equal(answer.status, 429);
+  assert.ok(Number(answer.headers.get("retry-after")) >= 1);
+  // Without Redis each node counts for itself.
+  await redis.stop();
+  const carla = await nodes[0].register("Carla");
+  const { json } = await nodes[0].request("POST", "/api/chat/conversations", { token: carla.token, body: { recipient_id: ana.id } });
+  const alone = await nodes[0].request("POST", `/api/chat/conversations/${json.data._id}/messages`, { token: carla.token, body: { text: "x" } });
+  assert.equal(alone.status, 201);
+});

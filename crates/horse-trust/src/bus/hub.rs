@@ -16,8 +16,8 @@ use socketio::{LostSocket, Namespace, Socket, SocketError, SocketId};
 use tokio::time::Instant;
 
 use super::{
-    Attaching, Bus, Except, HandedOver, MessageNotice, Notice, Reached, Told, conversation_room, feed_room,
-    user_room,
+    Attaching, Bus, Except, HandedOver, MessageNotice, MessageQuota, Notice, Reached, Told,
+    conversation_room, feed_room, user_room,
 };
 use crate::id::Id;
 use crate::store::Conversation;
@@ -269,6 +269,12 @@ impl Bus for Hub {
     }
 
     fn restore(&self, _: &Socket, _: &Id, _: Reached, _: &[Box<str>]) {}
+
+    fn note_used(&self, _: &Id, _: u32, _: MessageQuota) {}
+
+    async fn take(&self, _: &Id, _: MessageQuota) -> Option<Duration> {
+        None
+    }
 
     async fn set_present(&self, users: &[Id], _: bool) -> Vec<bool> {
         vec![true; users.len()]

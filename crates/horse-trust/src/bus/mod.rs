@@ -11,6 +11,7 @@ mod wire;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -129,6 +130,13 @@ pub trait Bus: Send + Sync + 'static {
     /// A socket that was handed over is let in: it joins its rooms, and is told what it was not told before.
     fn restore(&self, socket: &Socket, user: &Id, reached: Reached, rooms: &[Box<str>]);
 
+    /// Of the quota of `user`, so much is used: other nodes may want to know.
+    fn note_used(&self, user: &Id, count: u32, quota: MessageQuota);
+
+    /// Counts a message of `user`, who has no device here, against what other nodes have taken; answers how long to
+    /// wait if it is too many.
+    async fn take(&self, user: &Id, quota: MessageQuota) -> Option<Duration>;
+
     /// Notes that users have a device on this node, or no longer any; answers for each whether that changed whether
     /// the user has one anywhere.
     async fn set_present(&self, users: &[Id], are_present: bool) -> Vec<bool>;
@@ -145,6 +153,15 @@ pub type Attaching = std::pin::Pin<Box<dyn Future<Output = Attached> + Send>>;
 
 /// A device's claim on what other nodes tell of its user; given up when it is dropped.
 pub struct Attached(#[expect(dead_code, reason = "it is there to be dropped")] Box<dyn Send + Sync>);
+
+/// How many messages a user may write over all nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MessageQuota {
+    /// A second, in the long run; at least one.
+    pub per_second: u32,
+    /// At once.
+    pub burst: u32,
+}
 
 /// A socket that goes from one node to another.
 #[derive(Debug, Serialize, Deserialize)]

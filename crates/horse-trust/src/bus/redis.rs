@@ -8,6 +8,7 @@
 mod listen;
 mod presence;
 mod publish;
+mod rates;
 mod recovery;
 
 use std::collections::HashMap;
@@ -24,10 +25,13 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use self::presence::GoneNodes;
+use self::rates::Used;
 use self::recovery::{Moved, Questions};
 use super::sequencer::Sequencer;
 use super::wire::News;
-use super::{Attached, Attaching, Bus, HandedOver, Hub, MessageNotice, Notice, Reached, Source, Told};
+use super::{
+    Attached, Attaching, Bus, HandedOver, Hub, MessageNotice, MessageQuota, Notice, Reached, Source, Told,
+};
 use crate::id::Id;
 use crate::metrics::BusMetrics;
 use crate::store::Conversation;
@@ -88,6 +92,9 @@ pub struct RedisBus {
     /// Sockets that other nodes were asked for.
     asked: Mutex<Questions>,
     gone: Mutex<GoneNodes>,
+    /// What Redis is to be told of rates.
+    used: Mutex<Used>,
+    has_used: Notify,
     /// Whether Redis may not know who is here.
     must_announce: AtomicBool,
     /// Sockets that other nodes have got.
@@ -140,6 +147,8 @@ impl RedisBus {
             questions: Mutex::new(None),
             asked: Mutex::default(),
             gone: Mutex::default(),
+            used: Mutex::default(),
+            has_used: Notify::new(),
             must_announce: AtomicBool::new(true),
             moved: Mutex::default(),
             tasks: Mutex::default(),
@@ -149,6 +158,7 @@ impl RedisBus {
         tasks.spawn(Arc::clone(&bus).publish_all(waiting));
         tasks.spawn(Arc::clone(&bus).listen(requests));
         tasks.spawn(Arc::clone(&bus).look_after());
+        tasks.spawn(Arc::clone(&bus).tell_rates());
         drop(tasks);
         Ok(bus)
     }
@@ -227,6 +237,14 @@ impl Bus for RedisBus {
 
     fn restore(&self, socket: &Socket, user: &Id, reached: Reached, rooms: &[Box<str>]) {
         self.sequencer.restore(socket, user, reached, rooms);
+    }
+
+    fn note_used(&self, user: &Id, count: u32, quota: MessageQuota) {
+        self.note_rate(user, count, quota);
+    }
+
+    async fn take(&self, user: &Id, quota: MessageQuota) -> Option<Duration> {
+        self.take_from_quota(user, quota).await
     }
 
     async fn set_present(&self, users: &[Id], are_present: bool) -> Vec<bool> {

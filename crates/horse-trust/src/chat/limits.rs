@@ -1,11 +1,14 @@
 //! How much one user may ask for.
 
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use governor::clock::{Clock, DefaultClock};
+use governor::middleware::{StateInformationMiddleware, StateSnapshot};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
 use super::Refusal;
+use crate::bus::MessageQuota;
 use crate::id::Id;
 
 /// Bursts of messages are this many seconds' worth.
@@ -19,7 +22,7 @@ const CONNECTION_BURST: u32 = 200;
 
 /// The rates of users. Each is events a second, and how many at once.
 pub(super) struct Limits {
-    messages: Option<Rate>,
+    messages: Option<(MessageRate, MessageQuota)>,
     joins: Option<Rate>,
     requests: Option<Rate>,
     typing: Rate,
@@ -27,6 +30,8 @@ pub(super) struct Limits {
 }
 
 type Rate = DefaultKeyedRateLimiter<Id>;
+/// A rate that says how much of it is used.
+type MessageRate = DefaultKeyedRateLimiter<Id, StateInformationMiddleware>;
 
 fn rate([per_second, burst]: [u32; 2]) -> Rate {
     let at_least_one = |count| NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN);
@@ -42,7 +47,11 @@ impl Limits {
             Some(rate([per_second, per_second.saturating_mul(BURST)]))
         };
         Self {
-            messages: of_messages(1),
+            messages: messages.map(|count| {
+                let quota =
+                    MessageQuota { per_second: count.get(), burst: count.get().saturating_mul(BURST) };
+                (rate([quota.per_second, quota.burst]).with_middleware(), quota)
+            }),
             joins: of_messages(REQUESTS),
             requests: of_messages(REQUESTS),
             typing: rate(TYPING),
@@ -51,14 +60,26 @@ impl Limits {
         }
     }
 
-    pub(super) fn message(&self, user: &Id) -> Result<(), Refusal> {
-        check(self.messages.as_ref(), user)
+    /// Counts a message. `note` is called with how much of the quota is used then, if there is one.
+    pub(super) fn message(&self, user: &Id, note: impl FnOnce(u32, MessageQuota)) -> Result<(), Refusal> {
+        let Some((rate, quota)) = &self.messages else { return Ok(()) };
+        let checked = rate.check_key(user);
+        let left = checked.as_ref().map_or(0, StateSnapshot::remaining_burst_capacity);
+        note(quota.burst.saturating_sub(left), *quota);
+        checked
+            .map(drop)
+            .map_err(|not_until| too_many(not_until.wait_time_from(DefaultClock::default().now())))
+    }
+
+    /// What a user may write, if that is limited.
+    pub(super) fn message_quota(&self) -> Option<MessageQuota> {
+        self.messages.as_ref().map(|(_, quota)| *quota)
     }
 
     /// Counts a message that another node has taken.
     pub(super) fn charge_message(&self, user: &Id) {
         // Beyond the rate there is nothing left to count.
-        _ = self.message(user);
+        _ = self.message(user, |_, _| {});
     }
 
     pub(super) fn join(&self, user: &Id) -> Result<(), Refusal> {
@@ -79,7 +100,11 @@ impl Limits {
 
     /// Frees what is held of users who are quiet.
     pub(super) fn tidy(&self) {
-        let optional = [&self.messages, &self.joins, &self.requests, &self.connections].into_iter().flatten();
+        if let Some((rate, _)) = &self.messages {
+            rate.retain_recent();
+            rate.shrink_to_fit();
+        }
+        let optional = [&self.joins, &self.requests, &self.connections].into_iter().flatten();
         for rate in optional.chain([&self.typing]) {
             rate.retain_recent();
             rate.shrink_to_fit();
@@ -89,10 +114,12 @@ impl Limits {
 
 fn check(rate: Option<&Rate>, user: &Id) -> Result<(), Refusal> {
     let Some(rate) = rate else { return Ok(()) };
-    rate.check_key(user).map_err(|not_until| {
-        let wait = not_until.wait_time_from(DefaultClock::default().now());
-        Refusal::TooManyMessages { retry_after: wait.as_secs() + 1 }
-    })
+    rate.check_key(user)
+        .map_err(|not_until| too_many(not_until.wait_time_from(DefaultClock::default().now())))
+}
+
+pub(super) fn too_many(wait: Duration) -> Refusal {
+    Refusal::TooManyMessages { retry_after: wait.as_secs() + 1 }
 }
 
 #[cfg(test)]
@@ -107,13 +134,13 @@ mod tests {
             200
         );
         let [ann, ben] = ["ann", "ben"].map(|id| Id::parse(id).unwrap());
-        let taken = (0..20).take_while(|_| limits.message(&ann).is_ok()).count();
+        let taken = (0..20).take_while(|_| limits.message(&ann, |_, _| {}).is_ok()).count();
         assert!((10..=11).contains(&taken), "{taken}");
-        assert!(matches!(limits.message(&ann), Err(Refusal::TooManyMessages { retry_after: 1 })));
-        assert!(limits.message(&ben).is_ok());
+        assert!(matches!(limits.message(&ann, |_, _| {}), Err(Refusal::TooManyMessages { retry_after: 1 })));
+        assert!(limits.message(&ben, |_, _| {}).is_ok());
         assert!(limits.request(&ann).is_ok());
         let free = Limits::new(None, None);
-        assert!((0..10_000).all(|_| free.message(&ann).is_ok() && free.request(&ann).is_ok()));
+        assert!((0..10_000).all(|_| free.message(&ann, |_, _| {}).is_ok() && free.request(&ann).is_ok()));
         assert!((0..10_000).any(|_| free.typing(&ann).is_err()));
     }
 }

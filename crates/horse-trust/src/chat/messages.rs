@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
+use super::limits::too_many;
 use super::view::{self, MessageJson, MessageView};
 use super::{Chat, Desk, Refusal, store_failed, text};
 use crate::bus::{MessageNotice, Notice, Told};
@@ -65,7 +66,7 @@ impl Chat {
     }
 
     fn check_draft(&self, user: &Id, draft: &Draft) -> Result<(), Refusal> {
-        self.limits.message(user)?;
+        self.limits.message(user, |count, quota| self.bus.note_used(user, count, quota))?;
         text::check(&draft.text)?;
         let is_name =
             |id: &String| !id.is_empty() && id.chars().count() <= MAX_CLIENT_ID && !id.contains('\0');
@@ -80,6 +81,14 @@ impl Chat {
         draft: Draft,
     ) -> Result<(MessageJson, bool), Refusal> {
         let desk = self.desk(user, conversation_id).await?;
+        // A node that has a device of the user has heard of all messages.
+        if let Some(quota) = self.limits.message_quota()
+            && self.bus.has_other_nodes()
+            && !self.bus.has_device(user)
+            && let Some(wait) = self.bus.take(user, quota).await
+        {
+            return Err(too_many(wait));
+        }
         let (sender, receiver) = oneshot::channel();
         // The caller may have gone away meanwhile; the message is stored all the same.
         self.send(user, desk, draft, Box::new(move |result| drop(sender.send(result))));

@@ -185,12 +185,12 @@ impl RedisBus {
     }
 
     /// Asks Redis; `None` if it does not answer.
-    async fn ask<T: redis::FromRedisValue>(&self, pipeline: &redis::Pipeline) -> Option<T> {
+    pub(super) async fn ask<T: redis::FromRedisValue>(&self, pipeline: &redis::Pipeline) -> Option<T> {
         let mut connection = self.questions.lock().clone()?;
         match timeout(RESPONSE, pipeline.query_async(&mut connection)).await {
             Ok(Ok(answers)) => Some(answers),
             Ok(Err(error)) => {
-                tracing::warn!(%error, "Redis did not answer who is there");
+                tracing::warn!(%error, "Redis did not answer a question");
                 None
             }
             Err(_) => None,
