@@ -112,29 +112,22 @@ impl State {
 }
 
 impl Chat {
-    /// Tells the others in the conversation's room that `user` types.
-    pub fn start_typing(
+    /// Tells the others in the conversation's room that `user` types, or no longer does.
+    pub fn set_typing(
         &self,
         user: &Id,
         conversation: &Arc<Conversation>,
         socket: SocketId,
+        types: bool,
     ) -> Result<(), Refusal> {
         self.limits.typing(user)?;
-        self.typing.started(socket, user, conversation);
-        self.tell_typing("user_typing", user, conversation, socket);
-        Ok(())
-    }
-
-    /// Tells the others in the conversation's room that `user` no longer types.
-    pub fn stop_typing(
-        &self,
-        user: &Id,
-        conversation: &Arc<Conversation>,
-        socket: SocketId,
-    ) -> Result<(), Refusal> {
-        self.limits.typing(user)?;
-        self.typing.stopped(socket, conversation);
-        self.tell_typing("user_stop_typing", user, conversation, socket);
+        if types {
+            self.typing.started(socket, user, conversation);
+            self.tell_typing("user_typing", user, conversation, socket);
+        } else {
+            self.typing.stopped(socket, conversation);
+            self.tell_typing("user_stop_typing", user, conversation, socket);
+        }
         Ok(())
     }
 

@@ -1,15 +1,13 @@
 //! `/api/chat/blocks`: of whom a user wants to hear nothing.
 
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::routing::{delete, get};
 use axum::{Json, Router};
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::extract::{Authenticated, Fields};
+use super::extract::{Authenticated, Fields, PathId};
 use super::{ApiError, AppState};
-use crate::chat::Refusal;
 use crate::chat::view::ProfileView;
 
 /// The routes of blocks.
@@ -43,9 +41,8 @@ async fn block(
 async fn unblock(
     State(state): State<AppState>,
     Authenticated(claims): Authenticated,
-    other: Result<Path<String>, PathRejection>,
+    PathId(other): PathId,
 ) -> Result<Json<Value>, ApiError> {
-    let Path(other) = other.map_err(|_| Refusal::InvalidRecipient)?;
     state.chat.set_block(&claims.user, &other, false, None).await?;
     Ok(Json(json!({"success": true})))
 }

@@ -1,14 +1,13 @@
 //! `/api/chat`: conversations, their history, and what is unread.
 
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 
-use super::extract::{Authenticated, Fields};
+use super::extract::{Authenticated, Fields, PathId};
 use super::{ApiError, AppState};
 use crate::chat::view::{self, ConversationView};
 use crate::chat::{Draft, Refusal};
@@ -70,10 +69,9 @@ async fn open(
 async fn history(
     State(state): State<AppState>,
     Authenticated(claims): Authenticated,
-    id: Result<Path<String>, PathRejection>,
+    PathId(id): PathId,
     RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
-    let id = conversation_id(id)?;
     let query = query.unwrap_or_default();
     if let Some(range) = range(&query)? {
         let slice = state.chat.slice(&claims.user, &id, range, true).await?;
@@ -92,10 +90,9 @@ async fn history(
 async fn send(
     State(state): State<AppState>,
     Authenticated(claims): Authenticated,
-    id: Result<Path<String>, PathRejection>,
+    PathId(id): PathId,
     fields: Fields,
 ) -> Result<Response, ApiError> {
-    let id = conversation_id(id)?;
     let mut errors = Vec::new();
     let text = fields.text("text", &mut errors).unwrap_or_default();
     let client_id = fields.text("client_id", &mut errors);
@@ -113,10 +110,9 @@ async fn send(
 async fn read(
     State(state): State<AppState>,
     Authenticated(claims): Authenticated,
-    id: Result<Path<String>, PathRejection>,
+    PathId(id): PathId,
     fields: Fields,
 ) -> Result<Response, ApiError> {
-    let id = conversation_id(id)?;
     let up_to = fields.number("up_to_seq")?;
     state.chat.request(&claims.user)?;
     let conversation = state.chat.conversation(&claims.user, &id).await?;
@@ -130,10 +126,6 @@ async fn unread_count(
 ) -> Result<Json<Value>, ApiError> {
     let count = state.chat.unread_count(&claims.user).await?;
     Ok(Json(json!({"success": true, "unread_count": count})))
-}
-
-fn conversation_id(path: Result<Path<String>, PathRejection>) -> Result<String, ApiError> {
-    path.map(|Path(id)| id).map_err(|_| Refusal::ConversationNotFound.into())
 }
 
 /// The range that `after_seq` or `before_seq` asks for, if either is there.

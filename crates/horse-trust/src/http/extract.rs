@@ -1,9 +1,10 @@
 //! What routes take out of a request: who asks, and the fields of a JSON body.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 
 use axum::body::Bytes;
-use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use http::header;
 use http::request::Parts;
 use serde_json::value::RawValue;
@@ -46,6 +47,18 @@ impl FromRequestParts<AppState> for Admin {
     }
 }
 
+/// The id in a path. It is empty, which no id is, where the path is no text: to be answered as an unknown one.
+pub(super) struct PathId(pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathId {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        let path = Path::from_request_parts(parts, state).await;
+        Ok(Self(path.map(|Path(id)| id).unwrap_or_default()))
+    }
+}
+
 /// The fields of a body that is a JSON object; no body has none.
 pub(super) struct Fields(HashMap<LossyString, Box<RawValue>>);
 
@@ -79,9 +92,7 @@ impl Fields {
         }
         text
     }
-}
 
-impl Fields {
     /// A whole number that is not negative; `None` if it is missing or null.
     pub(super) fn number(&self, path: &'static str) -> Result<Option<i64>, ApiError> {
         let Some(value) = self.0.get(path).map(|value| value.get()).filter(|value| *value != "null") else {

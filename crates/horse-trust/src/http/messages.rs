@@ -1,15 +1,14 @@
 //! `/api/chat/messages`: a message is edited or deleted by its sender.
 
 use axum::Router;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use axum::routing::patch;
 use http::StatusCode;
 use tokio::sync::oneshot;
 
 use super::conversations::json_text;
-use super::extract::{Authenticated, Fields};
+use super::extract::{Authenticated, Fields, PathId};
 use super::{ApiError, AppState};
 use crate::chat::Refusal;
 use crate::id::Id;
@@ -22,7 +21,7 @@ pub(super) fn router() -> Router<AppState> {
 async fn edit(
     State(state): State<AppState>,
     Authenticated(claims): Authenticated,
-    id: Result<Path<String>, PathRejection>,
+    PathId(id): PathId,
     fields: Fields,
 ) -> Result<Response, ApiError> {
     let mut errors = Vec::new();
@@ -30,27 +29,21 @@ async fn edit(
     if !errors.is_empty() {
         return Err(ApiError::Invalid(Refusal::InvalidMessage.to_string(), errors));
     }
-    change(&state, &claims.user, id, Some(text)).await
+    change(&state, &claims.user, &id, Some(text)).await
 }
 
 async fn delete(
     State(state): State<AppState>,
     Authenticated(claims): Authenticated,
-    id: Result<Path<String>, PathRejection>,
+    PathId(id): PathId,
 ) -> Result<Response, ApiError> {
-    change(&state, &claims.user, id, None).await
+    change(&state, &claims.user, &id, None).await
 }
 
-async fn change(
-    state: &AppState,
-    user: &Id,
-    id: Result<Path<String>, PathRejection>,
-    text: Option<String>,
-) -> Result<Response, ApiError> {
-    let Path(id) = id.map_err(|_| Refusal::MessageNotFound)?;
+async fn change(state: &AppState, user: &Id, id: &str, text: Option<String>) -> Result<Response, ApiError> {
     let (sender, receiver) = oneshot::channel();
     let done = Box::new(move |changed| drop(sender.send(changed)));
-    state.chat.change_message(user, &id, text, done).await;
+    state.chat.change_message(user, id, text, done).await;
     let json = receiver.await.unwrap_or(Err(Refusal::StoreFailed))?;
     Ok(json_text(StatusCode::OK, format!(r#"{{"success":true,"data":{json}}}"#)))
 }

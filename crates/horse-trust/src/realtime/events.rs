@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use serde_json::json;
-use socketio::{Event, EventFuture, Responder, Socket, SocketId};
+use socketio::{Event, EventFuture, Responder, Socket};
 
 use super::payload::{Fields, SendMessage, text_or_field};
 use super::{Participant, Services};
@@ -63,13 +63,7 @@ impl Participant {
         }))
     }
 
-    /// `typing` and `stop_typing`, which `tell` tells of.
-    pub(super) fn typing(
-        &self,
-        socket: &Socket,
-        event: Event<'_>,
-        tell: fn(&Chat, &Id, &Arc<Conversation>, SocketId) -> Result<(), Refusal>,
-    ) -> Option<EventFuture> {
+    pub(super) fn set_typing(&self, socket: &Socket, event: Event<'_>, types: bool) -> Option<EventFuture> {
         let socket = socket.key();
         let responder = event.responder;
         let Some(id) = first_text(event.arguments) else {
@@ -77,14 +71,14 @@ impl Participant {
         };
         let (chat, user) = (&self.services.chat, &self.claims.user);
         if let Some(found) = chat.open_conversation_at_once(user, &id) {
-            let told = found.and_then(|conversation| tell(chat, user, &conversation, socket));
+            let told = found.and_then(|conversation| chat.set_typing(user, &conversation, socket, types));
             answer(responder, told.map(|()| SUCCESS.to_owned()));
             return None;
         }
         let (chat, user) = (Arc::clone(chat), user.clone());
         Some(Box::pin(async move {
             let found = chat.open_conversation_for(&user, &id).await;
-            let told = found.and_then(|conversation| tell(&chat, &user, &conversation, socket));
+            let told = found.and_then(|conversation| chat.set_typing(&user, &conversation, socket, types));
             answer(responder, told.map(|()| SUCCESS.to_owned()));
         }))
     }

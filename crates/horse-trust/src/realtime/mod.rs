@@ -160,8 +160,8 @@ impl SocketHandler for Participant {
         match event.name {
             "send_message" => self.send_message(event),
             "join_conversation" => self.join_conversation(socket, event),
-            "typing" => self.typing(socket, event, Chat::start_typing),
-            "stop_typing" => self.typing(socket, event, Chat::stop_typing),
+            "typing" => self.set_typing(socket, event, true),
+            "stop_typing" => self.set_typing(socket, event, false),
             "mark_read" => self.mark_read(socket, event),
             "fetch_messages" => self.fetch_messages(event),
             "edit_message" => self.edit_message(event),
