@@ -21,7 +21,7 @@ const TYPING: [u32; 2] = [20, 100];
 const CONNECTION_BURST: u32 = 200;
 
 /// The rates of users. Each is events a second, and how many at once.
-pub(super) struct Limits {
+pub(crate) struct Limits {
     messages: Option<(MessageRate, MessageQuota)>,
     joins: Option<Rate>,
     requests: Option<Rate>,
@@ -82,19 +82,19 @@ impl Limits {
         _ = self.message(user, |_, _| {});
     }
 
-    pub(super) fn join(&self, user: &Id) -> Result<(), Refusal> {
+    pub(crate) fn join(&self, user: &Id) -> Result<(), Refusal> {
         check(self.joins.as_ref(), user)
     }
 
-    pub(super) fn request(&self, user: &Id) -> Result<(), Refusal> {
+    pub(crate) fn request(&self, user: &Id) -> Result<(), Refusal> {
         check(self.requests.as_ref(), user)
     }
 
-    pub(super) fn typing(&self, user: &Id) -> Result<(), Refusal> {
+    pub(crate) fn typing(&self, user: &Id) -> Result<(), Refusal> {
         check(Some(&self.typing), user)
     }
 
-    pub(super) fn connection(&self, user: &Id) -> Result<(), Refusal> {
+    pub(crate) fn connection(&self, user: &Id) -> Result<(), Refusal> {
         check(self.connections.as_ref(), user)
     }
 

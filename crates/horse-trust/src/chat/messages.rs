@@ -29,11 +29,11 @@ pub type Sent = Box<dyn FnOnce(Result<(MessageJson, bool), Refusal>) + Send>;
 
 impl Chat {
     /// Checks a message and gives it to the store; `sent` is called once, after the message is on disk and
-    /// everybody was told, or with the refusal.
+    /// everybody was told, or with the refusal. The sender's rate is the caller's to check, before the desk.
     ///
     /// The order of calls for one conversation is the order in which the messages are stored and delivered.
     pub fn send(self: &Arc<Self>, user: &Id, desk: Desk, draft: Draft, sent: Sent) {
-        if let Err(refusal) = self.check_draft(user, &draft) {
+        if let Err(refusal) = check_draft(&draft) {
             return sent(Err(refusal));
         }
         let Draft { text, client_id } = draft;
@@ -65,12 +65,9 @@ impl Chat {
         );
     }
 
-    fn check_draft(&self, user: &Id, draft: &Draft) -> Result<(), Refusal> {
-        self.limits.message(user, |count, quota| self.bus.note_used(user, count, quota))?;
-        text::check(&draft.text)?;
-        let is_name =
-            |id: &String| !id.is_empty() && id.chars().count() <= MAX_CLIENT_ID && !id.contains('\0');
-        if draft.client_id.as_ref().is_none_or(is_name) { Ok(()) } else { Err(Refusal::InvalidClientId) }
+    /// Counts a message of `user`, over all nodes; refused if it is one too many. To be asked before the store is.
+    pub fn count_message(&self, user: &Id) -> Result<(), Refusal> {
+        self.limits.message(user, |count, quota| self.bus.note_used(user, count, quota))
     }
 
     /// [`Chat::send`] for a caller that waits.
@@ -206,6 +203,12 @@ impl Chat {
             except: None,
         });
     }
+}
+
+fn check_draft(draft: &Draft) -> Result<(), Refusal> {
+    text::check(&draft.text)?;
+    let is_name = |id: &String| !id.is_empty() && id.chars().count() <= MAX_CLIENT_ID && !id.contains('\0');
+    if draft.client_id.as_ref().is_none_or(is_name) { Ok(()) } else { Err(Refusal::InvalidClientId) }
 }
 
 /// What is told of a message.

@@ -153,19 +153,9 @@ impl Chat {
         self.flush_delivered().await;
     }
 
-    /// Whether `user` may open another connection now.
-    pub fn admit(&self, user: &Id) -> Result<(), Refusal> {
-        self.limits.connection(user)
-    }
-
-    /// Whether `user` may ask for something else now.
-    pub fn request(&self, user: &Id) -> Result<(), Refusal> {
-        self.limits.request(user)
-    }
-
-    /// Whether `user` may join another conversation now.
-    pub fn join(&self, user: &Id) -> Result<(), Refusal> {
-        self.limits.join(user)
+    /// How much one user may ask for. What may ask the store is counted before it does.
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// The conversation, if `user` takes part in it.

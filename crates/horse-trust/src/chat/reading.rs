@@ -148,9 +148,6 @@ impl Chat {
         socket: SocketId,
         done: Box<dyn FnOnce(Result<Read, Refusal>) + Send>,
     ) {
-        if let Err(refusal) = self.limits.request(user) {
-            return done(Err(refusal));
-        }
         if let Some(blocks) = self.blocks_at_once(user, conversation) {
             return self.store_read(user, conversation, up_to, (blocks, Some(socket)), done);
         }

@@ -93,6 +93,7 @@ async fn send(
     PathId(id): PathId,
     fields: Fields,
 ) -> Result<Response, ApiError> {
+    state.chat.count_message(&claims.user)?;
     let mut errors = Vec::new();
     let text = fields.text("text", &mut errors).unwrap_or_default();
     let client_id = fields.text("client_id", &mut errors);
@@ -114,7 +115,7 @@ async fn read(
     fields: Fields,
 ) -> Result<Response, ApiError> {
     let up_to = fields.number("up_to_seq")?;
-    state.chat.request(&claims.user)?;
+    state.chat.limits().request(&claims.user)?;
     let conversation = state.chat.conversation(&claims.user, &id).await?;
     let read = state.chat.mark_read_and_wait(&claims.user, &conversation, up_to).await?;
     Ok(json_text(StatusCode::OK, format!(r#"{{"success":true,"data":{}}}"#, view::read(&read))))

@@ -31,6 +31,9 @@ impl Participant {
             Err(refusal) => return refuse(responder, refusal),
         };
         let (services, user, begin) = (&self.services, &self.claims.user, Instant::now());
+        if let Err(refusal) = services.chat.count_message(user) {
+            return refuse(responder, refusal);
+        }
         if let Some(desk) = services.chat.desk_at_once(user, &conversation_id) {
             submit(services, user, desk, draft, responder, begin);
             return None;
@@ -49,7 +52,7 @@ impl Participant {
             return refuse(responder, Refusal::ConversationNotFound);
         };
         let (chat, user) = (&self.services.chat, &self.claims.user);
-        if let Err(refusal) = chat.join(user) {
+        if let Err(refusal) = chat.limits().join(user) {
             return refuse(responder, refusal);
         }
         if let Some(conversation) = chat.conversation_at_once(user, &id) {
@@ -70,15 +73,18 @@ impl Participant {
             return refuse(responder, Refusal::ConversationNotFound);
         };
         let (chat, user) = (&self.services.chat, &self.claims.user);
+        if let Err(refusal) = chat.limits().typing(user) {
+            return refuse(responder, refusal);
+        }
         if let Some(found) = chat.open_conversation_at_once(user, &id) {
-            let told = found.and_then(|conversation| chat.set_typing(user, &conversation, socket, types));
+            let told = found.map(|conversation| chat.set_typing(user, &conversation, socket, types));
             answer(responder, told.map(|()| SUCCESS.to_owned()));
             return None;
         }
         let (chat, user) = (Arc::clone(chat), user.clone());
         Some(Box::pin(async move {
             let found = chat.open_conversation_for(&user, &id).await;
-            let told = found.and_then(|conversation| chat.set_typing(&user, &conversation, socket, types));
+            let told = found.map(|conversation| chat.set_typing(&user, &conversation, socket, types));
             answer(responder, told.map(|()| SUCCESS.to_owned()));
         }))
     }
@@ -91,6 +97,9 @@ impl Participant {
             Ok(parsed) => parsed,
             Err(refusal) => return refuse(responder, refusal),
         };
+        if let Err(refusal) = self.services.chat.limits().request(&self.claims.user) {
+            return refuse(responder, refusal);
+        }
         let (chat, user) = (Arc::clone(&self.services.chat), self.claims.user.clone());
         let mark = move |found: Result<Arc<Conversation>, Refusal>, chat: &Arc<Chat>, user: &Id| match found {
             Ok(conversation) => {
@@ -113,7 +122,7 @@ impl Participant {
         let parsed = Fields::parse(event.arguments)
             .and_then(|fields| Ok((fields.required_text("conversation_id")?, range(&fields)?)));
         let (chat, user) = (Arc::clone(&self.services.chat), self.claims.user.clone());
-        match chat.request(&user).and(parsed) {
+        match chat.limits().request(&user).and(parsed) {
             Ok((id, range)) => Some(Box::pin(async move {
                 let slice = chat.slice(&user, &id, range, false).await;
                 answer(
@@ -194,7 +203,7 @@ impl Participant {
             Ok(token) => token,
             Err(refusal) => return refuse(event.responder, refusal),
         };
-        if let Err(refusal) = self.services.chat.request(&self.claims.user) {
+        if let Err(refusal) = self.services.chat.limits().request(&self.claims.user) {
             return refuse(event.responder, refusal);
         }
         let claims =

@@ -69,7 +69,9 @@ impl NamespaceHandler for Realtime {
         let Ok(claims) = self.services.tokens.verify(&token) else {
             return refuse_connection(&request, "Authentication error: invalid token", None);
         };
-        if let Err(Refusal::TooManyMessages { retry_after }) = self.services.chat.admit(&claims.user) {
+        if let Err(Refusal::TooManyMessages { retry_after }) =
+            self.services.chat.limits().connection(&claims.user)
+        {
             let data = format!(r#"{{"retry_after":{retry_after}}}"#);
             return refuse_connection(&request, "Too many connections", Some(data));
         }

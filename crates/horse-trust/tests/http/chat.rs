@@ -167,3 +167,38 @@ async fn too_many_messages_are_told_when_to_come_back() {
     assert_eq!(answer.header("retry-after"), Some(refusal["retry_after"].to_string().as_str()));
     assert_eq!(server.post(&path, &bruno.token, &body).await.status, StatusCode::CREATED);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_unknown_counts_as_the_known_does() {
+    let server = Server::with(|flags| flags.message_rate = Some("1".into())).await;
+    for (event, burst) in [
+        (r#"["send_message",{"conversation_id":"unknown","text":"x"}]"#, 5),
+        (r#"["mark_read",{"conversation_id":"unknown"}]"#, 50),
+        (r#"["typing","unknown"]"#, 100),
+        (r#"["join_conversation","unknown"]"#, 50),
+    ] {
+        let user = server.token(&format!("user_{burst}_{}", event.len()));
+        let mut socket = Socket::connect(&server, &user).await;
+        let packets: Vec<_> = (1..=200).map(|id| format!("42{id}{event}")).collect();
+        socket.emit(&packets.join("\u{1e}")).await;
+        let mut answers = String::new();
+        for id in 1..=200 {
+            answers += &socket.receive(&format!("43{id}[")).await.concat();
+        }
+        let unknown = answers.matches("Conversation not found").count();
+        // More than the burst, by what a slow machine's time allows again.
+        assert!((burst..150).contains(&unknown), "{event}: {unknown} were looked up");
+        assert_eq!(unknown + answers.matches("Too many messages").count(), 200, "{event}");
+    }
+    let path = messages("unknown");
+    let user = server.token("writer");
+    let mut answer = server.post(&path, &user, json!({"text": "x"})).await;
+    for _ in 0..100 {
+        if answer.status == StatusCode::TOO_MANY_REQUESTS {
+            return;
+        }
+        refused(&answer, 404, "Conversation not found");
+        answer = server.post(&path, &user, json!({"text": "x"})).await;
+    }
+    panic!("a hundred messages to nowhere were taken at one a second");
+}
