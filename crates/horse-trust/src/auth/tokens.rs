@@ -131,6 +131,10 @@ impl Tokens {
                 tracing::debug!(%error, "a token was refused");
                 InvalidToken
             })?;
+        // What a token says must be understood, is not (RFC 7515, 4.1.11).
+        if token.header.crit.is_some() {
+            return Err(InvalidToken);
+        }
         let RawClaims { user_id, role, iat, iat_ms, exp, nbf } = token.claims;
         let now = since_epoch().as_secs_f64();
         let time = |claim: Option<Value>| match claim {
@@ -246,6 +250,9 @@ mod tests {
         ] {
             assert!(tokens.verify(none).is_err());
         }
+        let critical = Header { crit: Some(vec!["more".to_owned()]), ..Header::new(Algorithm::HS256) };
+        let critical = jsonwebtoken::encode(&critical, &claims, &tokens.encoding).unwrap();
+        assert!(tokens.verify(&critical).is_err());
         for garbage in ["", "a", "a.b.c", "..", "é"] {
             assert!(tokens.verify(garbage).is_err(), "{garbage}");
         }
