@@ -5,7 +5,7 @@ export SEED MESSAGES
 .PHONY: help run build test lint fmt bench bench-quick bench-nodes check-delivery
 
 help: ## Say what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: build ## Build, and serve the demo on http://127.0.0.1:3000
 	target/release/horse-trust demo

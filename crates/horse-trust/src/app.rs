@@ -52,7 +52,7 @@ pub enum RunError {
     #[error(transparent)]
     Redis(#[from] RedisError),
     /// The PostgreSQL.
-    #[error(transparent)]
+    #[error("DATABASE_URL: {0}")]
     Postgres(#[from] postgres::OpenError),
     /// Another node uses the database, and this one could not tell it anything.
     #[error(
