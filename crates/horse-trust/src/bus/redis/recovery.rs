@@ -16,8 +16,9 @@ use super::{RedisBus, node_channel};
 use crate::bus::HandedOver;
 use crate::id::Id;
 
-/// How long a client may be kept waiting for its old socket; then it gets a new one.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long a client may be kept waiting for its old socket; then it gets a new one. A node on a busy machine takes
+/// longer than a second now and then, and a client that is not recovered may have missed something.
+const PATIENCE: Duration = Duration::from_secs(3);
 /// Of how many sockets it is known to which node they went.
 const MOVED: usize = 20_000;
 /// How often a question is passed on.
