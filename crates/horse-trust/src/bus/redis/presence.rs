@@ -30,6 +30,13 @@ local now = tonumber(redis.call('TIME')[1])
 local is_new = redis.call('ZADD', KEYS[1], now, ARGV[1])
 return {is_new, redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', '(' .. (now - ARGV[2]), 'WITHSCORES')}";
 
+/// Whoever is noted as present is on a node that is there, also if that ends before it has said so for the first time.
+/// `ARGV`: node. Answers with the node if it was not known.
+const KNOWN: &str = r"
+local is_new = redis.call('ZADD', KEYS[1], 'NX', redis.call('TIME')[1], ARGV[1])
+if is_new == 1 then return {ARGV[1]} end
+return {}";
+
 /// A node ends in order: its word no longer holds. `ARGV`: node, seconds.
 const GONE: &str = r"
 redis.call('ZADD', KEYS[1], redis.call('TIME')[1] - ARGV[2] - 1, ARGV[1])
@@ -73,9 +80,10 @@ impl RedisBus {
         let [(is_new, gone)]: [(bool, Vec<Gone>); 1] = self.ask(&pipeline).await?;
         *self.gone.lock() = gone.iter().map(|(node, _)| node.clone()).collect();
         // Redis was away, or has lost what was said, or the others have taken this node for dead.
-        if is_new || self.must_announce.load(Ordering::Acquire) {
-            self.announce().await?;
-            self.must_announce.store(false, Ordering::Release);
+        let must_announce = self.must_announce.swap(false, Ordering::AcqRel);
+        if (is_new || must_announce) && self.announce().await.is_none() {
+            self.must_announce.store(true, Ordering::Release);
+            return None;
         }
         for (node, last_word) in gone {
             self.adopt_users_of(&node, last_word).await?;
@@ -148,6 +156,7 @@ impl RedisBus {
         // Who is noted as present is in the node's list, so that nobody is forgotten when it dies.
         if are_present {
             pipeline.cmd("SADD").arg(users_key(&self.node)).arg(&names).ignore();
+            pipeline.cmd("EVAL").arg(KNOWN).arg(1).arg(nodes_key()).arg(&self.node);
         }
         let change = if are_present { "SADD" } else { "SREM" };
         for name in &names {
@@ -156,7 +165,11 @@ impl RedisBus {
         if !are_present {
             pipeline.cmd("SREM").arg(users_key(&self.node)).arg(&names).ignore();
         }
-        let answers: Vec<Vec<String>> = self.ask(&pipeline).await?;
+        let mut answers: Vec<Vec<String>> = self.ask(&pipeline).await?;
+        // What others said of this node may be gone with it.
+        if are_present && !answers.is_empty() && !answers.remove(0).is_empty() {
+            self.must_announce.store(true, Ordering::Release);
+        }
         Some(self.are_elsewhere(&answers))
     }
 
