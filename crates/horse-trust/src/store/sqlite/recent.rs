@@ -85,9 +85,11 @@ fn move_some(connection: &Connection, table: &str, after: Place, count: usize) -
         .query_row(params![after.0, after.1, count.saturating_sub(1)], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     let end = last.unwrap_or((i64::MAX, i64::MAX));
+    // `OR FAIL`, as else SQLite keeps a copy of each page that this changes, in a file if they are many. Should it
+    // fail half-way nothing is lost: what was moved is still in the table, too, and counts once.
     connection
         .prepare_cached(&format!(
-            "INSERT INTO messages ({COLUMNS}) SELECT {COLUMNS} FROM {table}
+            "INSERT OR FAIL INTO messages ({COLUMNS}) SELECT {COLUMNS} FROM {table}
              WHERE (conversation, seq) > (?1, ?2) AND (conversation, seq) <= (?3, ?4) ORDER BY conversation, seq"
         ))?
         .execute([after.0, after.1, end.0, end.1])?;
