@@ -418,7 +418,7 @@ test("a token's end closes the socket; a new one keeps it; an end of all session
   }
   const fresh = token(claims(seconds + 3600));
   assert.deepEqual(await kept.ask("refresh_token", { token: fresh }), { success: true, data: { expires_at: new Date((seconds + 3600) * 1000).toISOString() } });
-  assert.ok((await ended) - (seconds + 6) * 1000 < 2_000, "at its end, and the time that a slow machine takes to hear of it");
+  assert.ok((await ended) - (seconds + 6) * 1000 < 1000, "within a second of the end");
   await b.send(conversation, "after the end");
   await kept.received("new_message");
   assert.deepEqual(short.named("new_message"), []);
@@ -428,7 +428,7 @@ test("a token's end closes the socket; a new one keeps it; an end of all session
   assert.deepEqual((await server.request("POST", "/api/auth/logout-everywhere", { token: ana.token })).json, { success: true });
   assert.deepEqual(await gone, ["io server disconnect", "io server disconnect"]);
   const status = async () => (await server.request("GET", "/api/auth/me", { token: ana.token })).status;
-  await eventually("the token is void on each node", async () => (await status()) === 401 && (await status()) === 401 && (await status()) === 401, 5_000);
+  await eventually("the token is void on each node", async () => (await status()) === 401 && (await status()) === 401 && (await status()) === 401, 1_000);
   const login = await server.request("POST", "/api/auth/login", { body: { email: ana.email, password: "correct horse" } });
   await server.kill();
   await server.launch();

@@ -430,24 +430,11 @@ async fn a_store_that_is_served_is_left_alone(place: Place) {
     assert_eq!(place.import(&options).unwrap()[0].1, Counts { imported: 2, known: 0 });
 }
 
-/// A test of each of these for each engine.
-macro_rules! suite {
-    (over [$($engine:ident),*], $checks:tt) => {
-        $(suite!($engine, $checks);)*
-    };
-    ($engine:ident, [$($check:ident),* $(,)?]) => {
-        mod $engine {
-            $(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $check() {
-                    super::$check(super::Place::new(stringify!($engine)).await).await;
-                }
-            )*
-        }
-    };
+async fn with_place<F: Future<Output = ()>>(engine: &str, check: impl FnOnce(Place) -> F) {
+    check(Place::new(engine).await).await;
 }
 
-suite!(over [sqlite, postgresql], [
+suite!(over [sqlite, postgresql], with with_place, [
     everything_arrives_and_twice_changes_nothing,
     lines_and_arrays_are_alike,
     what_is_said_here_goes_on_behind_what_was_imported,

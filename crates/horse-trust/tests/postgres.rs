@@ -9,6 +9,7 @@ use horse_trust::store::postgres::{OpenError, PostgresStore};
 use horse_trust::store::{Changed, Conversation, NewMessage, Result, Store, StoreError, Stored};
 use horse_trust::timestamp::Timestamp;
 use tokio::sync::oneshot;
+use tokio_postgres::Client;
 
 use crate::postgres_server::{Server, client, database};
 use crate::store::{append, id, mark_read, open, read_page, soon};
@@ -372,14 +373,20 @@ async fn nothing_is_lost_or_doubled_when_connections_break() {
     soon(node.close()).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_waits_too_long_fails_and_works_again() {
+/// A node that can't write, with a conversation of one message, until the other connection's transaction ends.
+async fn stuck() -> (Arc<dyn Store>, Arc<Conversation>, Client) {
     let url = database().await;
     let node = node(&url).await;
     let conversation = open(&*node, "ann", "ben").await;
     append(&*node, &conversation, "ann", "one").await.unwrap();
     let other = client(&url).await;
     other.batch_execute("BEGIN; SELECT lock_writes()").await.unwrap();
+    (node, conversation, other)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_waits_too_long_fails_and_works_again() {
+    let (node, conversation, other) = stuck().await;
     let begun = Instant::now();
     assert!(append(&*node, &conversation, "ann", "stuck").await.is_err());
     assert!(begun.elapsed() < Duration::from_secs(6), "{:?}", begun.elapsed());
@@ -396,12 +403,7 @@ async fn what_waits_too_long_fails_and_works_again() {
 /// What was queued behind a batch that got no answer fails with it, not one batch after the other.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_waits_for_several_batches_that_fail() {
-    let url = database().await;
-    let node = node(&url).await;
-    let conversation = open(&*node, "ann", "ben").await;
-    append(&*node, &conversation, "ann", "one").await.unwrap();
-    let other = client(&url).await;
-    other.batch_execute("BEGIN; SELECT lock_writes()").await.unwrap();
+    let (node, conversation, other) = stuck().await;
     let begun = Instant::now();
     let sent: Vec<_> = (0..2000).map(|_| append(&*node, &conversation, "ann", "stuck")).collect();
     for result in sent {

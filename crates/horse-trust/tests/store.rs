@@ -370,28 +370,17 @@ impl Place {
     }
 }
 
-/// A test of each check, on a store of its own, with each engine.
-macro_rules! suite {
-    (over [$($engine:ident),*], $checks:tt) => {
-        $(suite!($engine, $checks);)*
-    };
-    ($engine:ident, [$($check:ident),* $(,)?]) => {
-        mod $engine {
-            $(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $check() {
-                    let place = super::Place::new(stringify!($engine)).await;
-                    let store = place.open().await;
-                    super::$check(std::sync::Arc::clone(&store)).await;
-                    store.close().await;
-                }
-            )*
-        }
-    };
+/// Gives a check a store of its own.
+async fn with_store<F: Future<Output = ()>>(engine: &str, check: impl FnOnce(AnyStore) -> F) {
+    let place = Place::new(engine).await;
+    let store = place.open().await;
+    check(Arc::clone(&store)).await;
+    store.close().await;
 }
 
 suite!(
     over [sqlite, postgresql],
+    with with_store,
     [
         messages_come_back_as_they_were_stored,
         a_text_with_u0000_is_kept_or_fails_alone,

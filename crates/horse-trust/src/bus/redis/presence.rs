@@ -206,7 +206,10 @@ impl RedisBus {
                 tracing::warn!(%error, "Redis did not answer a question");
                 None
             }
-            Err(_) => None,
+            Err(_) => {
+                tracing::warn!("Redis did not answer a question in time");
+                None
+            }
         }
     }
 }

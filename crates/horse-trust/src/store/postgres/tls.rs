@@ -90,7 +90,11 @@ fn roots_of(file: &str) -> Result<RootCertStore, String> {
 
 fn roots_of_system() -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let found = rustls_native_certs::load_native_certs();
+    for error in found.errors {
+        tracing::warn!(%error, "some of this machine's root certificates could not be read");
+    }
+    roots.add_parsable_certificates(found.certs);
     if roots.is_empty() {
         return Err("sslmode=verify-full: this machine has no root certificates; name some with \
             sslrootcert=FILE"

@@ -6,7 +6,7 @@
 //! two. There are two such tables. While one fills, what is in the other is moved to where it belongs, the messages of
 //! a conversation together, some with each batch, so that none takes long; then it is emptied at once.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params, params_from_iter};
 
 use super::codec::MessageId;
 use super::statements::execute;
@@ -21,6 +21,11 @@ const MOVED: usize = 16;
 
 const TABLES: [&str; 2] = ["recent_a", "recent_b"];
 const COLUMNS: &str = "conversation, seq, id, sender, sent_at, text, client_id";
+/// The parameters are those of [`COLUMNS`]; the tables begin with the id.
+const INSERT: [&str; 2] = [
+    "INSERT INTO recent_a VALUES (?3, ?1, ?2, ?4, ?5, ?6, ?7)",
+    "INSERT INTO recent_b VALUES (?3, ?1, ?2, ?4, ?5, ?6, ?7)",
+];
 
 /// A conversation and a sequence number.
 type Place = (i64, i64);
@@ -45,13 +50,7 @@ impl Recent {
         side: usize,
         message: &Message,
     ) -> Result<()> {
-        let sql = [
-            "INSERT INTO recent_a (conversation, seq, id, sender, sent_at, text, client_id)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            "INSERT INTO recent_b (conversation, seq, id, sender, sent_at, text, client_id)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        ];
-        connection.prepare_cached(sql[self.filling])?.execute(params![
+        connection.prepare_cached(INSERT[self.filling])?.execute(params![
             conversation,
             message.seq,
             MessageId(message.id.clone()),
@@ -99,34 +98,28 @@ fn move_some(connection: &Connection, table: &str, after: Place, count: usize) -
     Ok(last)
 }
 
-/// Moves what there is of a conversation, so that it can be changed.
+/// Moves what there is of a conversation, so that it can be changed. Within a transaction.
 pub(super) fn settle(connection: &Connection, conversation: i64) -> Result<()> {
-    for table in TABLES {
-        connection
-            .prepare_cached(&format!(
-                "INSERT INTO messages ({COLUMNS}) SELECT {COLUMNS} FROM {table} r WHERE conversation = ?1
-                 AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.conversation = ?1 AND m.seq = r.seq)"
-            ))?
-            .execute([conversation])?;
-        connection
-            .prepare_cached(&format!("DELETE FROM {table} WHERE conversation = ?1"))?
-            .execute([conversation])?;
-    }
-    Ok(())
+    settle_where(connection, "conversation = ?1", &[conversation])
 }
 
 /// Moves everything.
-pub(super) fn settle_all(connection: &Connection) -> Result<()> {
+pub(super) fn settle_all(connection: &mut Connection) -> Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    settle_where(&transaction, "true", &[])?;
+    transaction.commit()
+}
+
+fn settle_where(connection: &Connection, condition: &str, parameters: &[i64]) -> Result<()> {
     for table in TABLES {
-        execute(
-            connection,
-            &format!(
-                "INSERT INTO messages ({COLUMNS}) SELECT {COLUMNS} FROM {table} r WHERE NOT EXISTS (
-                     SELECT 1 FROM messages m WHERE m.conversation = r.conversation AND m.seq = r.seq)
-                 ORDER BY conversation, seq"
-            ),
-        )?;
-        execute(connection, &format!("DELETE FROM {table}"))?;
+        let insert = format!(
+            "INSERT INTO messages ({COLUMNS}) SELECT {COLUMNS} FROM {table} r WHERE {condition} AND NOT EXISTS (
+                 SELECT 1 FROM messages m WHERE m.conversation = r.conversation AND m.seq = r.seq)
+             ORDER BY conversation, seq"
+        );
+        for sql in [insert, format!("DELETE FROM {table} WHERE {condition}")] {
+            connection.prepare_cached(&sql)?.execute(params_from_iter(parameters))?;
+        }
     }
     Ok(())
 }

@@ -141,7 +141,7 @@ impl Thread {
             }
             self.checkpoints.after_commit(&self.connection);
         }
-        if let Err(error) = recent::settle_all(&self.connection) {
+        if let Err(error) = recent::settle_all(&mut self.connection) {
             tracing::warn!(%error, path = %self.path.display(), "recent messages are moved at the next start");
         }
         self.checkpoints.close();
