@@ -104,13 +104,15 @@ test("10 000 messages scroll without a stall", async (t) => {
     page.evaluate(() => {
       const top = document.querySelector(".scroller").getBoundingClientRect().top;
       const article = [...document.querySelectorAll("article")].find((one) => one.getBoundingClientRect().bottom > top);
-      return [article.dataset.seq, Math.round(article.getBoundingClientRect().top)];
+      return { seq: article.dataset.seq, top: article.getBoundingClientRect().top };
     });
   const before = await place();
   const other = await openConversation(t, server, bruno, conversation);
   for (let number = 0; number < 5; number++) await write(other, `new ${number}`);
   await page.locator(".to-end .badge").getByText("5").waitFor();
-  assert.deepEqual(await place(), before, "the place that one reads stays");
+  const after = await place();
+  // Heights are fractions of pixels, which the browser rounds.
+  assert.ok(after.seq === before.seq && Math.abs(after.top - before.top) <= 1, `one reads on where one was: ${JSON.stringify({ before, after })}`);
   await page.getByRole("button", { name: "To the newest message" }).click();
   await message(page, "new 4").waitFor();
 
