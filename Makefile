@@ -36,9 +36,10 @@ bench-nodes: build ## Measure one, two and three nodes beside Node with its Redi
 	npm ci --prefix bench/peers/node --no-audit --no-fund
 	node bench/nodes.js --write --rounds $(or $(ROUNDS),3)
 
-check-delivery: build ## Messages through bad weather, on one node and on three: make check-delivery SEED=7 MESSAGES=50000
+check-delivery: build ## Messages through bad weather, on one node, on three, and over a Redis Cluster: make check-delivery SEED=7 MESSAGES=50000
 	npm ci --prefix e2e --no-audit --no-fund
 	cd e2e && node --test --test-concurrency=1 tests/checker.test.js checks/cluster-checker.test.js
+	cd e2e && REDIS_CLUSTER=true node --test checks/cluster-checker.test.js
 
 web/dist/index.html: web/node_modules/.package-lock.json web/index.html web/vite.config.ts web/tsconfig.json packages/events/index.d.ts $(shell find web/src -type f)
 	npm run --silent build --prefix web

@@ -1,18 +1,21 @@
 // The checker over three nodes behind nginx, while nodes are killed, Redis stops and starts, PostgreSQL restarts.
 // Again with the same seed: SEED=... MESSAGES=... node --test checks/cluster-checker.test.js. It has the machine to itself.
+// With REDIS_CLUSTER=true over a Redis Cluster, of which one shard at a time stops.
 import assert from "node:assert/strict";
 import test from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { balance, cluster } from "../lib/cluster.js";
+import { Redis, balance, cluster } from "../lib/cluster.js";
+import { RedisCluster } from "../lib/redis-cluster.js";
 import { Server, temporaryFolder } from "../lib/server.js";
 import { weather } from "../lib/weather.js";
 
 const SEED = Number(process.env.SEED || Date.now() % 1_000_000);
 const MESSAGES = Number(process.env.MESSAGES || 50_000);
+const START_REDIS = process.env.REDIS_CLUSTER === "true" ? RedisCluster.start : Redis.start;
 
 test(`${MESSAGES} messages over three nodes in bad weather: none lost, doubled or out of order for anybody (SEED=${SEED})`, async (t) => {
-  const { nodes, redis, postgres } = await cluster(t, 3);
+  const { nodes, redis, postgres } = await cluster(t, 3, {}, START_REDIS);
   const { port, url } = await balance(t, nodes);
   const server = new Server(temporaryFolder(t), port, {});
   const happenedTo = { kills: 0, redis: 0, postgres: 0 };

@@ -11,7 +11,7 @@ import { SECRET, Server, eventually, freePort, temporaryFolder } from "./server.
 const IS_ROOT = process.getuid() === 0;
 
 /** A process that is ended with the test. */
-class Service {
+export class Service {
   signal = "SIGKILL";
 
   constructor(t, command, args, options = {}) {
@@ -35,7 +35,7 @@ class Service {
 }
 
 /** Whether something listens on a port. */
-function listens(port) {
+export function listens(port) {
   return new Promise((resolve) => {
     const socket = connect(port, "127.0.0.1", () => (socket.destroy(), resolve(true)));
     socket.once("error", () => resolve(false));
@@ -133,6 +133,11 @@ export class Redis {
     return redis;
   }
 
+  /** What a node is told of it. */
+  get settings() {
+    return { REDIS_URL: this.url };
+  }
+
   async launch() {
     this.service.start();
     await eventually("Redis answers", () => listens(this.port));
@@ -195,10 +200,10 @@ export async function balance(t, nodes) {
   return { port, url: `http://127.0.0.1:${port}`, service };
 }
 
-/** Several nodes over one PostgreSQL and one Redis. */
-export async function cluster(t, count, settings = {}) {
-  const [postgres, redis] = await Promise.all([Postgres.start(t), Redis.start(t)]);
-  const common = { DATABASE_URL: postgres.database("chat"), REDIS_URL: redis.url, JWT_SECRET: SECRET, ...settings };
+/** Several nodes over one PostgreSQL and one Redis, or what `startRedis` starts instead. */
+export async function cluster(t, count, settings = {}, startRedis = Redis.start) {
+  const [postgres, redis] = await Promise.all([Postgres.start(t), startRedis(t)]);
+  const common = { DATABASE_URL: postgres.database("chat"), ...redis.settings, JWT_SECRET: SECRET, ...settings };
   const nodes = [];
   for (let n = 0; n < count; n++) nodes.push(await Server.start(t, { NODE: NAMES[n], ...common }));
   return { postgres, redis, nodes, settings: common };

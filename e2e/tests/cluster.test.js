@@ -74,6 +74,23 @@ test("Redis away: a node chats on; the others catch up when it is back; nothing 
   for (const client of [a, near, far]) assert.deepEqual(await client.received("new_message", 7), sent);
 });
 
+test("a node hears and can't tell: what it could not tell is known elsewhere when it can again", async (t) => {
+  const { nodes, redis } = await cluster(t, 2);
+  const { ana, bruno, conversation } = await nodes[0].pair();
+  const [a, far] = [await connect(t, nodes[0], ana), await connect(t, nodes[1], bruno)];
+  await far.ask("join_conversation", conversation);
+  const sent = [(await a.send(conversation, "before")).data];
+  await far.received("new_message");
+  redis.ask("ACL", "SETUSER", "default", "-publish");
+  for (let n = 0; n < 5; n++) sent.push((await a.send(conversation, `untold ${n}`)).data);
+  await nodes[0].request("POST", "/api/auth/logout-everywhere", { token: ana.token });
+  await sleep(1_500);
+  assert.equal(far.named("new_message").length, 1);
+  redis.ask("ACL", "SETUSER", "default", "+publish");
+  assert.deepEqual(await far.received("new_message", 6, 5_000), sent);
+  await eventually("void on the other node", async () => (await nodes[1].request("GET", "/api/auth/me", { token: ana.token })).status === 401, 3_000);
+});
+
 test("a block that was acknowledged holds on every node, also without Redis", async (t) => {
   const { nodes, redis } = await cluster(t, 2);
   const { ana, bruno, conversation } = await nodes[0].pair();

@@ -130,7 +130,10 @@ pub async fn run(
     let namespace = socketio::Namespace::new("/", &engine);
     let hub = Arc::new(Hub::new(namespace.clone()));
     let redis = match &config.redis_url {
-        Some(url) => Some(RedisBus::connect(url.expose(), node, Arc::clone(&hub), metrics.bus()).await?),
+        Some(url) => {
+            let (hub, metrics) = (Arc::clone(&hub), metrics.bus());
+            Some(RedisBus::connect(url.expose(), config.redis_cluster, node, hub, metrics).await?)
+        }
         None => None,
     };
     let bus: Arc<dyn Bus> = match &redis {

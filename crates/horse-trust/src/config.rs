@@ -100,6 +100,8 @@ pub struct Config {
     pub allows_nodes_without_redis: bool,
     /// What connects several nodes; may hold a password.
     pub redis_url: Option<Secret>,
+    /// Whether that is a Redis Cluster.
+    pub redis_cluster: bool,
     /// The chat's limits and times.
     pub chat: ChatConfig,
     /// A tracing filter.
@@ -156,6 +158,7 @@ impl Config {
             database: None,
             allows_nodes_without_redis: false,
             redis_url: None,
+            redis_cluster: false,
             chat: ChatConfig::default(),
             log: "info".to_owned(),
             log_format: LogFormat::Pretty,
@@ -181,7 +184,16 @@ impl Config {
         set(&mut config.metrics_token, "METRICS_TOKEN", flags.metrics_token.as_deref(), parse_metrics_token)?;
         set(&mut config.drain_delay, "DRAIN_DELAY", flags.drain_delay.as_deref(), parse_drain)?;
         set(&mut config.drain_time, "DRAIN_TIME", flags.drain_time.as_deref(), parse_drain)?;
-        set(&mut config.redis_url, "REDIS_URL", flags.redis_url.as_deref(), parse_redis_url)?;
+        set(&mut config.redis_cluster, "REDIS_CLUSTER", flags.redis_cluster.as_deref(), parse_bool)?;
+        set(&mut config.redis_url, "REDIS_URL", flags.redis_url.as_deref(), |text| {
+            parse_redis_url(text, config.redis_cluster)
+        })?;
+        if config.redis_cluster && config.redis_url.is_none() {
+            return Err(ConfigError::new(
+                "REDIS_CLUSTER",
+                "needs a REDIS_URL that names one of its nodes, or some",
+            ));
+        }
         let allow = flags.allow_nodes_without_redis.as_deref();
         set(&mut config.allows_nodes_without_redis, "ALLOW_NODES_WITHOUT_REDIS", allow, parse_bool)?;
         if config.redis_url.is_some() && matches!(config.database(), Database::Sqlite(_)) {

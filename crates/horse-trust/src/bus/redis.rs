@@ -5,25 +5,26 @@
 //! the own node are told first and never wait for Redis. Publish/subscribe may lose: what counts, messages, is brought
 //! in order and healed from the store by the [`Sequencer`], after any gap, a reconnect, and the death of a node.
 
+mod cluster;
+mod link;
 mod listen;
 mod presence;
 mod publish;
 mod rates;
 mod recovery;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
-use redis::aio::MultiplexedConnection;
 use socketio::{LostSocket, RecoveryConfig, Socket};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use self::link::{Link, Server};
 use self::presence::GoneNodes;
 use self::rates::Used;
 use self::recovery::{Moved, Questions};
@@ -48,6 +49,9 @@ const RESPONSE: Duration = Duration::from_secs(2);
 const BACKOFF: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(1)];
 /// How often a node says that it is there.
 const HEARTBEAT: Duration = Duration::from_secs(1);
+
+/// How long without a heartbeat, its own included, a node or the connection counts as lost.
+const SILENCE: Duration = Duration::from_secs(4);
 
 /// Why the bus can't be used. Never holds the password.
 #[derive(Debug, thiserror::Error)]
@@ -78,7 +82,7 @@ impl NodeName {
 pub struct RedisBus {
     hub: Arc<Hub>,
     sequencer: Arc<Sequencer>,
-    client: redis::Client,
+    server: Server,
     /// This process.
     node: String,
     next_number: AtomicU64,
@@ -86,9 +90,10 @@ pub struct RedisBus {
     subscriptions: mpsc::UnboundedSender<Subscription>,
     /// Whether what other nodes tell is heard.
     is_connected: AtomicBool,
-    /// Conversations of which something could not be told, with the last message.
-    untold: Mutex<HashMap<i64, (Arc<Conversation>, i64)>>,
-    has_untold: Notify,
+    /// Whether others may not have heard all that was told here.
+    has_untold: AtomicBool,
+    /// Whether something may have been missed here.
+    has_gap: Notify,
     /// Sockets that other nodes were asked for.
     asked: Mutex<Questions>,
     gone: Mutex<GoneNodes>,
@@ -100,7 +105,7 @@ pub struct RedisBus {
     /// Sockets that other nodes have got.
     moved: Mutex<Moved>,
     /// For questions and answers; `None` while there is no connection.
-    questions: Mutex<Option<MultiplexedConnection>>,
+    questions: Mutex<Option<Link>>,
     tasks: Mutex<JoinSet<()>>,
     metrics: Arc<BusMetrics>,
 }
@@ -108,8 +113,6 @@ pub struct RedisBus {
 struct Outgoing {
     channels: Vec<String>,
     payload: String,
-    /// The message that it tells of.
-    message: Option<(Arc<Conversation>, i64)>,
 }
 
 enum Subscription {
@@ -119,31 +122,32 @@ enum Subscription {
 }
 
 impl RedisBus {
-    /// A bus over the Redis at `url`, which has to answer now; later it may go and come back.
+    /// A bus over the Redis at `urls`, or the Redis Cluster that they belong to, with commas between them. It has to
+    /// answer now; later it may go and come back.
     pub async fn connect(
-        url: &str,
+        urls: &str,
+        is_cluster: bool,
         node: NodeName,
         hub: Arc<Hub>,
         metrics: BusMetrics,
     ) -> Result<Arc<Self>, RedisError> {
         let metrics = Arc::new(metrics);
         let failed = |error: redis::RedisError| RedisError(error.to_string());
-        let client = redis::Client::open(url).map_err(failed)?;
-        let pubsub = timeout(RESPONSE, client.get_async_pubsub()).await;
-        drop(pubsub.map_err(|_| RedisError("no answer in time".to_owned()))?.map_err(failed)?);
+        let server = Server::new(urls, is_cluster).map_err(failed)?;
+        server.check().await.map_err(failed)?;
         let (outgoing, waiting) = mpsc::channel(OUTGOING);
         let (subscriptions, requests) = mpsc::unbounded_channel();
         let bus = Arc::new(Self {
             sequencer: Sequencer::new(Arc::clone(&hub), Arc::clone(&metrics)),
             hub,
-            client,
+            server,
             node: node.0,
             next_number: AtomicU64::new(0),
             outgoing,
             subscriptions,
             is_connected: AtomicBool::new(false),
-            untold: Mutex::default(),
-            has_untold: Notify::new(),
+            has_untold: AtomicBool::new(false),
+            has_gap: Notify::new(),
             questions: Mutex::new(None),
             asked: Mutex::default(),
             gone: Mutex::default(),
@@ -157,6 +161,7 @@ impl RedisBus {
         let mut tasks = bus.tasks.lock();
         tasks.spawn(Arc::clone(&bus).publish_all(waiting));
         tasks.spawn(Arc::clone(&bus).listen(requests));
+        tasks.spawn(Arc::clone(&bus).heal_gaps());
         tasks.spawn(Arc::clone(&bus).look_after());
         tasks.spawn(Arc::clone(&bus).tell_rates());
         drop(tasks);
@@ -175,14 +180,13 @@ impl Bus for RedisBus {
         let outgoing = message.clone();
         self.sequencer.message(message, Some(told));
         let Some(news) = News::message(&outgoing) else { return };
-        let place = (Arc::clone(&outgoing.conversation), outgoing.seq);
-        self.send(channels_of(&outgoing.conversation.participants), news, Some(place));
+        self.send(channels_of(&outgoing.conversation.participants), news);
     }
 
     fn recheck(&self, conversation: &Arc<Conversation>) {
         self.sequencer.end(conversation, i64::MAX);
         let news = News::End { conversation: (&**conversation).into(), seq: i64::MAX };
-        self.send(channels_of(&conversation.participants), news, Some((Arc::clone(conversation), i64::MAX)));
+        self.send(channels_of(&conversation.participants), news);
     }
 
     fn has_other_nodes(&self) -> bool {
@@ -207,7 +211,7 @@ impl Bus for RedisBus {
             _ => vec![all_channel()],
         };
         if let Some(news) = News::notice(&notice) {
-            self.send(channels, news, None);
+            self.send(channels, news);
         }
     }
 
@@ -265,15 +269,11 @@ impl Bus for RedisBus {
     async fn close(&self) {
         let mut tasks = std::mem::take(&mut *self.tasks.lock());
         self.end_lease().await;
-        let connection = self.questions.lock().clone();
-        if let Some(mut connection) = connection {
-            let goodbye = self.to_all(News::Goodbye);
-            let mut command = redis::cmd("PUBLISH");
-            let told =
-                command.arg(&goodbye.channels[0]).arg(&goodbye.payload).query_async::<()>(&mut connection);
-            if !matches!(timeout(RESPONSE, told).await, Ok(Ok(()))) {
-                tracing::warn!("Redis was not told goodbye");
-            }
+        let goodbye = self.to_all(News::Goodbye);
+        let mut pipeline = redis::pipe();
+        pipeline.cmd(self.server.publish()).arg(all_channel()).arg(&goodbye.payload).ignore();
+        if self.ask::<()>(&pipeline).await.is_none() {
+            tracing::warn!("Redis was not told goodbye");
         }
         tasks.shutdown().await;
     }

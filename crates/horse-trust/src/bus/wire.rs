@@ -73,6 +73,8 @@ pub(super) enum News<'a> {
     HandedOver { question: u64, socket: Option<Box<HandedOver>> },
     /// The node is there.
     Alive,
+    /// What the node told may not have been heard: it is to be read from the store.
+    Unheard,
     /// The node ends in order.
     Goodbye,
 }

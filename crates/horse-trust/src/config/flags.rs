@@ -26,6 +26,9 @@ pub struct Flags {
     /// Redis for several nodes over one PostgreSQL.
     #[arg(long, env = "REDIS_URL", hide_env = true, help = REDIS_URL_HELP)]
     pub redis_url: Option<String>,
+    /// Whether that is a Redis Cluster of version 7 or later, or one of Valkey [default: false]
+    #[arg(long, env = "REDIS_CLUSTER", hide_env = true)]
+    pub redis_cluster: Option<String>,
     /// Lets several nodes share a PostgreSQL without Redis: people on different nodes do not hear each other live
     /// [default: false]
     #[arg(long, env = "ALLOW_NODES_WITHOUT_REDIS", hide_env = true)]
@@ -98,5 +101,5 @@ const CORS_ORIGINS_HELP: &str = "Origins that browsers may call from, comma-sepa
 const DATABASE_URL_HELP: &str = "Where data is kept: sqlite://path, or postgres://user:password@host/database \
                                  [default: sqlite://data/horse-trust.db]";
 
-const REDIS_URL_HELP: &str = "Redis or Valkey, if several nodes share one PostgreSQL: redis://host:6379 \
-                              [default: none]";
+const REDIS_URL_HELP: &str = "Redis or Valkey, if several nodes share one PostgreSQL: redis://host:6379; \
+                              of a cluster one or more, comma-separated [default: none]";

@@ -147,12 +147,14 @@ pub(super) fn parse_database_url(text: &str) -> Result<Database, String> {
 }
 
 /// Its text is not shown in the error: it may hold a password.
-pub(super) fn parse_redis_url(text: &str) -> Result<Option<Secret>, String> {
+pub(super) fn parse_redis_url(text: &str, is_cluster: bool) -> Result<Option<Secret>, String> {
+    let is_url = |url: &str| url.starts_with("redis://") || url.starts_with("rediss://");
     match text {
         "" => Ok(None),
-        _ if text.starts_with("redis://") || text.starts_with("rediss://") => {
+        _ if is_cluster && text.split(',').all(|url| is_url(url.trim())) => {
             Ok(Some(Secret::new(text.to_owned())))
         }
+        _ if is_url(text) && !is_cluster => Ok(Some(Secret::new(text.to_owned()))),
         _ => Err("it is not a URL like redis://127.0.0.1:6379".to_owned()),
     }
 }

@@ -3,21 +3,17 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
-use futures_util::StreamExt;
-use redis::aio::{PubSub, PubSubSink};
 use socketio::LostSocket;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use super::super::wire::{Envelope, News, Place};
-use super::{BACKOFF, HEARTBEAT, RESPONSE, RedisBus, Subscription, all_channel, node_channel, user_channel};
+use super::link::Listener;
+use super::{BACKOFF, HEARTBEAT, RedisBus, SILENCE, Subscription, all_channel, node_channel, user_channel};
 use crate::bus::{MessageNotice, Notice};
 use crate::timestamp::Timestamp;
 
-/// How long without a heartbeat, its own included, a node or the connection counts as lost.
-const SILENCE: Duration = Duration::from_secs(4);
 /// How many pieces of news are remembered, so that what comes by two channels is heard once.
 const HEARD: usize = 16_384;
 
@@ -27,16 +23,19 @@ impl RedisBus {
         let mut backoff = BACKOFF[0];
         let mut is_first = true;
         loop {
-            match timeout(RESPONSE, self.client.get_async_pubsub()).await {
-                Ok(Ok(pubsub)) => {
-                    backoff = BACKOFF[0];
-                    if let Err(error) = self.listen_over(pubsub, &mut requests, is_first).await {
+            match self.server.listen().await {
+                Ok(listener) => {
+                    let begin = Instant::now();
+                    if let Err(error) = self.listen_over(listener, &mut requests, is_first).await {
                         tracing::warn!(%error, "Redis is no longer heard");
                     }
                     is_first = false;
+                    // Else a server that takes connections and ends them would be asked without a pause.
+                    if begin.elapsed() > SILENCE {
+                        backoff = BACKOFF[0];
+                    }
                 }
-                Ok(Err(error)) => tracing::warn!(%error, "Redis can't be heard"),
-                Err(_) => tracing::warn!("Redis did not answer in time"),
+                Err(error) => tracing::warn!(%error, "Redis can't be heard"),
             }
             self.is_connected.store(false, Ordering::Release);
             self.metrics.set_connected(false);
@@ -54,28 +53,34 @@ impl RedisBus {
         }
     }
 
-    /// Hears what other nodes tell over a connection, until that ends.
+    /// Reads from the store what was missed, whenever something may have been; for as long as the bus is there.
+    pub(super) async fn heal_gaps(self: Arc<Self>) {
+        loop {
+            self.has_gap.notified().await;
+            if let Some(source) = self.sequencer.source() {
+                source.refresh().await;
+            }
+            self.sequencer.heal_all().await;
+            // When Redis comes back all nodes say so, one after the other.
+            tokio::time::sleep(HEARTBEAT).await;
+        }
+    }
+
+    /// Hears what other nodes tell over a link, until that ends.
     async fn listen_over(
         &self,
-        pubsub: PubSub,
+        mut listener: Listener,
         requests: &mut mpsc::UnboundedReceiver<Subscription>,
         is_first: bool,
     ) -> redis::RedisResult<()> {
-        let (mut sink, mut stream) = pubsub.split();
         let mut channels = vec![all_channel(), node_channel(&self.node)];
         channels.extend(self.sequencer.users().iter().map(user_channel));
-        for channels in channels.chunks(1000) {
-            sink.subscribe(channels).await?;
-        }
+        listener.subscribe(&channels).await?;
         self.is_connected.store(true, Ordering::Release);
         self.metrics.set_connected(true);
         tracing::info!(node = %self.node, channels = channels.len(), "Redis is heard");
         if !is_first {
-            if let Some(source) = self.sequencer.source() {
-                source.refresh().await;
-            }
-            let sequencer = Arc::clone(&self.sequencer);
-            tokio::spawn(async move { sequencer.heal_all().await });
+            self.has_gap.notify_one();
         }
         let mut heard = Heard::default();
         let mut nodes: HashMap<String, Instant> = HashMap::new();
@@ -83,14 +88,13 @@ impl RedisBus {
         let mut last = Instant::now();
         loop {
             tokio::select! {
-                message = stream.next() => {
-                    let Some(message) = message else { return Ok(()) };
+                message = listener.next() => {
                     last = Instant::now();
-                    self.hear(message.get_payload_bytes(), &mut heard, &mut nodes);
+                    self.hear(message?.get_payload_bytes(), &mut heard, &mut nodes);
                 }
                 request = requests.recv() => {
                     let Some(request) = request else { return Ok(()) };
-                    self.change_subscriptions(&mut sink, request, requests).await?;
+                    self.change_subscriptions(&mut listener, request, requests).await?;
                 }
                 _ = check.tick() => {
                     // Its own heartbeat comes back by the same way.
@@ -100,9 +104,9 @@ impl RedisBus {
                     }
                     if nodes.extract_if(|_, seen| seen.elapsed() > SILENCE).count() > 0 {
                         tracing::warn!("a node is gone: what it did not tell is read from the store");
-                        let sequencer = Arc::clone(&self.sequencer);
-                        tokio::spawn(async move { sequencer.heal_all().await });
+                        self.has_gap.notify_one();
                     }
+                    listener.check().await?;
                 }
             }
         }
@@ -111,7 +115,7 @@ impl RedisBus {
     /// Listens to the channels that are asked for, many at once, and no longer to those that are given up.
     async fn change_subscriptions(
         &self,
-        sink: &mut PubSubSink,
+        listener: &mut Listener,
         first: Subscription,
         requests: &mut mpsc::UnboundedReceiver<Subscription>,
     ) -> redis::RedisResult<()> {
@@ -132,10 +136,10 @@ impl RedisBus {
             next = if added.len() + removed.len() < 1000 { requests.try_recv().ok() } else { None };
         }
         if !removed.is_empty() {
-            sink.unsubscribe(&removed).await?;
+            listener.unsubscribe(&removed).await;
         }
         if !added.is_empty() {
-            sink.subscribe(&added).await?;
+            listener.subscribe(&added).await?;
         }
         for done in waiting {
             // Who has stopped waiting does not want to know.
@@ -176,6 +180,7 @@ impl RedisBus {
             }
             News::HandedOver { question, socket } => return self.answered(question, socket),
             News::Alive => return,
+            News::Unheard => return self.has_gap.notify_one(),
             News::Goodbye => {
                 nodes.remove(&*envelope.node);
                 return;

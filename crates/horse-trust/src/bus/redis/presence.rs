@@ -9,9 +9,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
-use super::{HEARTBEAT, PIPELINE, PREFIX, RESPONSE, RedisBus, Subscription};
+use super::{HEARTBEAT, PIPELINE, PREFIX, RESPONSE, RedisBus, SILENCE, Subscription};
 use crate::bus::Bus as _;
 use crate::id::Id;
 use crate::timestamp::Timestamp;
@@ -57,6 +57,9 @@ impl RedisBus {
         let mut sweep = tokio::time::interval(SWEEP);
         let mut beat = tokio::time::interval(HEARTBEAT);
         beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut last_word = None;
+        // When Redis was away, no node could say that it is there: each has its time to.
+        let mut trusted_from = Instant::now();
         loop {
             tokio::select! {
                 _ = sweep.tick() => {
@@ -66,18 +69,27 @@ impl RedisBus {
                     }
                 }
                 _ = beat.tick() => {
+                    if last_word.is_some_and(|last: Instant| last.elapsed() > SILENCE) {
+                        trusted_from = Instant::now() + Duration::from_secs(LEASE_SECONDS);
+                    }
                     // What was away comes with the next beat.
-                    _ = self.beat().await;
+                    if self.beat(Instant::now() >= trusted_from).await.is_some() {
+                        last_word = Some(Instant::now());
+                    }
                 }
             }
         }
     }
 
-    /// Tells Redis that this node is there; `None` if Redis does not answer.
-    async fn beat(&self) -> Option<()> {
+    /// Tells Redis that this node is there; `None` if Redis does not answer. Whoever has not said so is gone, if
+    /// `are_trusted` is what Redis knows of the others.
+    async fn beat(&self, are_trusted: bool) -> Option<()> {
         let mut pipeline = redis::pipe();
         pipeline.cmd("EVAL").arg(ALIVE).arg(1).arg(nodes_key()).arg(&self.node).arg(LEASE_SECONDS);
-        let [(is_new, gone)]: [(bool, Vec<Gone>); 1] = self.ask(&pipeline).await?;
+        let [(is_new, mut gone)]: [(bool, Vec<Gone>); 1] = self.ask(&pipeline).await?;
+        if !are_trusted {
+            gone.clear();
+        }
         *self.gone.lock() = gone.iter().map(|(node, _)| node.clone()).collect();
         // Redis was away, or has lost what was said, or the others have taken this node for dead.
         let must_announce = self.must_announce.swap(false, Ordering::AcqRel);
@@ -165,7 +177,11 @@ impl RedisBus {
         if !are_present {
             pipeline.cmd("SREM").arg(users_key(&self.node)).arg(&names).ignore();
         }
-        let mut answers: Vec<Vec<String>> = self.ask(&pipeline).await?;
+        let Some(mut answers) = self.ask::<Vec<Vec<String>>>(&pipeline).await else {
+            // A part of it may have been done.
+            self.must_announce.store(true, Ordering::Release);
+            return None;
+        };
         // What others said of this node may be gone with it.
         if are_present && !answers.is_empty() && !answers.remove(0).is_empty() {
             self.must_announce.store(true, Ordering::Release);
@@ -199,8 +215,8 @@ impl RedisBus {
 
     /// Asks Redis; `None` if it does not answer.
     pub(super) async fn ask<T: redis::FromRedisValue>(&self, pipeline: &redis::Pipeline) -> Option<T> {
-        let mut connection = self.questions.lock().clone()?;
-        match timeout(RESPONSE, pipeline.query_async(&mut connection)).await {
+        let link = self.questions.lock().clone()?;
+        match timeout(RESPONSE, link.query(pipeline)).await {
             Ok(Ok(answers)) => Some(answers),
             Ok(Err(error)) => {
                 tracing::warn!(%error, "Redis did not answer a question");

@@ -72,18 +72,18 @@ impl RedisBus {
     /// The socket that `user` has lost on another node. `None` at once if no such node is there.
     pub(super) async fn ask_for(&self, user: &Id, lost: LostSocket<'_>) -> Option<Box<HandedOver>> {
         let node = self.node_of(lost.pid)?;
-        let mut connection = self.questions.lock().clone()?;
+        let link = self.questions.lock().clone()?;
         let number = self.next_number.fetch_add(1, Ordering::Relaxed);
         let (sender, receiver) = oneshot::channel();
         self.asked.lock().insert(number, sender);
         let asked = Asked { bus: self, number };
         let question = self.envelope(Self::question(&self.node, number, user, lost, HOPS));
         let answer = async {
-            let mut command = redis::cmd("PUBLISH");
-            command.arg(node_channel(&node)).arg(question);
-            match command.query_async::<u64>(&mut connection).await {
+            let mut pipeline = redis::pipe();
+            pipeline.cmd(self.server.publish()).arg(node_channel(&node)).arg(question);
+            match link.query::<[u64; 1]>(&pipeline).await {
                 // That node is gone.
-                Ok(0) => None,
+                Ok([0]) => None,
                 Ok(_) => receiver.await.ok().flatten(),
                 Err(error) => {
                     tracing::warn!(%error, "another node could not be asked for a socket");
@@ -116,10 +116,10 @@ impl RedisBus {
             self.moved.lock().note(lost.pid, asker);
         } else if let Some(next) = self.moved.lock().to.get(lost.pid).filter(|_| hops > 0).cloned() {
             let question = Self::question(asker, question, user, lost, hops - 1);
-            return self.send(vec![node_channel(&next)], question, None);
+            return self.send(vec![node_channel(&next)], question);
         }
         let answer = News::HandedOver { question, socket: handed.map(Box::new) };
-        self.send(vec![node_channel(asker)], answer, None);
+        self.send(vec![node_channel(asker)], answer);
     }
 
     /// Another node answers.

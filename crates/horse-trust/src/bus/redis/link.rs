@@ -1,0 +1,212 @@
+//! The connections to Redis: to one, or to each shard of a Redis Cluster.
+//!
+//! A link ends as a whole with its first connection, and when a cluster's slots have moved; then there is a new one, and
+//! what may have been missed is read from the store. So there is one way back, whatever has happened.
+
+use std::collections::HashSet;
+use std::io;
+
+use parking_lot::Mutex;
+use redis::aio::MultiplexedConnection;
+use redis::{
+    AsyncConnectionConfig, Client, ConnectionInfo, FromRedisValue, IntoConnectionInfo, Msg, Pipeline,
+    ProtocolVersion, PushInfo, PushKind, RedisResult,
+};
+use tokio::sync::mpsc;
+
+use super::RESPONSE;
+use super::cluster::{self, Cluster};
+
+/// How many channels are asked for in one round trip.
+const SUBSCRIPTIONS: usize = 1000;
+
+/// Where Redis is.
+pub(super) struct Server {
+    /// As `REDIS_URL` says; more than one for a cluster alone.
+    urls: Vec<ConnectionInfo>,
+    is_cluster: bool,
+    /// The shards as they were last.
+    shards: Mutex<Vec<ConnectionInfo>>,
+}
+
+impl Server {
+    /// The Redis at `urls`, or the cluster that some of them belong to, with commas between them.
+    pub(super) fn new(urls: &str, is_cluster: bool) -> RedisResult<Self> {
+        let urls = if is_cluster { urls.split(',').map(str::trim).collect() } else { vec![urls] };
+        let urls = urls.into_iter().map(IntoConnectionInfo::into_connection_info);
+        Ok(Self { urls: urls.collect::<RedisResult<_>>()?, is_cluster, shards: Mutex::default() })
+    }
+
+    /// Whether what answers is what the settings say.
+    pub(super) async fn check(&self) -> RedisResult<()> {
+        let link = self.connect().await?;
+        if self.is_cluster {
+            let mut probe = redis::pipe();
+            probe.cmd(self.publish()).arg("").arg("").ignore();
+            let told = link.query::<()>(&probe).await;
+            return told
+                .map_err(|error| failure(format!("{error}; Redis 7 or Valkey has {}", self.publish())));
+        }
+        let mut info = redis::pipe();
+        info.cmd("CLUSTER").arg("INFO");
+        // Most have no such command when they are no cluster, and a proxy may not know it.
+        match link.query::<redis::Value>(&info).await {
+            Ok(_) => Err(failure("this is a Redis Cluster: set REDIS_CLUSTER=true".to_owned())),
+            Err(error) if error.is_io_error() || error.is_timeout() => Err(error),
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// Connects, to tell and to ask.
+    pub(super) async fn connect(&self) -> RedisResult<Link> {
+        self.open(&|info| (info.clone(), config())).await
+    }
+
+    /// Connects, to hear.
+    pub(super) async fn listen(&self) -> RedisResult<Listener> {
+        let (sender, pushes) = mpsc::unbounded_channel();
+        let settings = |info: &ConnectionInfo| {
+            let redis = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
+            (info.clone().set_redis_settings(redis), config().set_push_sender(sender.clone()))
+        };
+        let link = self.open(&settings).await?;
+        Ok(Listener { link, pushes, leaving: HashSet::new(), is_sharded: self.is_cluster })
+    }
+
+    async fn open(&self, settings: &Settings<'_>) -> RedisResult<Link> {
+        if !self.is_cluster {
+            return Ok(Link::One(open(&self.urls[0], settings).await?));
+        }
+        // Who was a shard a moment ago knows best; when all have moved, the settings help.
+        let known = [self.shards.lock().clone(), self.urls.clone()].concat();
+        let cluster = Cluster::find(&known, settings).await?;
+        *self.shards.lock() = cluster.addresses();
+        Ok(Link::Cluster(cluster))
+    }
+
+    /// The command that tells a channel something.
+    pub(super) fn publish(&self) -> &'static str {
+        if self.is_cluster { "SPUBLISH" } else { "PUBLISH" }
+    }
+}
+
+/// How a connection is made.
+pub(super) type Settings<'a> = dyn Fn(&ConnectionInfo) -> (ConnectionInfo, AsyncConnectionConfig) + Sync + 'a;
+
+fn config() -> AsyncConnectionConfig {
+    AsyncConnectionConfig::new().set_connection_timeout(Some(RESPONSE)).set_response_timeout(Some(RESPONSE))
+}
+
+pub(super) async fn open(
+    info: &ConnectionInfo,
+    settings: &Settings<'_>,
+) -> RedisResult<MultiplexedConnection> {
+    let (info, config) = settings(info);
+    Client::open(info)?.get_multiplexed_async_connection_with_config(&config).await
+}
+
+pub(super) fn failure(message: String) -> redis::RedisError {
+    io::Error::other(message).into()
+}
+
+/// Connections over which Redis can be told and asked; clones share them.
+#[derive(Clone)]
+pub(super) enum Link {
+    One(MultiplexedConnection),
+    Cluster(Cluster),
+}
+
+impl Link {
+    /// Does what `pipeline` says; each command has one key. In a cluster they are done at the same time where they go to
+    /// different shards. An error of one command is an error of all.
+    pub(super) async fn query<T: FromRedisValue>(&self, pipeline: &Pipeline) -> RedisResult<T> {
+        match self {
+            Self::One(connection) => pipeline.query_async(&mut connection.clone()).await,
+            Self::Cluster(cluster) => pipeline.query_async(&mut cluster.clone()).await,
+        }
+    }
+
+    /// Fails if a shard does not answer, or no longer has the slots that it had. A shard that was replaced may take
+    /// what it is told, and nobody hears it.
+    pub(super) async fn check(&self) -> RedisResult<()> {
+        match self {
+            Self::One(_) => Ok(()),
+            Self::Cluster(cluster) => cluster.check().await,
+        }
+    }
+}
+
+/// Connections over which channels are heard.
+pub(super) struct Listener {
+    link: Link,
+    pushes: mpsc::UnboundedReceiver<PushInfo>,
+    /// Channels that were given up, and may still be confirmed to be.
+    leaving: HashSet<Vec<u8>>,
+    is_sharded: bool,
+}
+
+impl Listener {
+    /// Hears these channels from now on.
+    pub(super) async fn subscribe(&self, channels: &[String]) -> RedisResult<()> {
+        self.each(if self.is_sharded { "SSUBSCRIBE" } else { "SUBSCRIBE" }, channels).await
+    }
+
+    /// Need no longer hear these channels.
+    pub(super) async fn unsubscribe(&mut self, channels: &[String]) {
+        self.leaving.extend(channels.iter().map(|channel| channel.clone().into_bytes()));
+        let command = if self.is_sharded { "SUNSUBSCRIBE" } else { "UNSUBSCRIBE" };
+        if let Err(error) = self.each(command, channels).await {
+            // What comes nevertheless is for nobody here. A connection that has ended says so itself.
+            tracing::warn!(%error, "channels could not be given up");
+        }
+    }
+
+    async fn each(&self, command: &str, channels: &[String]) -> RedisResult<()> {
+        for channels in channels.chunks(SUBSCRIPTIONS) {
+            let mut pipeline = redis::pipe();
+            for channel in channels {
+                pipeline.cmd(command).arg(channel).ignore();
+            }
+            self.link.query::<()>(&pipeline).await?;
+        }
+        Ok(())
+    }
+
+    /// What is heard next. Fails when a connection has ended, or a channel's slot has left its shard.
+    pub(super) async fn next(&mut self) -> RedisResult<Msg> {
+        loop {
+            let Some(push) = self.pushes.recv().await else { return Err(ended()) };
+            match push.kind {
+                PushKind::Disconnection => return Err(ended()),
+                PushKind::SSubscribe | PushKind::Subscribe => {
+                    self.leaving.remove(&channel_of(&push));
+                }
+                PushKind::SUnsubscribe | PushKind::Unsubscribe => {
+                    let channel = channel_of(&push);
+                    if !self.leaving.remove(&channel) {
+                        let channel = String::from_utf8_lossy(&channel);
+                        return Err(failure(format!("{channel} is no longer heard: its slot has moved")));
+                    }
+                }
+                _ => {
+                    if let Some(message) = Msg::from_push_info(push) {
+                        return Ok(message);
+                    }
+                }
+            }
+        }
+    }
+
+    /// As [`Link::check`].
+    pub(super) async fn check(&self) -> RedisResult<()> {
+        self.link.check().await
+    }
+}
+
+fn channel_of(push: &PushInfo) -> Vec<u8> {
+    push.data.first().and_then(|channel| cluster::decode(channel).ok()).unwrap_or_default()
+}
+
+fn ended() -> redis::RedisError {
+    failure("the connection has ended".to_owned())
+}
