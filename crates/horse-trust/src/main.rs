@@ -216,8 +216,16 @@ fn print_token(config: &Config, user_id: &str, role: &str, expires_in: Option<&s
     Ok(())
 }
 
+/// Runs `work` on one thread fewer than there are cores, or on as many as `TOKIO_WORKER_THREADS` says.
 fn on_runtime(work: impl Future<Output = Result<(), RunError>>) -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    // The store's thread and the kernel's work for the network have the last core. With a thread more, two on two cores
+    // wake each other for every piece of work: 8 to 15 % more CPU a message, and fewer messages a second.
+    if std::env::var_os("TOKIO_WORKER_THREADS").is_none() {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        builder.worker_threads((cores - 1).max(1));
+    }
+    let runtime = builder.enable_all().build()?;
     let result = runtime.block_on(work);
     // What still runs (a connection that does not take its last bytes) has had its time.
     runtime.shutdown_background();
