@@ -12,7 +12,7 @@ import { weather } from "../lib/weather.js";
 
 const SEED = Number(process.env.SEED || Date.now() % 1_000_000);
 const MESSAGES = Number(process.env.MESSAGES || 50_000);
-const START_REDIS = process.env.REDIS_CLUSTER === "true" ? RedisCluster.start : Redis.start;
+const START_REDIS = process.env.REDIS_CLUSTER === "true" ? (t) => RedisCluster.start(t) : Redis.start;
 
 test(`${MESSAGES} messages over three nodes in bad weather: none lost, doubled or out of order for anybody (SEED=${SEED})`, async (t) => {
   const { nodes, redis, postgres } = await cluster(t, 3, {}, START_REDIS);

@@ -120,14 +120,14 @@ export class Postgres {
 /** A Redis. */
 export class Redis {
   /** Speaks TLS alone, if it is given files as {@link certificate} makes them. */
-  static async start(t, tls) {
+  static async start(t, tls, options = []) {
     const redis = new Redis();
     redis.port = await freePort();
     const folder = temporaryFolder(t);
     const port = tls
       ? ["--port", "0", "--tls-port", `${redis.port}`, "--tls-cert-file", tls.certificate, "--tls-key-file", tls.key, "--tls-auth-clients", "no"]
       : ["--port", `${redis.port}`];
-    redis.service = new Service(t, "redis-server", [...port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", folder], { cwd: folder });
+    redis.service = new Service(t, "redis-server", [...port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", folder, ...options], { cwd: folder });
     redis.url = tls ? `rediss://localhost:${redis.port}` : `redis://127.0.0.1:${redis.port}`;
     await redis.launch();
     return redis;

@@ -10,11 +10,18 @@ const NODE_TIMEOUT = 1_500;
 
 /** One of its servers: a shard's master or replica. */
 class Member {
-  static async start(t) {
+  static async start(t, tls) {
     const member = new Member();
+    member.tls = tls;
     [member.port, member.busPort] = [await freePort(), await freePort()];
     const folder = temporaryFolder(t);
     const options = { port: member.port, "cluster-port": member.busPort, bind: "127.0.0.1", dir: folder, save: "", appendonly: "no", "cluster-enabled": "yes", "cluster-node-timeout": NODE_TIMEOUT, "repl-diskless-sync-delay": 0 };
+    if (tls) {
+      Object.assign(options, { port: 0, "tls-port": member.port, "tls-cluster": "yes", "tls-auth-clients": "no" });
+      Object.assign(options, { "tls-cert-file": tls.certificate, "tls-key-file": tls.key, "tls-ca-cert-file": tls.root });
+      // The certificate is for a name.
+      Object.assign(options, { "cluster-announce-hostname": "localhost", "cluster-preferred-endpoint-type": "hostname" });
+    }
     const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, `${value}`]);
     member.service = new Service(t, "redis-server", args, { cwd: folder });
     await member.launch();
@@ -32,7 +39,8 @@ class Member {
 
   /** Answers what `redis-cli` prints; throws what it says of an error. */
   ask(...args) {
-    const { stdout, stderr, status } = spawnSync("redis-cli", ["-e", "-p", `${this.port}`, ...args.map(String)], { encoding: "utf8" });
+    const tls = this.tls ? ["--tls", "--cacert", this.tls.root, "-h", "localhost"] : [];
+    const { stdout, stderr, status } = spawnSync("redis-cli", ["-e", "-p", `${this.port}`, ...tls, ...args.map(String)], { encoding: "utf8" });
     if (status !== 0) throw new Error(`${args.join(" ")}: ${stdout}${stderr}`);
     return stdout.trim();
   }
@@ -51,12 +59,13 @@ class Member {
 }
 
 export class RedisCluster {
-  static async start(t, count = 3) {
+  /** Speaks TLS alone, if it is given files as `certificate` makes them. */
+  static async start(t, tls, count = 3) {
     const cluster = new RedisCluster();
-    cluster.t = t;
+    Object.assign(cluster, { t, tls });
     cluster.members = [];
     for (let n = 0; n < count; n++) {
-      const member = await Member.start(t);
+      const member = await Member.start(t, tls);
       member.ask("CLUSTER", "SET-CONFIG-EPOCH", n + 1);
       member.ask("CLUSTER", "ADDSLOTSRANGE", Math.floor((n * SLOTS) / count), Math.floor(((n + 1) * SLOTS) / count) - 1);
       cluster.#introduce(member);
@@ -72,7 +81,8 @@ export class RedisCluster {
   }
 
   get settings() {
-    return { REDIS_CLUSTER: "true", REDIS_URL: this.members.map(({ port }) => `redis://127.0.0.1:${port}`).join(",") };
+    const place = this.tls ? "rediss://localhost" : "redis://127.0.0.1";
+    return { REDIS_CLUSTER: "true", REDIS_URL: this.members.map(({ port }) => `${place}:${port}`).join(",") };
   }
 
   /** Waits until all of `members` see all slots served. */
@@ -102,7 +112,7 @@ export class RedisCluster {
 
   /** A replica of a member, which has all that it has. */
   async replica(master) {
-    const replica = await Member.start(this.t);
+    const replica = await Member.start(this.t, this.tls);
     this.#introduce(replica);
     const { id } = master;
     await eventually("the replica knows its master", () => replica.ask("CLUSTER", "NODES").includes(id));
@@ -110,6 +120,18 @@ export class RedisCluster {
     await eventually("the replica has all", () => replica.ask("INFO", "replication").includes("master_link_status:up"));
     await eventually("all know it", () => this.members.every((member) => member.ask("CLUSTER", "NODES").includes(`slave ${id}`)));
     return replica;
+  }
+
+  /** Has a replica take its master's place, in order. */
+  async promote(replica) {
+    await eventually("the replica has all", () => replica.ask("INFO", "replication").includes("master_link_status:up"));
+    const isMaster = () => replica.ask("INFO", "replication").includes("role:master");
+    // The others do not vote so soon after a vote, and the replica gives up after 5 s.
+    for (let attempts = 0; attempts < 3 && !isMaster(); attempts++) {
+      replica.ask("CLUSTER", "FAILOVER");
+      await eventually("it is the master", isMaster, 6_000).catch(() => {});
+    }
+    if (!isMaster()) throw new Error("the replica did not become master");
   }
 
   /** Moves the slot of a key to another member; answers that. */

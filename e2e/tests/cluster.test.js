@@ -91,6 +91,21 @@ test("a node hears and can't tell: what it could not tell is known elsewhere whe
   await eventually("void on the other node", async () => (await nodes[1].request("GET", "/api/auth/me", { token: ana.token })).status === 401, 3_000);
 });
 
+test("who comes back within the grace, while Redis forgot everything, is known to be there", async (t) => {
+  const { nodes, redis } = await cluster(t, 2, { PRESENCE_GRACE: "30s" });
+  const { ana, bruno } = await nodes[0].pair();
+  const present = (user) => redis.ask("SMEMBERS", `horse-trust:nodes-of:${user.id}`);
+  await connect(t, nodes[0], ana);
+  const first = await connect(t, nodes[1], bruno);
+  await eventually("both are noted", () => present(ana) && present(bruno));
+  first.socket.disconnect();
+  await redis.stop();
+  await redis.launch();
+  await eventually("who is here is noted again", () => present(ana));
+  await connect(t, nodes[1], bruno);
+  await eventually("who came back is noted", () => present(bruno), 5_000);
+});
+
 test("a block that was acknowledged holds on every node, also without Redis", async (t) => {
   const { nodes, redis } = await cluster(t, 2);
   const { ana, bruno, conversation } = await nodes[0].pair();

@@ -4,7 +4,7 @@ import test from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { Client } from "../lib/client.js";
-import { Redis, cluster } from "../lib/cluster.js";
+import { Redis, certificate, cluster } from "../lib/cluster.js";
 import { RedisCluster } from "../lib/redis-cluster.js";
 import { eventually, run, temporaryFolder } from "../lib/server.js";
 
@@ -13,8 +13,8 @@ const WEBSOCKET = { transports: ["websocket"] };
 const connect = (t, node, user) => Client.connect(t, node, user, WEBSOCKET);
 
 /** Two nodes over a cluster, a user on each, and one more of Bruno's devices beside Ana. */
-async function people(t, settings) {
-  const { nodes, redis } = await cluster(t, 2, settings, RedisCluster.start);
+async function people(t, settings, startRedis = (t) => RedisCluster.start(t)) {
+  const { nodes, redis } = await cluster(t, 2, settings, startRedis);
   const { ana, bruno, conversation } = await nodes[0].pair();
   const [a, near, far] = [await connect(t, nodes[0], ana), await connect(t, nodes[0], bruno), await connect(t, nodes[1], bruno)];
   for (const client of [a, near, far]) await client.ask("join_conversation", conversation);
@@ -46,9 +46,22 @@ test("sharded channels carry everything, each on the shard of its slot", async (
   assert.equal(await gone, "io server disconnect");
 });
 
+test("over TLS, by the names that the shards have", async (t) => {
+  const files = certificate(t);
+  const { redis, chat } = await people(t, { SSL_CERT_FILE: files.root }, (t) => RedisCluster.start(t, files));
+  await chat("hello");
+  await redis.stop();
+  await redis.launch();
+  await chat("back");
+});
+
 test("what is not as the settings say is refused at the start", async (t) => {
-  const [redis, { nodes, redis: shards, settings }] = await Promise.all([Redis.start(t), cluster(t, 1, {}, RedisCluster.start)]);
+  const { nodes, redis: shards, settings } = await cluster(t, 1, {}, (t) => RedisCluster.start(t));
+  // The old one answers what it does not know with all that it was sent.
+  const [redis, old] = [await Redis.start(t), await Redis.start(t, undefined, ["--rename-command", "HELLO", ""])];
+  old.ask("CONFIG", "SET", "requirepass", "secret");
   const start = (changed) => run(temporaryFolder(t), ["serve"], { ...settings, PORT: "0", ...changed });
+  redis.ask("ACL", "SETUSER", "deaf", "on", ">secret", "~*", "&*", "+@all", "-subscribe");
   const [first] = shards.members;
   const url = `redis://127.0.0.1:${first.port}`;
   for (const [changed, message] of [
@@ -56,10 +69,13 @@ test("what is not as the settings say is refused at the start", async (t) => {
     [{ REDIS_URL: redis.url }, new RegExp(`REDIS_URL: 127.0.0.1:${redis.port}: .*cluster support disabled`)],
     [{ REDIS_URL: "redis://127.0.0.1:1,redis://127.0.0.1:2" }, /REDIS_URL: 127.0.0.1:1: .*127.0.0.1:2: /],
     [{ REDIS_URL: `${url},127.0.0.1:2` }, /REDIS_URL: it is not a URL like/],
+    [{ REDIS_CLUSTER: "false", REDIS_URL: `redis://deaf:secret@127.0.0.1:${redis.port}` }, /REDIS_URL: SUBSCRIBE horse-trust:…: .*no permissions/],
+    [{ REDIS_CLUSTER: "false", REDIS_URL: `redis://:secret@127.0.0.1:${old.port}` }, /REDIS_URL: .*does not know HELLO/],
     [{ REDIS_URL: "" }, /REDIS_CLUSTER: needs a REDIS_URL/],
   ]) {
     const { status, stderr } = start(changed);
     assert.match(stderr, message);
+    assert.doesNotMatch(stderr, /secret/);
     assert.equal(status, 2, stderr);
   }
   const [, lost] = shards.members;
@@ -111,9 +127,11 @@ test("a replica takes over: messages and presence go on, and nobody was away", a
   const [first] = masters;
   await redis.stop(first);
   const others = redis.members.filter((member) => member !== first);
-  redis.members = others;
   await redis.isWell(others);
   await chat("after");
+  await redis.launch();
+  await redis.promote(first);
+  await chat("after another");
   // Longer than the lease of a node and the grace together.
   await sleep(8_000);
   const online = a.named("presence").filter((event) => event.user_id === bruno.id).map((event) => event.online);

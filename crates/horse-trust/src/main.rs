@@ -8,6 +8,7 @@
 use std::collections::HashMap;
 use std::fmt::Display;
 use std::io::IsTerminal as _;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -143,7 +144,7 @@ fn with_settings_of(file: &HashMap<String, String>, command: clap::Command) -> c
 fn serve(config: Config) -> Result<(), Failure> {
     config.require_secret()?;
     init_logging(&config);
-    on_runtime(async move {
+    on_runtime(config.worker_threads, async move {
         let shutdown = shutdown_signal()?;
         let store = app::open_store(&config).await?;
         let listener = app::listen(&config).await?;
@@ -159,7 +160,7 @@ fn run_demo(mut config: Config) -> Result<(), Failure> {
         Database::Postgres(_) => demo::DEFAULT_DATABASE.into(),
     };
     init_logging(&config);
-    on_runtime(async move {
+    on_runtime(config.worker_threads, async move {
         let shutdown = shutdown_signal()?;
         let store = app::open_store(&config).await?;
         let secret = match config.jwt_secret.clone() {
@@ -216,16 +217,13 @@ fn print_token(config: &Config, user_id: &str, role: &str, expires_in: Option<&s
     Ok(())
 }
 
-/// Runs `work` on one thread fewer than there are cores, or on as many as `TOKIO_WORKER_THREADS` says.
-fn on_runtime(work: impl Future<Output = Result<(), RunError>>) -> Result<(), Failure> {
+/// Runs `work` on `threads` threads.
+fn on_runtime(
+    threads: NonZeroUsize,
+    work: impl Future<Output = Result<(), RunError>>,
+) -> Result<(), Failure> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
-    // The store's thread and the kernel's work for the network have the last core. With a thread more, two on two cores
-    // wake each other for every piece of work: 8 to 15 % more CPU a message, and fewer messages a second.
-    if std::env::var_os("TOKIO_WORKER_THREADS").is_none() {
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        builder.worker_threads((cores - 1).max(1));
-    }
-    let runtime = builder.enable_all().build()?;
+    let runtime = builder.worker_threads(threads.get()).enable_all().build()?;
     let result = runtime.block_on(work);
     // What still runs (a connection that does not take its last bytes) has had its time.
     runtime.shutdown_background();

@@ -222,8 +222,11 @@ pub trait Source: Send + Sync + 'static {
     /// Another node tells of something that may be remembered here otherwise.
     fn heard(&self, notice: &Notice);
 
-    /// Other nodes may have told of things that were not heard.
-    async fn refresh(&self);
+    /// Other nodes may have told of things that were not heard: they are read anew. Whether that could be done.
+    async fn refresh(&self) -> bool;
+
+    /// The users who count as present on this node: with a device, or within the grace after the last one.
+    fn present(&self) -> Vec<Id>;
 }
 
 /// The room of a user's sockets that have joined a conversation. The two have a room each, so that each can be told in

@@ -6,6 +6,7 @@
 //! in order and healed from the store by the [`Sequencer`], after any gap, a reconnect, and the death of a node.
 
 mod cluster;
+mod connect;
 mod link;
 mod listen;
 mod presence;
@@ -161,7 +162,6 @@ impl RedisBus {
         let mut tasks = bus.tasks.lock();
         tasks.spawn(Arc::clone(&bus).publish_all(waiting));
         tasks.spawn(Arc::clone(&bus).listen(requests));
-        tasks.spawn(Arc::clone(&bus).heal_gaps());
         tasks.spawn(Arc::clone(&bus).look_after());
         tasks.spawn(Arc::clone(&bus).tell_rates());
         drop(tasks);
@@ -169,8 +169,9 @@ impl RedisBus {
     }
 
     /// Has missing messages read from `source`, and tells it what other nodes tell.
-    pub fn set_source(&self, source: std::sync::Weak<dyn Source>) {
+    pub fn set_source(self: &Arc<Self>, source: std::sync::Weak<dyn Source>) {
         self.sequencer.set_source(source);
+        self.tasks.lock().spawn(Arc::clone(self).heal_gaps());
     }
 }
 
@@ -267,7 +268,9 @@ impl Bus for RedisBus {
     }
 
     async fn close(&self) {
+        // None of them says afterwards that the node is there.
         let mut tasks = std::mem::take(&mut *self.tasks.lock());
+        tasks.shutdown().await;
         self.end_lease().await;
         let goodbye = self.to_all(News::Goodbye);
         let mut pipeline = redis::pipe();
@@ -275,7 +278,6 @@ impl Bus for RedisBus {
         if self.ask::<()>(&pipeline).await.is_none() {
             tracing::warn!("Redis was not told goodbye");
         }
-        tasks.shutdown().await;
     }
 }
 

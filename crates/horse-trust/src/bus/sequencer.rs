@@ -114,17 +114,15 @@ impl Sequencer {
         self.followers.lock().keys().cloned().collect()
     }
 
-    /// Forgets users who have no socket here any more, also none that may be recovered; answers them.
-    pub(super) fn sweep(&self) -> Vec<Id> {
+    /// Forgets users who have no socket here any more, also none that may be recovered. `gone` is called for each before
+    /// the user can be claimed again.
+    pub(super) fn sweep(&self, gone: impl FnMut(Id)) {
         let is_gone = |user: &Id, follower: &Follower| {
             let waits = follower.progress.as_ref().is_some_and(|progress| !progress.waiting.is_empty());
             follower.claims == 0 && !waits && !self.hub.has_socket(user)
         };
-        self.followers
-            .lock()
-            .extract_if(|user, follower| is_gone(user, follower))
-            .map(|(user, _)| user)
-            .collect()
+        let mut followers = self.followers.lock();
+        followers.extract_if(|user, follower| is_gone(user, follower)).map(|(user, _)| user).for_each(gone);
     }
 
     /// From then on `user` is told of what is new. Waits for the store.

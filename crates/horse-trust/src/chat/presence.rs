@@ -98,6 +98,11 @@ impl Presence {
         self.state.lock().users.contains_key(user)
     }
 
+    /// All who count as there.
+    pub(super) fn users(&self) -> Vec<Id> {
+        self.state.lock().users.keys().cloned().collect()
+    }
+
     /// Waits for changes, and takes up to a batch of them.
     async fn next(&self) -> Vec<Change> {
         loop {

@@ -76,7 +76,11 @@ impl Source for Chat {
         }
     }
 
-    async fn refresh(&self) {
+    fn present(&self) -> Vec<Id> {
+        self.presence.users()
+    }
+
+    async fn refresh(&self) -> bool {
         self.blocks.clear();
         self.profiles.clear();
         match self.store.revocations().await {
@@ -87,8 +91,12 @@ impl Source for Chat {
                         self.bus.publish(Notice::TokensRevoked { user, not_before });
                     }
                 }
+                true
             }
-            Err(error) => tracing::warn!(%error, "void tokens could not be looked up"),
+            Err(error) => {
+                tracing::warn!(%error, "void tokens could not be looked up");
+                false
+            }
         }
     }
 }

@@ -33,6 +33,9 @@ pub struct Flags {
     /// [default: false]
     #[arg(long, env = "ALLOW_NODES_WITHOUT_REDIS", hide_env = true)]
     pub allow_nodes_without_redis: Option<String>,
+    /// Threads that serve [default: one fewer than there are cores]
+    #[arg(long, env = "WORKER_THREADS", hide_env = true)]
+    pub worker_threads: Option<String>,
     /// Messages a second and user, with bursts of five times as many; 0 is no limit [default: 10]
     #[arg(long, env = "MESSAGE_RATE", hide_env = true)]
     pub message_rate: Option<String>,

@@ -1,6 +1,6 @@
 //! The values of settings, out of their texts. An error says what is wrong, not which setting it is.
 
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
 use http::HeaderValue;
@@ -95,6 +95,11 @@ pub(super) fn parse_count(text: &str) -> Result<usize, String> {
         .ok_or_else(|| format!("{text:?} is not a whole number from 1"))
 }
 
+pub(super) fn parse_threads(text: &str) -> Result<NonZeroUsize, String> {
+    let count = text.parse().ok().filter(|count: &NonZeroUsize| count.get() <= 1024);
+    count.ok_or_else(|| format!("{text:?} is not a whole number from 1 to 1024"))
+}
+
 pub(super) fn parse_networks(text: &str) -> Result<Vec<IpNet>, String> {
     text.split(',')
         .map(str::trim)
@@ -153,6 +158,9 @@ pub(super) fn parse_redis_url(text: &str, is_cluster: bool) -> Result<Option<Sec
         "" => Ok(None),
         _ if is_cluster && text.split(',').all(|url| is_url(url.trim())) => {
             Ok(Some(Secret::new(text.to_owned())))
+        }
+        _ if !is_cluster && text.contains(",redis") => {
+            Err("it names several servers: only a cluster has those, with REDIS_CLUSTER=true".to_owned())
         }
         _ if is_url(text) && !is_cluster => Ok(Some(Secret::new(text.to_owned()))),
         _ => Err("it is not a URL like redis://127.0.0.1:6379".to_owned()),

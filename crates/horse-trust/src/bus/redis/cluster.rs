@@ -5,11 +5,10 @@ use std::collections::HashMap;
 use futures_util::future::{join_all, try_join_all};
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::{
-    Arg, Cmd, ConnectionAddr, ConnectionInfo, FromRedisValue, Pipeline, RedisError, RedisFuture, RedisResult,
-    Value,
+    Arg, Cmd, ConnectionAddr, ConnectionInfo, Pipeline, RedisError, RedisFuture, RedisResult, Value,
 };
 
-use super::link::{Settings, failure, open};
+use super::connect::{Settings, decode, failure, naming, open};
 
 /// How many slots there are; each key and each channel is in one.
 const SLOTS: usize = 16_384;
@@ -44,11 +43,11 @@ impl Cluster {
     }
 
     async fn connect(info: &ConnectionInfo, settings: &Settings<'_>) -> RedisResult<Self> {
-        let connection = open(info, settings).await.map_err(|error| naming(info, &error))?;
+        let connection = open(info, settings).await?;
         let map = Shard { info: info.clone(), connection }.map().await?;
         let shards = map.masters.iter().map(async |(host, port)| {
             let info = info.clone().set_addr(beside(info.addr(), host, *port));
-            let connection = open(&info, settings).await.map_err(|error| naming(&info, &error))?;
+            let connection = open(&info, settings).await?;
             Ok::<_, RedisError>(Shard { info, connection })
         });
         let cluster = Self { shards: try_join_all(shards).await?, map: map.into() };
@@ -83,7 +82,7 @@ impl Shard {
         let answer = slots.query_async(&mut self.connection.clone()).await;
         answer
             .and_then(|ranges: Vec<Vec<Value>>| SlotMap::new(&ranges, host_of(self.info.addr())))
-            .map_err(|error| naming(&self.info, &error))
+            .map_err(|error| naming(&self.info, error))
     }
 }
 
@@ -109,7 +108,7 @@ impl ConnectionLike for Cluster {
             let answers = join_all(parts.into_iter().map(async |(shard, (part, places))| {
                 let Shard { info, connection } = &self.shards[shard];
                 let answers = part.query_async::<Vec<Value>>(&mut connection.clone()).await;
-                (places, answers.map_err(|error| naming(info, &error)))
+                (places, answers.map_err(|error| naming(info, error)))
             }));
             let mut all = vec![Value::Nil; count];
             // All have had their turn before the first error counts.
@@ -188,10 +187,6 @@ impl SlotMap {
     }
 }
 
-pub(super) fn decode<T: FromRedisValue>(value: &Value) -> RedisResult<T> {
-    Ok(redis::from_redis_value(value.clone())?)
-}
-
 /// The same kind of address at another place.
 fn beside(address: &ConnectionAddr, host: &str, port: u16) -> ConnectionAddr {
     match address.clone() {
@@ -207,11 +202,6 @@ fn host_of(address: &ConnectionAddr) -> &str {
         ConnectionAddr::Tcp(host, _) | ConnectionAddr::TcpTls { host, .. } => host,
         _ => "",
     }
-}
-
-/// The error, with where it was.
-fn naming(info: &ConnectionInfo, error: &RedisError) -> RedisError {
-    failure(format!("{}: {error}", info.addr()))
 }
 
 #[cfg(test)]

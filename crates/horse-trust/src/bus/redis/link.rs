@@ -3,20 +3,22 @@
 //! A link ends as a whole with its first connection, and when a cluster's slots have moved; then there is a new one, and
 //! what may have been missed is read from the store. So there is one way back, whatever has happened.
 
-use std::collections::HashSet;
-use std::io;
+use std::collections::HashMap;
 
 use parking_lot::Mutex;
 use redis::aio::MultiplexedConnection;
 use redis::{
-    AsyncConnectionConfig, Client, ConnectionInfo, FromRedisValue, IntoConnectionInfo, Msg, Pipeline,
-    ProtocolVersion, PushInfo, PushKind, RedisResult,
+    ConnectionInfo, FromRedisValue, IntoConnectionInfo, Msg, Pipeline, ProtocolVersion, PushInfo, PushKind,
+    RedisError, RedisResult, Value,
 };
 use tokio::sync::mpsc;
 
-use super::RESPONSE;
-use super::cluster::{self, Cluster};
+use super::PREFIX;
+use super::cluster::Cluster;
+use super::connect::{self, Settings, config, failure, open};
 
+/// A channel that nobody listens to for long.
+const PROBE: &str = "horse-trust:probe";
 /// How many channels are asked for in one round trip.
 const SUBSCRIPTIONS: usize = 1000;
 
@@ -37,24 +39,29 @@ impl Server {
         Ok(Self { urls: urls.collect::<RedisResult<_>>()?, is_cluster, shards: Mutex::default() })
     }
 
-    /// Whether what answers is what the settings say.
+    /// Whether all that is needed is there: what the settings say, and the rights to tell and to hear.
     pub(super) async fn check(&self) -> RedisResult<()> {
         let link = self.connect().await?;
-        if self.is_cluster {
-            let mut probe = redis::pipe();
-            probe.cmd(self.publish()).arg("").arg("").ignore();
-            let told = link.query::<()>(&probe).await;
-            return told
-                .map_err(|error| failure(format!("{error}; Redis 7 or Valkey has {}", self.publish())));
-        }
         let mut info = redis::pipe();
         info.cmd("CLUSTER").arg("INFO");
-        // Most have no such command when they are no cluster, and a proxy may not know it.
-        match link.query::<redis::Value>(&info).await {
-            Ok(_) => Err(failure("this is a Redis Cluster: set REDIS_CLUSTER=true".to_owned())),
-            Err(error) if error.is_io_error() || error.is_timeout() => Err(error),
-            Err(_) => Ok(()),
+        // Most have no such command when they are no cluster, or do not let everybody use it.
+        if !self.is_cluster && link.query::<Value>(&info).await.is_ok() {
+            return Err(failure("this is a Redis Cluster: set REDIS_CLUSTER=true".to_owned()));
         }
+        let mut told = redis::pipe();
+        told.cmd(self.publish()).arg(PROBE).arg("").ignore();
+        link.query::<()>(&told).await.map_err(|error| self.explain(self.publish(), &error))?;
+        let listener = self.listen().await?;
+        listener
+            .subscribe(&[PROBE.to_owned()])
+            .await
+            .map_err(|error| self.explain(listener.subscribe_command(), &error))
+    }
+
+    fn explain(&self, command: &str, error: &RedisError) -> RedisError {
+        let needed =
+            if self.is_cluster { "; a cluster of version 7 or later has it, or one of Valkey" } else { "" };
+        failure(format!("{command} {PREFIX}…: {error}{needed}"))
     }
 
     /// Connects, to tell and to ask.
@@ -70,7 +77,7 @@ impl Server {
             (info.clone().set_redis_settings(redis), config().set_push_sender(sender.clone()))
         };
         let link = self.open(&settings).await?;
-        Ok(Listener { link, pushes, leaving: HashSet::new(), is_sharded: self.is_cluster })
+        Ok(Listener { link, pushes, leaving: HashMap::new(), is_sharded: self.is_cluster })
     }
 
     async fn open(&self, settings: &Settings<'_>) -> RedisResult<Link> {
@@ -88,25 +95,6 @@ impl Server {
     pub(super) fn publish(&self) -> &'static str {
         if self.is_cluster { "SPUBLISH" } else { "PUBLISH" }
     }
-}
-
-/// How a connection is made.
-pub(super) type Settings<'a> = dyn Fn(&ConnectionInfo) -> (ConnectionInfo, AsyncConnectionConfig) + Sync + 'a;
-
-fn config() -> AsyncConnectionConfig {
-    AsyncConnectionConfig::new().set_connection_timeout(Some(RESPONSE)).set_response_timeout(Some(RESPONSE))
-}
-
-pub(super) async fn open(
-    info: &ConnectionInfo,
-    settings: &Settings<'_>,
-) -> RedisResult<MultiplexedConnection> {
-    let (info, config) = settings(info);
-    Client::open(info)?.get_multiplexed_async_connection_with_config(&config).await
-}
-
-pub(super) fn failure(message: String) -> redis::RedisError {
-    io::Error::other(message).into()
 }
 
 /// Connections over which Redis can be told and asked; clones share them.
@@ -140,20 +128,26 @@ impl Link {
 pub(super) struct Listener {
     link: Link,
     pushes: mpsc::UnboundedReceiver<PushInfo>,
-    /// Channels that were given up, and may still be confirmed to be.
-    leaving: HashSet<Vec<u8>>,
+    /// For channels that were given up, how often that has yet to be confirmed.
+    leaving: HashMap<Vec<u8>, usize>,
     is_sharded: bool,
 }
 
 impl Listener {
     /// Hears these channels from now on.
     pub(super) async fn subscribe(&self, channels: &[String]) -> RedisResult<()> {
-        self.each(if self.is_sharded { "SSUBSCRIBE" } else { "SUBSCRIBE" }, channels).await
+        self.each(self.subscribe_command(), channels).await
+    }
+
+    fn subscribe_command(&self) -> &'static str {
+        if self.is_sharded { "SSUBSCRIBE" } else { "SUBSCRIBE" }
     }
 
     /// Need no longer hear these channels.
     pub(super) async fn unsubscribe(&mut self, channels: &[String]) {
-        self.leaving.extend(channels.iter().map(|channel| channel.clone().into_bytes()));
+        for channel in channels {
+            *self.leaving.entry(channel.clone().into_bytes()).or_default() += 1;
+        }
         let command = if self.is_sharded { "SUNSUBSCRIBE" } else { "UNSUBSCRIBE" };
         if let Err(error) = self.each(command, channels).await {
             // What comes nevertheless is for nobody here. A connection that has ended says so itself.
@@ -178,16 +172,7 @@ impl Listener {
             let Some(push) = self.pushes.recv().await else { return Err(ended()) };
             match push.kind {
                 PushKind::Disconnection => return Err(ended()),
-                PushKind::SSubscribe | PushKind::Subscribe => {
-                    self.leaving.remove(&channel_of(&push));
-                }
-                PushKind::SUnsubscribe | PushKind::Unsubscribe => {
-                    let channel = channel_of(&push);
-                    if !self.leaving.remove(&channel) {
-                        let channel = String::from_utf8_lossy(&channel);
-                        return Err(failure(format!("{channel} is no longer heard: its slot has moved")));
-                    }
-                }
+                PushKind::SUnsubscribe | PushKind::Unsubscribe => self.left(&push)?,
                 _ => {
                     if let Some(message) = Msg::from_push_info(push) {
                         return Ok(message);
@@ -197,14 +182,24 @@ impl Listener {
         }
     }
 
+    /// A channel is no longer heard; fails if it was to be.
+    fn left(&mut self, push: &PushInfo) -> RedisResult<()> {
+        let channel: Vec<u8> = push.data.first().map_or(Ok(Vec::new()), connect::decode)?;
+        let Some(count) = self.leaving.get_mut(&channel) else {
+            let channel = String::from_utf8_lossy(&channel);
+            return Err(failure(format!("{channel} is no longer heard: its slot has moved")));
+        };
+        *count -= 1;
+        if *count == 0 {
+            self.leaving.remove(&channel);
+        }
+        Ok(())
+    }
+
     /// As [`Link::check`].
     pub(super) async fn check(&self) -> RedisResult<()> {
         self.link.check().await
     }
-}
-
-fn channel_of(push: &PushInfo) -> Vec<u8> {
-    push.data.first().and_then(|channel| cluster::decode(channel).ok()).unwrap_or_default()
 }
 
 fn ended() -> redis::RedisError {

@@ -3,10 +3,12 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use socketio::LostSocket;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::super::wire::{Envelope, News, Place};
 use super::link::Listener;
@@ -14,6 +16,11 @@ use super::{BACKOFF, HEARTBEAT, RedisBus, SILENCE, Subscription, all_channel, no
 use crate::bus::{MessageNotice, Notice};
 use crate::timestamp::Timestamp;
 
+/// How long is waited after something was read from the store, before that is done again: at first and, when it recurs,
+/// at most.
+const HEAL_PAUSE: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(8)];
+/// How often it is done without a reason.
+const HEAL_INTERVAL: Duration = Duration::from_mins(1);
 /// How many pieces of news are remembered, so that what comes by two channels is heard once.
 const HEARD: usize = 16_384;
 
@@ -21,15 +28,14 @@ impl RedisBus {
     /// Hears what other nodes tell, for as long as the bus is there.
     pub(super) async fn listen(self: Arc<Self>, mut requests: mpsc::UnboundedReceiver<Subscription>) {
         let mut backoff = BACKOFF[0];
-        let mut is_first = true;
+        let mut nodes = HashMap::new();
         loop {
             match self.server.listen().await {
                 Ok(listener) => {
                     let begin = Instant::now();
-                    if let Err(error) = self.listen_over(listener, &mut requests, is_first).await {
+                    if let Err(error) = self.listen_over(listener, &mut requests, &mut nodes).await {
                         tracing::warn!(%error, "Redis is no longer heard");
                     }
-                    is_first = false;
                     // Else a server that takes connections and ends them would be asked without a pause.
                     if begin.elapsed() > SILENCE {
                         backoff = BACKOFF[0];
@@ -45,24 +51,37 @@ impl RedisBus {
                     _ = done.send(());
                 }
             }
-            if let Some(source) = self.sequencer.source() {
-                source.refresh().await;
-            }
+            self.refresh().await;
             tokio::time::sleep(backoff).await;
             backoff = (backoff * 2).min(BACKOFF[1]);
         }
     }
 
-    /// Reads from the store what was missed, whenever something may have been; for as long as the bus is there.
+    /// Reads from the store what was missed, whenever something may have been, and at times without a reason: whatever
+    /// has gone wrong is over then. For as long as the bus is there.
     pub(super) async fn heal_gaps(self: Arc<Self>) {
+        let mut pause = HEAL_PAUSE[0];
+        let mut recurs = false;
         loop {
-            self.has_gap.notified().await;
-            if let Some(source) = self.sequencer.source() {
-                source.refresh().await;
+            if !recurs {
+                drop(timeout(HEAL_INTERVAL, self.has_gap.notified()).await);
+            }
+            while !self.refresh().await {
+                tokio::time::sleep(HEAL_PAUSE[0]).await;
             }
             self.sequencer.heal_all().await;
-            // When Redis comes back all nodes say so, one after the other.
-            tokio::time::sleep(HEARTBEAT).await;
+            // When Redis comes back all nodes say so, one after the other; a sick node says so without end.
+            tokio::time::sleep(pause).await;
+            recurs = self.has_gap.notified().now_or_never().is_some();
+            pause = if recurs { (pause * 2).min(HEAL_PAUSE[1]) } else { HEAL_PAUSE[0] };
+        }
+    }
+
+    /// Has what other nodes may have told read anew from the store; whether that could be done.
+    async fn refresh(&self) -> bool {
+        match self.sequencer.source() {
+            Some(source) => source.refresh().await,
+            None => false,
         }
     }
 
@@ -71,7 +90,7 @@ impl RedisBus {
         &self,
         mut listener: Listener,
         requests: &mut mpsc::UnboundedReceiver<Subscription>,
-        is_first: bool,
+        nodes: &mut HashMap<String, Instant>,
     ) -> redis::RedisResult<()> {
         let mut channels = vec![all_channel(), node_channel(&self.node)];
         channels.extend(self.sequencer.users().iter().map(user_channel));
@@ -79,18 +98,19 @@ impl RedisBus {
         self.is_connected.store(true, Ordering::Release);
         self.metrics.set_connected(true);
         tracing::info!(node = %self.node, channels = channels.len(), "Redis is heard");
-        if !is_first {
-            self.has_gap.notify_one();
-        }
+        self.has_gap.notify_one();
         let mut heard = Heard::default();
-        let mut nodes: HashMap<String, Instant> = HashMap::new();
+        // One that has died meanwhile is missed, too.
+        for seen in nodes.values_mut() {
+            *seen = Instant::now();
+        }
         let mut check = tokio::time::interval(HEARTBEAT);
         let mut last = Instant::now();
         loop {
             tokio::select! {
                 message = listener.next() => {
                     last = Instant::now();
-                    self.hear(message?.get_payload_bytes(), &mut heard, &mut nodes);
+                    self.hear(message?.get_payload_bytes(), &mut heard, nodes);
                 }
                 request = requests.recv() => {
                     let Some(request) = request else { return Ok(()) };
@@ -142,8 +162,10 @@ impl RedisBus {
             listener.subscribe(&added).await?;
         }
         for done in waiting {
-            // Who has stopped waiting does not want to know.
-            _ = done.send(());
+            // Who has stopped waiting was let in before, and may have missed something.
+            if done.send(()).is_err() {
+                self.has_gap.notify_one();
+            }
         }
         Ok(())
     }
@@ -183,7 +205,8 @@ impl RedisBus {
             News::Unheard => return self.has_gap.notify_one(),
             News::Goodbye => {
                 nodes.remove(&*envelope.node);
-                return;
+                // The last that it had to tell may have gone with it.
+                return self.has_gap.notify_one();
             }
             News::Event { name, argument, conversation, users } => Notice::Event {
                 name: name.into_owned().into(),

@@ -12,7 +12,6 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
 use super::{HEARTBEAT, PIPELINE, PREFIX, RESPONSE, RedisBus, SILENCE, Subscription};
-use crate::bus::Bus as _;
 use crate::id::Id;
 use crate::timestamp::Timestamp;
 
@@ -30,10 +29,11 @@ local now = tonumber(redis.call('TIME')[1])
 local is_new = redis.call('ZADD', KEYS[1], now, ARGV[1])
 return {is_new, redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', '(' .. (now - ARGV[2]), 'WITHSCORES')}";
 
-/// Whoever is noted as present is on a node that is there, also if that ends before it has said so for the first time.
+/// Whoever is noted as present is on a node that is there, also if that ends before it has said so for the first time, or
+/// has too much to note to say so in between.
 /// `ARGV`: node. Answers with the node if it was not known.
 const KNOWN: &str = r"
-local is_new = redis.call('ZADD', KEYS[1], 'NX', redis.call('TIME')[1], ARGV[1])
+local is_new = redis.call('ZADD', KEYS[1], redis.call('TIME')[1], ARGV[1])
 if is_new == 1 then return {ARGV[1]} end
 return {}";
 
@@ -63,18 +63,17 @@ impl RedisBus {
         loop {
             tokio::select! {
                 _ = sweep.tick() => {
-                    for user in self.sequencer.sweep() {
-                        // The listener is there for as long as the bus is.
-                        drop(self.subscriptions.send(Subscription::Remove(user)));
-                    }
+                    // The listener is there for as long as the bus is.
+                    self.sequencer.sweep(|user| drop(self.subscriptions.send(Subscription::Remove(user))));
                 }
                 _ = beat.tick() => {
                     if last_word.is_some_and(|last: Instant| last.elapsed() > SILENCE) {
                         trusted_from = Instant::now() + Duration::from_secs(LEASE_SECONDS);
                     }
                     // What was away comes with the next beat.
-                    if self.beat(Instant::now() >= trusted_from).await.is_some() {
-                        last_word = Some(Instant::now());
+                    let begin = Instant::now();
+                    if self.beat(begin >= trusted_from).await.is_some() {
+                        last_word = Some(begin);
                     }
                 }
             }
@@ -103,17 +102,18 @@ impl RedisBus {
         Some(())
     }
 
-    /// Says of all users who have a device here that they do, and of those who went while Redis was away that they don't.
+    /// Says of all users who are present here that they are, and of those who went while Redis was away that they aren't.
     async fn announce(&self) -> Option<()> {
         let mut pipeline = redis::pipe();
         pipeline.cmd("SMEMBERS").arg(users_key(&self.node));
         let [noted]: [Vec<String>; 1] = self.ask(&pipeline).await?;
-        let has_device = |user: &Id| self.hub.has_device(user);
-        let here: Vec<Id> = self.sequencer.users().into_iter().filter(has_device).collect();
+        // Who is within the grace, and comes back, is not noted again.
+        let here = self.sequencer.source()?.present();
         for users in here.chunks(PIPELINE) {
             self.change_presence(users, true).await?;
         }
-        let gone = noted.iter().filter_map(|name| Id::parse(name).ok()).filter(|user| !has_device(user));
+        let here: HashSet<Id> = here.into_iter().collect();
+        let gone = noted.iter().filter_map(|name| Id::parse(name).ok()).filter(|user| !here.contains(user));
         for users in gone.collect::<Vec<_>>().chunks(PIPELINE) {
             self.change_presence(users, false).await?;
         }
@@ -147,6 +147,9 @@ impl RedisBus {
             for name in &names {
                 forget.cmd("SREM").arg(presence_key(name)).arg(node).ignore();
             }
+            self.ask::<()>(&forget).await?;
+            // On another shard, and last: as long as they are in this list somebody looks after them.
+            let mut forget = redis::pipe();
             forget.cmd("SREM").arg(users_key(node)).arg(&names).ignore();
             self.ask::<()>(&forget).await?;
             count += names.len();
@@ -161,32 +164,43 @@ impl RedisBus {
     /// Notes whether users have a device here; answers for each whether another node has one. `None` if Redis does
     /// not answer.
     pub(super) async fn change_presence(&self, users: &[Id], are_present: bool) -> Option<Vec<bool>> {
-        let (mut pipeline, names) = (redis::pipe(), users.iter().map(Id::as_str).collect::<Vec<_>>());
         if users.is_empty() {
             return Some(Vec::new());
         }
-        // Who is noted as present is in the node's list, so that nobody is forgotten when it dies.
-        if are_present {
-            pipeline.cmd("SADD").arg(users_key(&self.node)).arg(&names).ignore();
-            pipeline.cmd("EVAL").arg(KNOWN).arg(1).arg(nodes_key()).arg(&self.node);
-        }
-        let change = if are_present { "SADD" } else { "SREM" };
-        for name in &names {
-            pipeline.cmd("EVAL").arg(CHANGE).arg(1).arg(presence_key(name)).arg(change).arg(&self.node);
-        }
-        if !are_present {
-            pipeline.cmd("SREM").arg(users_key(&self.node)).arg(&names).ignore();
-        }
-        let Some(mut answers) = self.ask::<Vec<Vec<String>>>(&pipeline).await else {
+        let changed = self.change_noted(users, are_present).await;
+        if changed.is_none() {
             // A part of it may have been done.
             self.must_announce.store(true, Ordering::Release);
-            return None;
-        };
-        // What others said of this node may be gone with it.
-        if are_present && !answers.is_empty() && !answers.remove(0).is_empty() {
-            self.must_announce.store(true, Ordering::Release);
         }
-        Some(self.are_elsewhere(&answers))
+        changed
+    }
+
+    async fn change_noted(&self, users: &[Id], are_present: bool) -> Option<Vec<bool>> {
+        let names: Vec<&str> = users.iter().map(Id::as_str).collect();
+        // Whoever is noted as present is in the node's list, from before to after, so that nobody is forgotten when it
+        // dies. The shards of a cluster keep no order in what is asked at once.
+        if are_present {
+            let mut list = redis::pipe();
+            list.cmd("SADD").arg(users_key(&self.node)).arg(&names).ignore();
+            list.cmd("EVAL").arg(KNOWN).arg(1).arg(nodes_key()).arg(&self.node);
+            let [were_forgotten]: [Vec<String>; 1] = self.ask(&list).await?;
+            // What others said of this node may be gone with it.
+            if !were_forgotten.is_empty() {
+                self.must_announce.store(true, Ordering::Release);
+            }
+        }
+        let mut changes = redis::pipe();
+        let change = if are_present { "SADD" } else { "SREM" };
+        for name in &names {
+            changes.cmd("EVAL").arg(CHANGE).arg(1).arg(presence_key(name)).arg(change).arg(&self.node);
+        }
+        let nodes: Vec<Vec<String>> = self.ask(&changes).await?;
+        if !are_present {
+            let mut list = redis::pipe();
+            list.cmd("SREM").arg(users_key(&self.node)).arg(&names).ignore();
+            self.ask::<()>(&list).await?;
+        }
+        Some(self.are_elsewhere(&nodes))
     }
 
     /// For each of the users whether another node has a device. `None` if Redis does not answer.
