@@ -57,6 +57,35 @@ test("two people chat while others misbehave", async (t) => {
     await chat();
   });
 
+  await t.test("polling: thousands of refused CONNECT packets in a body end the session", async () => {
+    const { text } = await server.request("GET", "/socket.io/?EIO=4&transport=polling");
+    const path = `/socket.io/?EIO=4&transport=polling&sid=${JSON.parse(text.slice(1)).sid}`;
+    const connects = (count) => ({ raw: Array(count).fill("40").join("\x1e") });
+    assert.equal((await server.request("POST", path, connects(16))).status, 200);
+    const answers = (await server.request("GET", path)).text.split("\x1e");
+    assert.deepEqual(answers.map((packet) => packet.slice(0, 2)), Array(16).fill("44"));
+    await server.request("POST", path, connects(4096));
+    await eventually("the session is closed", async () => (await server.request("GET", path)).status === 400);
+    await chat();
+  });
+
+  await t.test("a slice of history that is too much for an answer comes in parts", async () => {
+    // In JSON each is six bytes: a hundred such messages are more than may wait for a client.
+    const texts = Array.from({ length: 100 }, (_, n) => `${n}${"\u0001".repeat(1990)}`);
+    for (const words of texts) assert.equal((await a.send(conversation, words)).success, true);
+    sent += texts.length;
+    const got = [];
+    for (let before; ; ) {
+      const { data, has_more } = await b.ask("fetch_messages", { conversation_id: conversation, limit: 100, before_seq: before });
+      got.unshift(...data);
+      before = data[0].seq;
+      if (got.length >= 100 || !has_more) break;
+      assert.ok(data.length < 100, "not all at once");
+    }
+    assert.deepEqual(got.slice(-100).map((message) => message.text), texts);
+    await chat();
+  });
+
   await t.test("binary events are refused and unknown ones answered", async () => {
     const client = await hostile();
     const refusal = { success: false, message: "Invalid message" };

@@ -42,6 +42,20 @@ test("at trace, as text: still nothing private", async (t) => {
   for (const text of used.private) assert.ok(!server.output.includes(text), text);
 });
 
+test("nobody reads the log: the server does not wait", async (t) => {
+  const server = await Server.start(t, { LOG: "info" });
+  const { ana } = await server.pair();
+  server.process.stderr.pause();
+  // More lines than fit into the pipe and the buffers of both.
+  for (let n = 0; n < 60; n++) {
+    await Promise.all(Array.from({ length: 50 }, () => server.request("GET", `/api/auth/me`, { token: ana.token })));
+  }
+  assert.equal((await server.request("GET", "/health")).status, 200);
+  server.process.stderr.resume();
+  const { code } = await server.stop();
+  assert.equal(code, 0);
+});
+
 test("a filter is heeded", async (t) => {
   const server = await Server.start(t, { LOG: "error" });
   await use(t, server);

@@ -1,9 +1,46 @@
 //! JSON as JavaScript reads it.
 
 use std::borrow::Borrow;
+use std::collections::HashMap;
 use std::fmt;
+use std::marker::PhantomData;
 
-use serde::de::{Deserialize, Deserializer, Visitor};
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
+
+/// How many fields an object of a client may have. None that is asked for has more than a few, and a body may hold
+/// thousands.
+const MAX_FIELDS: usize = 64;
+
+/// The fields of an object; of those with the same name the last. More than 64 are an error.
+#[derive(Debug)]
+pub(crate) struct Fields<V>(pub(crate) HashMap<LossyString, V>);
+
+impl<'de, V: Deserialize<'de>> Deserialize<'de> for Fields<V> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(FieldsVisitor(PhantomData))
+    }
+}
+
+struct FieldsVisitor<V>(PhantomData<V>);
+
+impl<'de, V: Deserialize<'de>> Visitor<'de> for FieldsVisitor<V> {
+    type Value = Fields<V>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "an object of at most {MAX_FIELDS} fields")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<V>, A::Error> {
+        let mut fields = HashMap::new();
+        while let Some((name, value)) = map.next_entry()? {
+            fields.insert(name, value);
+            if fields.len() > MAX_FIELDS {
+                return Err(A::Error::invalid_length(fields.len(), &self));
+            }
+        }
+        Ok(Fields(fields))
+    }
+}
 
 /// A text whose lone surrogates (`"\ud800"` alone is JSON, but no text) have become U+FFFD.
 ///
@@ -73,6 +110,18 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn an_object_has_few_fields() {
+        let object = |count: usize| {
+            let fields: Vec<String> = (0..count).map(|n| format!(r#""{n}":{n}"#)).collect();
+            serde_json::from_str::<Fields<usize>>(&format!("{{{}}}", fields.join(",")))
+        };
+        assert_eq!(object(64).unwrap().0.get("63"), Some(&63));
+        assert!(object(65).unwrap_err().to_string().contains("at most 64 fields"));
+        let again = format!("{{{}}}", vec![r#""a":1"#; 1000].join(","));
+        assert_eq!(serde_json::from_str::<Fields<usize>>(&again).unwrap().0.len(), 1);
+    }
 
     #[test]
     fn lone_surrogates_become_replacement_characters() {

@@ -23,6 +23,10 @@ use horse_trust::id::Id;
 use horse_trust::import::{self, ImportOptions};
 use horse_trust::store::postgres::PostgresImport;
 use horse_trust::store::{ImportTarget, Role, sqlite};
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
+
+/// How many lines of the log may wait to be written.
+const LOG_LINES: usize = 16_384;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -142,8 +146,14 @@ fn with_settings_of(file: &HashMap<String, String>, command: clap::Command) -> c
 }
 
 fn serve(config: Config) -> Result<(), Failure> {
-    config.require_secret()?;
-    init_logging(&config);
+    let is_short = config.require_secret()?.expose().len() < 32;
+    let _log = init_logging(&config);
+    // RFC 7518, section 3.2.
+    if is_short {
+        tracing::warn!(
+            "JWT_SECRET has fewer than 32 bytes, so that it may be guessed; make one with: openssl rand -hex 32"
+        );
+    }
     on_runtime(config.worker_threads, async move {
         let shutdown = shutdown_signal()?;
         let store = app::open_store(&config).await?;
@@ -159,7 +169,7 @@ fn run_demo(mut config: Config) -> Result<(), Failure> {
         Database::Sqlite(path) => path.clone(),
         Database::Postgres(_) => demo::DEFAULT_DATABASE.into(),
     };
-    init_logging(&config);
+    let _log = init_logging(&config);
     on_runtime(config.worker_threads, async move {
         let shutdown = shutdown_signal()?;
         let store = app::open_store(&config).await?;
@@ -190,7 +200,7 @@ fn run_import(config: &Config, options: &ImportOptions) -> Result<(), Failure> {
     if options.users.is_none() && options.conversations.is_none() && options.messages.is_none() {
         return Err(Failure("import: give at least one of --users, --conversations, --messages".to_owned()));
     }
-    init_logging(config);
+    let _log = init_logging(config);
     let mut target: Box<dyn ImportTarget> = match config.database() {
         Database::Sqlite(path) => Box::new(sqlite::Database::open(&path)?),
         Database::Postgres(url) => Box::new(PostgresImport::open(url.expose())?),
@@ -243,13 +253,21 @@ fn shutdown_signal() -> Result<impl Future<Output = ()>, RunError> {
     })
 }
 
-fn init_logging(config: &Config) {
+/// Lines are written by a thread of their own: who reads them may be slow, or stop. Then lines are lost; what waits is
+/// written when the guard is dropped.
+fn init_logging(config: &Config) -> WorkerGuard {
     use tracing_subscriber::fmt;
+    let (writer, guard) = NonBlockingBuilder::default()
+        .buffered_lines_limit(LOG_LINES)
+        .lossy(true)
+        .thread_name("log")
+        .finish(std::io::stderr());
     let filter = tracing_subscriber::EnvFilter::new(&config.log);
     let builder =
-        fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
+        fmt().with_env_filter(filter).with_writer(writer).with_ansi(std::io::stderr().is_terminal());
     match config.log_format {
         LogFormat::Pretty => builder.init(),
         LogFormat::Json => builder.json().init(),
     }
+    guard
 }

@@ -20,6 +20,9 @@ use crate::session::Session;
 use crate::socket::{Reply, Responder, Socket};
 use crate::token::{random_token, token_after};
 
+/// How often in a row a client may be refused before it has to open another session.
+const MAX_REFUSED: u8 = 16;
+
 /// A client: the sockets that it has in namespaces, over one session.
 pub(crate) struct Client {
     session: Arc<Session>,
@@ -29,6 +32,8 @@ pub(crate) struct Client {
     incomplete: Option<Box<Incomplete>>,
     /// Whether the client was ever let into a namespace.
     is_established: bool,
+    /// How often it was not, since it was.
+    refused: u8,
 }
 
 struct Joined {
@@ -65,7 +70,14 @@ struct RecoveryRequest {
 
 impl Client {
     pub(crate) fn new(session: Arc<Session>) -> Self {
-        Self { session, sockets: SmallVec::new(), pending: None, incomplete: None, is_established: false }
+        Self {
+            session,
+            sockets: SmallVec::new(),
+            pending: None,
+            incomplete: None,
+            is_established: false,
+            refused: 0,
+        }
     }
 
     fn limits(&self) -> Limits {
@@ -115,6 +127,9 @@ impl Client {
         let index =
             self.sockets.iter().position(|joined| joined.socket.namespace().name() == packet.namespace);
         match (packet.content, index) {
+            (Content::Connect(_), None) if self.refused == MAX_REFUSED => {
+                Err(self.invalid("a CONNECT after too many that were refused"))
+            }
             (Content::Connect(auth), None) => {
                 self.connect(packet.namespace, auth);
                 Ok(())
@@ -154,7 +169,7 @@ impl Client {
         let Some((namespace, handler)) =
             server.namespace(name).and_then(|namespace| Some((namespace, namespace.handler()?)))
         else {
-            return self.session.push(&[frame::packet("44", name, r#"{"message":"Invalid namespace"}"#)]);
+            return self.refuse(name, r#"{"message":"Invalid namespace"}"#);
         };
         let recovery = namespace
             .recovery()
@@ -173,6 +188,11 @@ impl Client {
         }
     }
 
+    fn refuse(&mut self, namespace: &str, error: &str) {
+        self.refused += 1;
+        self.session.push(&[frame::packet("44", namespace, error)]);
+    }
+
     /// The handler has answered: lets the client in, with its old socket if that can be recovered.
     fn connected(
         &mut self,
@@ -186,7 +206,7 @@ impl Client {
                 let message = serde_json::to_string(&message).expect("a string always serializes");
                 let data = data.map(|data| format!(r#","data":{data}"#)).unwrap_or_default();
                 let error = format!(r#"{{"message":{message}{data}}}"#);
-                return self.session.push(&[frame::packet("44", namespace.name(), &error)]);
+                return self.refuse(namespace.name(), &error);
             }
         };
         // Nothing may go out before the handler has joined its rooms: a client that knows it is connected
@@ -202,6 +222,7 @@ impl Client {
         span(&self.session).in_scope(|| handler.connected(&socket, recovered));
         self.sockets.push(Joined { socket, handler });
         self.is_established = true;
+        self.refused = 0;
         self.session.uncork();
     }
 

@@ -20,8 +20,10 @@ use crate::session::Session;
 use crate::websocket::decoder::{Incoming, Violation};
 use crate::websocket::{ReadError, Reply, Taken, WebSocket};
 
-/// How many messages one turn takes from one client before the others get theirs.
-const MESSAGES_A_TURN: u32 = 64;
+/// How many messages one turn takes from one client before the others get theirs; of long ones fewer.
+const MESSAGES_A_TURN: usize = 64;
+/// A message of so many bytes counts as two, and so on.
+const LONG_MESSAGE: usize = 4096;
 /// How long the goodbye of a session may take.
 const FAREWELL: Duration = Duration::from_secs(1);
 /// How long a session that ends in order waits for its events in work.
@@ -166,6 +168,7 @@ impl Connection {
 
     /// Works through the body of a POST.
     fn poll_body(&mut self, cx: &mut Context<'_>) -> Result<(), CloseReason> {
+        let mut budget = MESSAGES_A_TURN;
         loop {
             // Pending work goes on also while there is no body.
             let ready = self.handler.poll_ready(cx)?;
@@ -173,10 +176,15 @@ impl Connection {
             if ready.is_pending() {
                 return Ok(());
             }
+            if budget == 0 {
+                cx.waker().wake_by_ref();
+                return Ok(());
+            }
             let rest = bytes.slice(*position..);
             let length = rest.iter().position(|byte| *byte == SEPARATOR).unwrap_or(rest.len());
             let is_last = length == rest.len();
             *position += length + 1;
+            budget = budget.saturating_sub(cost(length));
             if is_last {
                 self.transport = Transport::Polling(None);
             }
@@ -209,6 +217,7 @@ impl Connection {
             let read = websocket.poll_read(
                 cx,
                 |replies, incoming| {
+                    budget = budget.saturating_sub(cost(incoming.len()));
                     match incoming {
                         Incoming::Text(text) => on_packet(&mut **handler, heartbeat, session, text)?,
                         Incoming::Binary(bytes) => handler.message(Message::Binary(bytes))?,
@@ -217,7 +226,6 @@ impl Connection {
                         Incoming::Pong => {}
                         Incoming::Close(_) => return Err(CloseReason::TransportClose),
                     }
-                    budget = budget.saturating_sub(1);
                     let enough = budget == 0 || !handler.takes_more();
                     Ok(if enough { Taken::Enough } else { Taken::More })
                 },
@@ -384,6 +392,11 @@ fn close_reason(error: ReadError<CloseReason>, session: &Session) -> CloseReason
             }
         }
     }
+}
+
+/// As how many messages one of `length` bytes counts in its turn.
+fn cost(length: usize) -> usize {
+    1 + length / LONG_MESSAGE
 }
 
 /// A way for a message handler of one's own to send.

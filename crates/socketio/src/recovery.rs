@@ -104,11 +104,11 @@ impl Recovery {
         }
     }
 
-    /// Forgets whose time is over; answers how long to wait for the next, `None` if none is lost.
+    /// Forgets whose time is over, some of them; answers how long to wait for the next, `None` if none is lost.
     fn expire_due(&self, now: Instant) -> Option<Duration> {
         let mut table = self.sockets.lock();
         let window = self.config.window;
-        let due = table.lost.iter().take_while(|(at, _)| *at + window <= now).count();
+        let due = table.lost.iter().take(EXPIRED_AT_ONCE).take_while(|(at, _)| *at + window <= now).count();
         let expired: Vec<_> = table.lost.drain(..due).collect();
         let next = table.lost.front().map(|(at, _)| (*at + window).saturating_duration_since(now));
         if next.is_none() {
@@ -120,6 +120,9 @@ impl Recovery {
         next
     }
 }
+
+/// How many sockets are forgotten at once: many that were lost together are no reason for the others to wait.
+const EXPIRED_AT_ONCE: usize = 256;
 
 /// Forgets lost sockets when their time is over; ends when none is left.
 async fn sweep(recovery: std::sync::Weak<Recovery>) {

@@ -39,10 +39,12 @@ pub enum Verdict {
 }
 
 impl Passwords {
-    /// A pool for as many hashes at once as there are cores.
+    /// A pool for one hash fewer at once than there are cores: strangers can ask for them, and all others want to be
+    /// served meanwhile.
     pub fn new() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Self { places: Arc::new(Semaphore::new(cores)), waiting: Arc::new(Semaphore::new(MAX_WAITING)) }
+        let places = cores.saturating_sub(1).max(1);
+        Self { places: Arc::new(Semaphore::new(places)), waiting: Arc::new(Semaphore::new(MAX_WAITING)) }
     }
 
     /// The argon2id hash of a password, as a PHC string (19 MiB, 2 passes: OWASP's recommendation).

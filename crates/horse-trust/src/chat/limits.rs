@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use governor::clock::{Clock, DefaultClock};
+use governor::clock::Clock as _;
 use governor::middleware::{StateInformationMiddleware, StateSnapshot};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
@@ -66,9 +66,7 @@ impl Limits {
         let checked = rate.check_key(user);
         let left = checked.as_ref().map_or(0, StateSnapshot::remaining_burst_capacity);
         note(quota.burst.saturating_sub(left), *quota);
-        checked
-            .map(drop)
-            .map_err(|not_until| too_many(not_until.wait_time_from(DefaultClock::default().now())))
+        checked.map(drop).map_err(|not_until| too_many(not_until.wait_time_from(rate.clock().now())))
     }
 
     /// What a user may write, if that is limited.
@@ -114,8 +112,7 @@ impl Limits {
 
 fn check(rate: Option<&Rate>, user: &Id) -> Result<(), Refusal> {
     let Some(rate) = rate else { return Ok(()) };
-    rate.check_key(user)
-        .map_err(|not_until| too_many(not_until.wait_time_from(DefaultClock::default().now())))
+    rate.check_key(user).map_err(|not_until| too_many(not_until.wait_time_from(rate.clock().now())))
 }
 
 pub(super) fn too_many(wait: Duration) -> Refusal {

@@ -10,9 +10,11 @@ use super::view::{self, MessageJson, MessageView};
 use super::{Blocks, Chat, Refusal, store_failed};
 use crate::bus::{Except, Notice};
 use crate::id::Id;
-use crate::store::{Conversation, History, MarkRead, Message, Page, Profile, Range, Read};
+use crate::store::{Conversation, History, MarkRead, Message, Page, Profile, Range, Read, TOLD_AT_ONCE};
 use crate::timestamp::Timestamp;
 
+/// How many bytes of messages a slice has at most, if it has more than one: half of what may wait for a client.
+const SLICE_BYTES: usize = 512 * 1024;
 /// How many missed messages are replayed; beyond, the client is told where to look.
 const MAX_REPLAYED: usize = 1000;
 
@@ -72,8 +74,14 @@ impl Chat {
         marks: bool,
     ) -> Result<Slice, Refusal> {
         let (conversation, history) = self.read(user, conversation_id, range).await?;
-        let messages = self.views(&conversation, &history.messages).await?;
-        let (first, last) = (history.messages.first(), history.messages.last());
+        let mut messages = self.views(&conversation, &history.messages).await?;
+        let kept = nearest(&messages, matches!(range, Range::After(..)));
+        messages = messages.drain(kept.clone()).collect();
+        let (first, last) = match &history.messages[kept] {
+            [first, .., last] => (Some(first), Some(last)),
+            [only] => (Some(only), Some(only)),
+            [] => (None, None),
+        };
         let has_more = match range {
             Range::After(..) => last.is_some_and(|last| last.seq < history.last_seq),
             Range::Before(..) | Range::Page(_) => first.is_some_and(|first| first.seq > 1),
@@ -216,7 +224,10 @@ impl Chat {
             return Ok(replay);
         }
         let mut ends = HashMap::new();
-        for (conversation, message) in &missed.messages {
+        for (count, (conversation, message)) in missed.messages.iter().enumerate() {
+            if count % TOLD_AT_ONCE == TOLD_AT_ONCE - 1 {
+                tokio::task::yield_now().await;
+            }
             let profiles = self.profiles_of(conversation).await?;
             replay.messages.push(view_of(conversation, &profiles, message));
             if message.sender != *user {
@@ -238,6 +249,23 @@ impl Chat {
     }
 }
 
+/// Of the messages of a slice, oldest first, those next to where it begins (at its first one or its last) that are not too
+/// much for one answer; at least one.
+fn nearest(messages: &[MessageJson], from_first: bool) -> std::ops::Range<usize> {
+    let mut bytes = 0;
+    let mut fits = |message: &&MessageJson| {
+        bytes += message.len();
+        bytes <= SLICE_BYTES
+    };
+    let count = if from_first {
+        messages.iter().take_while(&mut fits).count()
+    } else {
+        messages.iter().rev().take_while(&mut fits).count()
+    };
+    let count = count.max(1).min(messages.len());
+    if from_first { 0..count } else { messages.len() - count..messages.len() }
+}
+
 pub(super) fn view_of(
     conversation: &Conversation,
     profiles: &[Option<Arc<Profile>>; 2],
@@ -245,4 +273,25 @@ pub(super) fn view_of(
 ) -> MessageJson {
     let side = usize::from(message.sender != conversation.participants[0]);
     MessageView::new(conversation, profiles[side].as_deref(), message).to_json()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slice_that_is_too_much_keeps_what_is_next_to_its_begin() {
+        let of = |sizes: &[usize]| -> Vec<MessageJson> {
+            sizes.iter().map(|size| MessageJson::from("x".repeat(*size))).collect()
+        };
+        let half = SLICE_BYTES / 2;
+        assert_eq!(nearest(&of(&[1, 2, 3]), true), 0..3);
+        assert_eq!(nearest(&of(&[half, half, 1]), true), 0..2);
+        assert_eq!(nearest(&of(&[1, half, half]), false), 1..3);
+        assert_eq!(nearest(&of(&[half, half, 1]), false), 1..3);
+        assert_eq!(nearest(&of(&[SLICE_BYTES + 1, 1]), true), 0..1);
+        assert_eq!(nearest(&of(&[1, SLICE_BYTES + 1]), false), 1..2);
+        assert_eq!(nearest(&[], true), 0..0);
+        assert_eq!(nearest(&[], false), 0..0);
+    }
 }

@@ -11,7 +11,7 @@ use super::coalescer::Coalescer;
 use super::{Chat, view};
 use crate::bus::Notice;
 use crate::id::Id;
-use crate::store::{Conversation, Delivered, StoreError, Unread};
+use crate::store::{Conversation, Delivered, StoreError, TOLD_AT_ONCE, Unread};
 use crate::timestamp::Timestamp;
 
 /// How often it is stored what has reached a device. What a crash takes comes again with the next message.
@@ -132,7 +132,10 @@ impl Chat {
     /// Tells senders what has reached a device, as long as it runs.
     pub(super) async fn tell_delivered(self: Arc<Self>) {
         loop {
-            for (_, news) in self.receipts.delivered.due().await {
+            for (count, (_, news)) in self.receipts.delivered.due().await.into_iter().enumerate() {
+                if count % TOLD_AT_ONCE == TOLD_AT_ONCE - 1 {
+                    tokio::task::yield_now().await;
+                }
                 self.tell_one_delivered(&news);
             }
         }

@@ -17,6 +17,8 @@ use crate::store::{Page, Range};
 const DEFAULT_LIMIT: u64 = 30;
 /// Messages a page at most.
 const MAX_LIMIT: u64 = 100;
+/// How many conversations of a list are written before other tasks have their turn.
+const LISTED_AT_ONCE: usize = 64;
 /// The last page that can be asked for.
 const MAX_PAGE: u64 = 1_000_000;
 
@@ -32,12 +34,26 @@ pub(super) fn router() -> Router<AppState> {
 async fn list(
     State(state): State<AppState>,
     Authenticated(claims): Authenticated,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Response, ApiError> {
     let conversations = state.chat.conversations(&claims.user).await?;
     let online = state.chat.online_in(&conversations).await;
-    let view = |summary| ConversationView::new(summary, &claims.user, |other| online.contains(other));
-    let data: Vec<_> = conversations.iter().map(view).collect();
-    Ok(Json(json!({"success": true, "data": data})))
+    let mut body = br#"{"success":true,"data":["#.to_vec();
+    for (count, summary) in conversations.iter().enumerate() {
+        if count > 0 {
+            body.push(b',');
+        }
+        let view = ConversationView::new(summary, &claims.user, |other| online.contains(other));
+        serde_json::to_writer(&mut body, &view).map_err(|error| {
+            tracing::error!(%error, "a conversation could not be written");
+            ApiError::Internal
+        })?;
+        // There is no bound on how many there are.
+        if count % LISTED_AT_ONCE == LISTED_AT_ONCE - 1 {
+            tokio::task::yield_now().await;
+        }
+    }
+    body.extend_from_slice(b"]}");
+    Ok(json_text(StatusCode::OK, body))
 }
 
 async fn open(
@@ -141,7 +157,7 @@ fn range(query: &str) -> Result<Option<Range>, ApiError> {
     })
 }
 
-pub(super) fn json_text(status: StatusCode, body: String) -> Response {
+pub(super) fn json_text(status: StatusCode, body: impl IntoResponse) -> Response {
     let mut response = (status, body).into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response

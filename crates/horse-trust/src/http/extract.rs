@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use super::error::FieldError;
 use super::{ApiError, AppState, client_address};
 use crate::auth::Claims;
-use crate::json::LossyString;
+use crate::json::{self, LossyString};
 use crate::store::Role;
 
 /// The user who asks, by a valid token.
@@ -75,7 +75,15 @@ impl<S: Send + Sync> FromRequest<S> for Fields {
         if !text.trim_start().starts_with('{') {
             return Err(ApiError::Malformed("The body is not a JSON object"));
         }
-        serde_json::from_str(text).map(Self).map_err(|_| ApiError::Malformed("The body is not valid JSON"))
+        let fields = serde_json::from_str::<json::Fields<_>>(text);
+        fields.map(|fields| Self(fields.0)).map_err(|error| {
+            let is_object = error.is_data();
+            ApiError::Malformed(if is_object {
+                "The body has more than 64 fields"
+            } else {
+                "The body is not valid JSON"
+            })
+        })
     }
 }
 
@@ -135,6 +143,9 @@ mod tests {
             assert!(matches!(fields(body.to_owned()).await, Err(ApiError::Malformed(_))), "{body:.40}");
         }
         assert!(matches!(fields(vec![b'{', 0xff]).await, Err(ApiError::Malformed(_))));
+        let many = (0..65).map(|n| format!(r#""{n}":0"#)).collect::<Vec<_>>().join(",");
+        let refused = fields(format!("{{{many}}}")).await;
+        assert!(matches!(refused, Err(ApiError::Malformed("The body has more than 64 fields"))));
         let deep = format!(r#"{{"a":{}{},"b":"x"}}"#, "[".repeat(40_000), "]".repeat(40_000));
         assert_eq!(fields(deep).await.unwrap().text("b", &mut Vec::new()).as_deref(), Some("x"));
         assert!(fields("").await.unwrap().0.is_empty());

@@ -5,6 +5,7 @@ mod admin;
 mod blocks;
 mod body;
 mod bundle;
+mod cached;
 mod conversations;
 mod docs;
 mod error;
@@ -77,7 +78,8 @@ pub fn router(state: AppState, engine: socketio::Server, origins: &CorsOrigins) 
         .merge(page::router())
         .merge(bundle::router())
         .merge(docs::router())
-        .layer(CompressionLayer::new());
+        .layer(CompressionLayer::new())
+        .layer(middleware::from_fn_with_state(cached::Answers::default(), cached::answer));
     Router::new()
         .merge(api)
         .merge(files)

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::chat::{Draft, Refusal};
-use crate::json::LossyString;
+use crate::json::{self, LossyString};
 
 /// The payload of `send_message`.
 #[derive(Debug, PartialEq, Eq)]
@@ -51,7 +51,8 @@ pub(super) struct Fields<'a>(HashMap<LossyString, &'a RawValue>);
 impl<'a> Fields<'a> {
     pub(super) fn parse(arguments: &[&'a RawValue]) -> Result<Self, Refusal> {
         let json = arguments.first().map_or("", |argument| argument.get());
-        serde_json::from_str(json).map(Self).map_err(|_| Refusal::InvalidRequest)
+        let fields = serde_json::from_str::<json::Fields<_>>(json);
+        fields.map(|fields| Self(fields.0)).map_err(|_| Refusal::InvalidRequest)
     }
 
     /// A text; `None` if it is missing or null.

@@ -20,6 +20,9 @@ pub use self::types::{
 use crate::id::Id;
 use crate::timestamp::Timestamp;
 
+/// How many are told of what was stored before other tasks have their turn, and what was told goes out.
+pub(crate) const TOLD_AT_ONCE: usize = 32;
+
 /// Why the store could not do what was asked.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {

@@ -20,6 +20,17 @@ pub(crate) enum Incoming<'a> {
     Close(Option<u16>),
 }
 
+impl Incoming<'_> {
+    /// In bytes.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Binary(bytes) | Self::Ping(bytes) => bytes.len(),
+            Self::Pong | Self::Close(_) => 0,
+        }
+    }
+}
+
 /// How the peer broke the protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Violation {

@@ -18,7 +18,7 @@ use super::connection::{Connection, no_answer};
 use super::job::{Job, Repeated, Request, Statement, Told, requests};
 use super::settings::{ANSWER_TIMEOUT, Settings};
 use crate::id::Id;
-use crate::store::{Result, StoreError};
+use crate::store::{Result, StoreError, TOLD_AT_ONCE};
 
 /// How many jobs one transaction takes at most.
 const BATCH: usize = 512;
@@ -88,7 +88,11 @@ impl Writer {
 /// Tells what came of each job, in the order of commits, until the writer and its task are gone.
 async fn tell(mut batches: mpsc::UnboundedReceiver<Vec<Told>>) {
     while let Some(batch) = batches.recv().await {
-        for told in batch {
+        for (count, told) in batch.into_iter().enumerate() {
+            // What was told has to go out, and others have work, too.
+            if count % TOLD_AT_ONCE == TOLD_AT_ONCE - 1 {
+                tokio::task::yield_now().await;
+            }
             // A caller's panic is the caller's: the others are told all the same.
             if catch_unwind(AssertUnwindSafe(told)).is_err() {
                 tracing::error!("a panic in what follows a write");

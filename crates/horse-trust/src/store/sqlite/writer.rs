@@ -17,7 +17,7 @@ use super::queue::Queue;
 use super::recent::{self, Recent};
 use super::{messages, statements};
 use crate::id::IdGenerator;
-use crate::store::{Message, NewMessage, Result, StoreError, Stored, Unread};
+use crate::store::{Message, NewMessage, Result, StoreError, Stored, TOLD_AT_ONCE, Unread};
 use crate::timestamp::Timestamp;
 
 /// A handle on the thread.
@@ -100,7 +100,11 @@ impl Drop for Writer {
 /// Tells what came of each job, in the order of commits, until the writer and its thread are gone.
 async fn tell(mut batches: mpsc::UnboundedReceiver<Vec<Job>>) {
     while let Some(jobs) = batches.recv().await {
-        for job in jobs {
+        for (count, job) in jobs.into_iter().enumerate() {
+            // What was told has to go out, and others have work, too.
+            if count % TOLD_AT_ONCE == TOLD_AT_ONCE - 1 {
+                tokio::task::yield_now().await;
+            }
             // A caller's panic is the caller's: the others are told all the same.
             if catch_unwind(AssertUnwindSafe(|| job.tell())).is_err() {
                 tracing::error!("a panic in what follows a write");
