@@ -243,6 +243,8 @@ test("what is beside the chat", async (t) => {
   });
 
   await t.test("the client bundle", async () => {
+    const otherwise = await server.request("GET", "/socket.io/socket.io%2ejs");
+    assert.deepEqual([otherwise.status, otherwise.json], [404, { success: false, message: "Route not found" }], "a file has one name");
     for (const name of ["socket.io.js", "socket.io.min.js", "socket.io.esm.min.js"]) {
       const path = `/socket.io/${name}`;
       const plain = await fetch(server.url + path, { headers: { "accept-encoding": "identity" } });

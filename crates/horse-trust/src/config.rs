@@ -179,6 +179,8 @@ impl Config {
         let database = |text: &str| parse_database_url(text).map(Some);
         set(&mut config.database, "DATABASE_URL", flags.database_url.as_deref(), database)?;
         let chat = &mut config.chat;
+        // Of what may wait for a client: it may ask for more before it has taken that.
+        chat.slice_bytes = chat.slice_bytes.min(config.engine.outbox_limit / 4);
         set(&mut chat.message_rate, "MESSAGE_RATE", flags.message_rate.as_deref(), parse_rate)?;
         set(&mut chat.connection_rate, "CONNECTION_RATE", flags.connection_rate.as_deref(), parse_rate)?;
         set(&mut chat.edit_window, "EDIT_WINDOW", flags.edit_window.as_deref(), parse_duration)?;

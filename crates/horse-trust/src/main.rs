@@ -269,5 +269,10 @@ fn init_logging(config: &Config) -> WorkerGuard {
         LogFormat::Pretty => builder.init(),
         LogFormat::Json => builder.json().init(),
     }
+    // The usual way writes to the terminal itself, and waits for it.
+    std::panic::set_hook(Box::new(|panic| {
+        let backtrace = std::backtrace::Backtrace::capture();
+        tracing::error!(%panic, %backtrace, "a panic");
+    }));
     guard
 }

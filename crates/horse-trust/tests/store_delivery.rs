@@ -222,6 +222,10 @@ pub(crate) async fn how_far_conversations_go_is_known(store: AnyStore) {
             assert_eq!(positions, expected);
         }
     }
+    let mut positions = soon(store.positions_of(["ann", "ben", "dan"].map(id).to_vec())).await.unwrap();
+    positions.retain(|(_, position)| *position > 0);
+    positions.sort();
+    assert_eq!(positions, [(id("ann"), 5), (id("ben"), 3)]);
     let mut ends = soon(store.ends_of(["ann", "ben", "dan"].map(id).to_vec())).await.unwrap();
     ends.retain(|end| !end.conversations.is_empty());
     ends.sort_by(|one, other| one.user.cmp(&other.user));

@@ -26,6 +26,9 @@ const MESSAGES_A_TURN: usize = 64;
 const LONG_MESSAGE: usize = 4096;
 /// How long the goodbye of a session may take.
 const FAREWELL: Duration = Duration::from_secs(1);
+/// How long a session that its client has closed over polling is there for the GET that the client sent before: it comes
+/// over another connection, and may come later.
+const LINGER: Duration = Duration::from_millis(100);
 /// How long a session that ends in order waits for its events in work.
 const FINISH: Duration = Duration::from_secs(5);
 /// How long a session that ends in order may take to send what waits.
@@ -96,6 +99,8 @@ pub(crate) struct Connection {
     connect_deadline: Option<Instant>,
     /// The WebSocket close code, where the peer's fault has one of its own.
     close_code: Option<u16>,
+    /// Whether a polling client has closed the session in order.
+    is_left: bool,
 }
 
 impl Connection {
@@ -112,6 +117,7 @@ impl Connection {
             connect_deadline: Some(now + config.connect_timeout),
             transport: websocket.map_or(Transport::Polling(None), Transport::WebSocket),
             close_code: None,
+            is_left: false,
             session,
             handler,
         }
@@ -193,7 +199,9 @@ impl Connection {
                 let binary = BASE64.decode(base64).map_err(|_| CloseReason::ParseError)?;
                 self.handler.message(Message::Binary(&binary))?;
             } else {
-                on_packet(&mut *self.handler, &mut self.heartbeat, &self.session, packet)?;
+                let done = on_packet(&mut *self.handler, &mut self.heartbeat, &self.session, packet);
+                self.is_left = done == Err(CloseReason::TransportClose);
+                done?;
             }
             if is_last {
                 body_done(&self.session);
@@ -323,11 +331,13 @@ impl Connection {
         self.session.bid_farewell();
         match self.transport {
             Transport::Polling(_) => {
+                let told = std::future::poll_fn(|cx| self.session.poll_told(cx));
                 if reason.flushes() {
-                    let told = std::future::poll_fn(|cx| self.session.poll_told(cx));
                     if tokio::time::timeout(FLUSH, told).await.is_err() {
                         tracing::debug!(sid = %self.session.sid, "the client did not fetch what waited for it");
                     }
+                } else if self.is_left {
+                    drop(tokio::time::timeout(LINGER, told).await);
                 }
                 self.session.stop(reason);
             }

@@ -206,6 +206,9 @@ pub trait Source: Send + Sync + 'static {
         seq: i64,
     ) -> Result<Vec<StoredMessage>, StoreError>;
 
+    /// How many messages the conversations of each of these users have.
+    async fn positions_of(&self, users: Vec<Id>) -> Result<Vec<(Id, i64)>, StoreError>;
+
     /// How far the conversations of these users go.
     async fn ends_of(&self, users: Vec<Id>) -> Result<Vec<Ends>, StoreError>;
 
@@ -227,6 +230,9 @@ pub trait Source: Send + Sync + 'static {
 
     /// The users who count as present on this node: with a device, or within the grace after the last one.
     fn present(&self) -> Vec<Id>;
+
+    /// Whether a user does.
+    fn is_present(&self, user: &Id) -> bool;
 }
 
 /// The room of a user's sockets that have joined a conversation. The two have a room each, so that each can be told in

@@ -101,6 +101,8 @@ pub struct RedisBus {
     /// What Redis is to be told of rates.
     used: Mutex<Used>,
     has_used: Notify,
+    /// Who notes that users came or went has the turn: what is noted last is what is so.
+    presence_turn: tokio::sync::Mutex<()>,
     /// Whether Redis may not know who is here.
     must_announce: AtomicBool,
     /// Sockets that other nodes have got.
@@ -154,6 +156,7 @@ impl RedisBus {
             gone: Mutex::default(),
             used: Mutex::default(),
             has_used: Notify::new(),
+            presence_turn: tokio::sync::Mutex::new(()),
             must_announce: AtomicBool::new(true),
             moved: Mutex::default(),
             tasks: Mutex::default(),
@@ -268,6 +271,15 @@ impl Bus for RedisBus {
     }
 
     async fn close(&self) {
+        // What waits is told first, if Redis takes it.
+        let is_told = async {
+            while self.outgoing.capacity() < self.outgoing.max_capacity() {
+                tokio::time::sleep(BACKOFF[0]).await;
+            }
+        };
+        if timeout(RESPONSE / 2, is_told).await.is_err() {
+            tracing::warn!("the other nodes were not told all; they read it from the store");
+        }
         // None of them says afterwards that the node is there.
         let mut tasks = std::mem::take(&mut *self.tasks.lock());
         tasks.shutdown().await;

@@ -184,16 +184,16 @@ impl Sequencer {
     /// Other nodes may have told of messages that were not heard: looks after all users.
     pub(super) async fn heal_all(&self) {
         for users in self.users().chunks(BATCH) {
-            let ends = loop {
+            let positions = loop {
                 let Some(source) = self.source() else { return };
-                match source.ends_of(users.to_vec()).await {
-                    Ok(ends) => break ends,
+                match source.positions_of(users.to_vec()).await {
+                    Ok(positions) => break positions,
                     Err(error) => tracing::warn!(%error, "what was missed could not be looked up"),
                 }
                 tokio::time::sleep(RETRY).await;
             };
             let mut followers = self.followers.lock();
-            for Ends { user, position, .. } in ends {
+            for (user, position) in positions {
                 if let Some(progress) =
                     followers.get_mut(&user).and_then(|follower| follower.progress.as_mut())
                     && progress.position < position

@@ -54,6 +54,8 @@ pub struct ChatConfig {
     pub withdrawn_retention: Duration,
     /// How long a user may be without a device before the others are told.
     pub presence_grace: Duration,
+    /// How many bytes of messages a slice of history has at most, if it has more than one message.
+    pub slice_bytes: usize,
 }
 
 impl Default for ChatConfig {
@@ -64,6 +66,7 @@ impl Default for ChatConfig {
             edit_window: Duration::from_mins(15),
             withdrawn_retention: Duration::from_hours(90 * 24),
             presence_grace: Duration::from_secs(5),
+            slice_bytes: 256 * 1024,
         }
     }
 }

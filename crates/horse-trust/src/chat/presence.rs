@@ -177,7 +177,6 @@ impl Chat {
                 Ok(partners) => {
                     for (change, partners) in changes.into_iter().zip(partners) {
                         self.tell_partners(&change, partners);
-                        tokio::task::yield_now().await;
                     }
                 }
                 Err(error) => tracing::error!(%error, "nobody was told who came and who went"),

@@ -13,8 +13,6 @@ use crate::id::Id;
 use crate::store::{Conversation, History, MarkRead, Message, Page, Profile, Range, Read, TOLD_AT_ONCE};
 use crate::timestamp::Timestamp;
 
-/// How many bytes of messages a slice has at most, if it has more than one: half of what may wait for a client.
-const SLICE_BYTES: usize = 512 * 1024;
 /// How many missed messages are replayed; beyond, the client is told where to look.
 const MAX_REPLAYED: usize = 1000;
 
@@ -75,7 +73,7 @@ impl Chat {
     ) -> Result<Slice, Refusal> {
         let (conversation, history) = self.read(user, conversation_id, range).await?;
         let mut messages = self.views(&conversation, &history.messages).await?;
-        let kept = nearest(&messages, matches!(range, Range::After(..)));
+        let kept = nearest(&messages, matches!(range, Range::After(..)), self.config.slice_bytes);
         messages = messages.drain(kept.clone()).collect();
         let (first, last) = match &history.messages[kept] {
             [first, .., last] => (Some(first), Some(last)),
@@ -249,13 +247,13 @@ impl Chat {
     }
 }
 
-/// Of the messages of a slice, oldest first, those next to where it begins (at its first one or its last) that are not too
-/// much for one answer; at least one.
-fn nearest(messages: &[MessageJson], from_first: bool) -> std::ops::Range<usize> {
+/// Of the messages of a slice, oldest first, those next to where it begins (at its first one or its last) that have no more
+/// than `most` bytes together; at least one.
+fn nearest(messages: &[MessageJson], from_first: bool, most: usize) -> std::ops::Range<usize> {
     let mut bytes = 0;
     let mut fits = |message: &&MessageJson| {
         bytes += message.len();
-        bytes <= SLICE_BYTES
+        bytes <= most
     };
     let count = if from_first {
         messages.iter().take_while(&mut fits).count()
@@ -284,14 +282,13 @@ mod tests {
         let of = |sizes: &[usize]| -> Vec<MessageJson> {
             sizes.iter().map(|size| MessageJson::from("x".repeat(*size))).collect()
         };
-        let half = SLICE_BYTES / 2;
-        assert_eq!(nearest(&of(&[1, 2, 3]), true), 0..3);
-        assert_eq!(nearest(&of(&[half, half, 1]), true), 0..2);
-        assert_eq!(nearest(&of(&[1, half, half]), false), 1..3);
-        assert_eq!(nearest(&of(&[half, half, 1]), false), 1..3);
-        assert_eq!(nearest(&of(&[SLICE_BYTES + 1, 1]), true), 0..1);
-        assert_eq!(nearest(&of(&[1, SLICE_BYTES + 1]), false), 1..2);
-        assert_eq!(nearest(&[], true), 0..0);
-        assert_eq!(nearest(&[], false), 0..0);
+        assert_eq!(nearest(&of(&[1, 2, 3]), true, 10), 0..3);
+        assert_eq!(nearest(&of(&[5, 5, 1]), true, 10), 0..2);
+        assert_eq!(nearest(&of(&[1, 5, 5]), false, 10), 1..3);
+        assert_eq!(nearest(&of(&[5, 5, 1]), false, 10), 1..3);
+        assert_eq!(nearest(&of(&[11, 1]), true, 10), 0..1);
+        assert_eq!(nearest(&of(&[1, 11]), false, 10), 1..2);
+        assert_eq!(nearest(&[], true, 10), 0..0);
+        assert_eq!(nearest(&[], false, 10), 0..0);
     }
 }

@@ -11,7 +11,7 @@ use super::coalescer::Coalescer;
 use super::{Chat, view};
 use crate::bus::Notice;
 use crate::id::Id;
-use crate::store::{Conversation, Delivered, StoreError, TOLD_AT_ONCE, Unread};
+use crate::store::{Conversation, Delivered, StoreError, Unread};
 use crate::timestamp::Timestamp;
 
 /// How often it is stored what has reached a device. What a crash takes comes again with the next message.
@@ -91,11 +91,17 @@ impl Chat {
         }
     }
 
-    fn tell_one_delivered(&self, news: &DeliveredNews) {
+    async fn tell_one_delivered(&self, news: &DeliveredNews) {
         let DeliveredNews { conversation, side, seq } = news;
         let [recipient, sender] = [&conversation.participants[*side], &conversation.participants[1 - side]];
-        if self.blocks_at_once(recipient, conversation).is_some_and(super::Blocks::any) {
-            return;
+        let blocks = match self.blocks_at_once(recipient, conversation) {
+            Some(blocks) => Ok(blocks),
+            None => self.blocks(recipient, conversation).await,
+        };
+        match blocks {
+            Ok(blocks) if !blocks.any() => {}
+            Ok(_) => return,
+            Err(error) => return tracing::warn!(%error, "what has reached a user was not told"),
         }
         self.bus.publish(Notice::Event {
             name: "message_delivered".into(),
@@ -132,11 +138,8 @@ impl Chat {
     /// Tells senders what has reached a device, as long as it runs.
     pub(super) async fn tell_delivered(self: Arc<Self>) {
         loop {
-            for (count, (_, news)) in self.receipts.delivered.due().await.into_iter().enumerate() {
-                if count % TOLD_AT_ONCE == TOLD_AT_ONCE - 1 {
-                    tokio::task::yield_now().await;
-                }
-                self.tell_one_delivered(&news);
+            for (_, news) in self.receipts.delivered.due().await {
+                self.tell_one_delivered(&news).await;
             }
         }
     }

@@ -40,6 +40,10 @@ impl Source for Chat {
         Ok(history.messages.iter().map(stored).collect())
     }
 
+    async fn positions_of(&self, users: Vec<Id>) -> Result<Vec<(Id, i64)>, StoreError> {
+        self.store.positions_of(users).await
+    }
+
     async fn ends_of(&self, users: Vec<Id>) -> Result<Vec<Ends>, StoreError> {
         self.store.ends_of(users).await
     }
@@ -78,6 +82,10 @@ impl Source for Chat {
 
     fn present(&self) -> Vec<Id> {
         self.presence.users()
+    }
+
+    fn is_present(&self, user: &Id) -> bool {
+        self.presence.is_online(user)
     }
 
     async fn refresh(&self) -> bool {

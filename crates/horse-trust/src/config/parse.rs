@@ -159,7 +159,7 @@ pub(super) fn parse_redis_url(text: &str, is_cluster: bool) -> Result<Option<Sec
         _ if is_cluster && text.split(',').all(|url| is_url(url.trim())) => {
             Ok(Some(Secret::new(text.to_owned())))
         }
-        _ if !is_cluster && text.contains(",redis") => {
+        _ if !is_cluster && (text.contains(",redis://") || text.contains(",rediss://")) => {
             Err("it names several servers: only a cluster has those, with REDIS_CLUSTER=true".to_owned())
         }
         _ if is_url(text) && !is_cluster => Ok(Some(Secret::new(text.to_owned()))),

@@ -24,29 +24,27 @@ pub(super) async fn answer(State(known): State<Answers>, mut request: Request, n
     if request.method() != Method::GET {
         return next.run(request).await;
     }
+    // No name of a file needs it, and a file would have a name for each way to write it.
+    if request.uri().path().contains('%') {
+        return ApiError::RouteNotFound.into_response();
+    }
     let encoding = encoding(request.headers());
-    request.headers_mut().remove(header::ACCEPT_ENCODING);
+    request.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static(encoding));
     let place = (request.uri().path().to_owned(), encoding);
+    let cached = || known.0.lock().get(&place).cloned();
     let is_asked_whether_it_changed = request.headers().contains_key(header::IF_NONE_MATCH);
-    if !is_asked_whether_it_changed && let Some((parts, body)) = known.0.lock().get(&place).cloned() {
+    if !is_asked_whether_it_changed && let Some((parts, body)) = cached() {
         return Response::from_parts(parts, Body::from(body));
     }
-    // Most often it has not, and nothing is compressed.
-    if !is_asked_whether_it_changed {
-        request.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static(encoding));
-    }
+    // A body that is not read is not compressed either.
     let (parts, body) = next.run(request).await.into_parts();
-    if is_asked_whether_it_changed
-        && parts.status == StatusCode::OK
-        && let Some((parts, body)) = known.0.lock().get(&place).cloned()
-    {
-        return Response::from_parts(parts, Body::from(body));
-    }
     if parts.status != StatusCode::OK
-        || is_asked_whether_it_changed
         || parts.headers.get(header::CACHE_CONTROL).is_some_and(|value| value == "no-store")
     {
         return Response::from_parts(parts, body);
+    }
+    if let Some((parts, body)) = cached() {
+        return Response::from_parts(parts, Body::from(body));
     }
     match to_bytes(body, usize::MAX).await {
         Ok(body) => {

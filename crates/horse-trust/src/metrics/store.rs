@@ -71,7 +71,7 @@ macro_rules! operations {
 
 operations! {
     append_message, conversation, open_conversation, conversations_of, conversation_summary, history, missed,
-    mark_read, change_message, set_delivered, message, partners_of, ends_of, set_last_seen, set_block, blocks_between,
+    mark_read, change_message, set_delivered, message, partners_of, positions_of, ends_of, set_last_seen, set_block, blocks_between,
     blocked_by, report, reports, withdrawn, forget_withdrawn, revoke_tokens, revocations, unread_count, profile,
     create_user, user_by_email, user, set_password_hash, ping,
 }
@@ -142,6 +142,9 @@ impl Store for MeasuredStore {
         self.operations().missed.time(self.store.missed(user, after, limit)).await
     }
 
+    async fn positions_of(&self, users: Vec<Id>) -> Result<Vec<(Id, i64)>> {
+        self.operations().positions_of.time(self.store.positions_of(users)).await
+    }
     async fn ends_of(&self, users: Vec<Id>) -> Result<Vec<Ends>> {
         self.operations().ends_of.time(self.store.ends_of(users)).await
     }

@@ -76,6 +76,10 @@ pub trait Store: Send + Sync + 'static {
     /// `limit` messages.
     async fn missed(&self, user: &Id, after: Option<&Id>, limit: usize) -> Result<Missed>;
 
+    /// How many messages the conversations of each of these users have together, deleted ones included; a user without
+    /// messages may be left out.
+    async fn positions_of(&self, users: Vec<Id>) -> Result<Vec<(Id, i64)>>;
+
     /// How far the conversations of each of these users go; a user without messages may be left out.
     async fn ends_of(&self, users: Vec<Id>) -> Result<Vec<Ends>>;
 

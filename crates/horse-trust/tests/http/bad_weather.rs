@@ -70,6 +70,9 @@ impl Store for Broken {
     async fn missed(&self, _: &Id, _: Option<&Id>, _: usize) -> Result<Missed> {
         self.fail()
     }
+    async fn positions_of(&self, _: Vec<Id>) -> Result<Vec<(Id, i64)>> {
+        self.fail()
+    }
     async fn ends_of(&self, _: Vec<Id>) -> Result<Vec<Ends>> {
         self.fail()
     }

@@ -142,6 +142,17 @@ async fn the_heartbeat_is_kept_over_websocket() {
     assert_eq!(websocket.closed().await, None, "a client that does not answer is cut");
 }
 
+/// The two requests come over two connections, in whatever order.
+#[tokio::test]
+async fn a_poll_that_comes_after_the_close_is_answered_once() {
+    let server = start(quick_config()).await;
+    let path = server.open_polling(BASE).await;
+    assert_eq!(server.post(&path, "1").await.status, 200);
+    let poll = server.get(&path).await;
+    assert_eq!((poll.status, poll.body.as_str()), (200, "6"));
+    assert_eq!(server.get(&path).await.status, 400);
+}
+
 #[tokio::test]
 async fn a_client_may_close_its_session() {
     let server = start(quick_config()).await;

@@ -108,14 +108,19 @@ impl RedisBus {
         pipeline.cmd("SMEMBERS").arg(users_key(&self.node));
         let [noted]: [Vec<String>; 1] = self.ask(&pipeline).await?;
         // Who is within the grace, and comes back, is not noted again.
-        let here = self.sequencer.source()?.present();
-        for users in here.chunks(PIPELINE) {
-            self.change_presence(users, true).await?;
-        }
-        let here: HashSet<Id> = here.into_iter().collect();
-        let gone = noted.iter().filter_map(|name| Id::parse(name).ok()).filter(|user| !here.contains(user));
-        for users in gone.collect::<Vec<_>>().chunks(PIPELINE) {
-            self.change_presence(users, false).await?;
+        let source = self.sequencer.source()?;
+        let here = source.present();
+        let is_here: HashSet<&Id> = here.iter().collect();
+        let noted = noted.iter().filter_map(|name| Id::parse(name).ok());
+        let gone: Vec<Id> = noted.filter(|user| !is_here.contains(user)).collect();
+        for users in here.chunks(PIPELINE).chain(gone.chunks(PIPELINE)) {
+            // They may have come and gone since; who notes that waits.
+            let turn = self.presence_turn.lock().await;
+            let (here, gone): (Vec<Id>, Vec<Id>) =
+                users.iter().cloned().partition(|user| source.is_present(user));
+            self.change_noted(&here, true).await?;
+            self.change_noted(&gone, false).await?;
+            drop(turn);
         }
         Some(())
     }
@@ -164,10 +169,9 @@ impl RedisBus {
     /// Notes whether users have a device here; answers for each whether another node has one. `None` if Redis does
     /// not answer.
     pub(super) async fn change_presence(&self, users: &[Id], are_present: bool) -> Option<Vec<bool>> {
-        if users.is_empty() {
-            return Some(Vec::new());
-        }
+        let turn = self.presence_turn.lock().await;
         let changed = self.change_noted(users, are_present).await;
+        drop(turn);
         if changed.is_none() {
             // A part of it may have been done.
             self.must_announce.store(true, Ordering::Release);
@@ -175,7 +179,11 @@ impl RedisBus {
         changed
     }
 
+    /// As [`RedisBus::change_presence`], for who has the turn.
     async fn change_noted(&self, users: &[Id], are_present: bool) -> Option<Vec<bool>> {
+        if users.is_empty() {
+            return Some(Vec::new());
+        }
         let names: Vec<&str> = users.iter().map(Id::as_str).collect();
         // Whoever is noted as present is in the node's list, from before to after, so that nobody is forgotten when it
         // dies. The shards of a cluster keep no order in what is asked at once.
@@ -198,7 +206,10 @@ impl RedisBus {
         if !are_present {
             let mut list = redis::pipe();
             list.cmd("SREM").arg(users_key(&self.node)).arg(&names).ignore();
-            self.ask::<()>(&list).await?;
+            if self.ask::<()>(&list).await.is_none() {
+                // They are in the list still, so the next round finds them.
+                self.must_announce.store(true, Ordering::Release);
+            }
         }
         Some(self.are_elsewhere(&nodes))
     }

@@ -100,6 +100,14 @@ pub(super) async fn missed(pool: &Pool, user: &Id, after: Option<&Id>, limit: us
     Ok(missed)
 }
 
+/// How many messages the conversations of these users have.
+pub(super) async fn positions_of(pool: &Pool, users: &[Id]) -> Result<Vec<(Id, i64)>> {
+    let sql = "SELECT u.user_id, sum(c.last_seq)::bigint FROM unnest($1::text[]) AS u (user_id)
+        JOIN conversations c ON c.user_a = u.user_id OR c.user_b = u.user_id GROUP BY u.user_id";
+    let rows = pool.query(sql, &[&users]).await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+}
+
 const ENDS: &str = concat!(
     "SELECT ",
     conversation_columns!(),

@@ -108,6 +108,10 @@ impl Store for PostgresStore {
         messages::missed(&self.pool, user, after, limit).await
     }
 
+    async fn positions_of(&self, users: Vec<Id>) -> Result<Vec<(Id, i64)>> {
+        messages::positions_of(&self.pool, &users).await
+    }
+
     async fn ends_of(&self, users: Vec<Id>) -> Result<Vec<Ends>> {
         messages::ends_of(&self.pool, &users).await
     }

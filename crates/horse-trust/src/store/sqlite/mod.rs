@@ -130,6 +130,11 @@ impl Store for SqliteStore {
             .await
     }
 
+    async fn positions_of(&self, users: Vec<Id>) -> Result<Vec<(Id, i64)>> {
+        let ends = self.ends_of(users).await?;
+        Ok(ends.into_iter().map(|Ends { user, position, .. }| (user, position)).collect())
+    }
+
     async fn ends_of(&self, users: Vec<Id>) -> Result<Vec<Ends>> {
         self.readers.snapshot(move |connection| messages::ends_of_users(connection, &users)).await
     }
