@@ -35,7 +35,7 @@ export class Service {
 }
 
 /** Whether something listens on a port. */
-export function listens(port) {
+function listens(port) {
   return new Promise((resolve) => {
     const socket = connect(port, "127.0.0.1", () => (socket.destroy(), resolve(true)));
     socket.once("error", () => resolve(false));

@@ -1,7 +1,7 @@
 // A Redis Cluster of a test's own.
 import { spawnSync } from "node:child_process";
 
-import { Service, listens } from "./cluster.js";
+import { Redis, Service } from "./cluster.js";
 import { eventually, freePort, temporaryFolder } from "./server.js";
 
 const SLOTS = 16_384;
@@ -9,7 +9,7 @@ const SLOTS = 16_384;
 const NODE_TIMEOUT = 1_500;
 
 /** One of its servers: a shard's master or replica. */
-class Member {
+class Member extends Redis {
   static async start(t, tls) {
     const member = new Member();
     member.tls = tls;
@@ -26,15 +26,6 @@ class Member {
     member.service = new Service(t, "redis-server", args, { cwd: folder });
     await member.launch();
     return member;
-  }
-
-  async launch() {
-    this.service.start();
-    await eventually("a Redis answers", () => listens(this.port));
-  }
-
-  async stop() {
-    await this.service.kill();
   }
 
   /** Answers what `redis-cli` prints; throws what it says of an error. */

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { Client } from "../lib/client.js";
+import { Client, within } from "../lib/client.js";
 import { Server, eventually, token } from "../lib/server.js";
 
 /** Lets in one user, who writes, and refuses another; answers what must not be in the log. */
@@ -48,7 +48,8 @@ test("nobody reads the log: the server does not wait", async (t) => {
   server.process.stderr.pause();
   // More lines than fit into the pipe and the buffers of both.
   for (let n = 0; n < 60; n++) {
-    await Promise.all(Array.from({ length: 50 }, () => server.request("GET", `/api/auth/me`, { token: ana.token })));
+    const requests = Array.from({ length: 50 }, () => server.request("GET", "/api/auth/me", { token: ana.token }));
+    await within("answers", Promise.all(requests));
   }
   assert.equal((await server.request("GET", "/health")).status, 200);
   server.process.stderr.resume();

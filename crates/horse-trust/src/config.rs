@@ -162,7 +162,7 @@ impl Config {
             allows_nodes_without_redis: false,
             redis_url: None,
             redis_cluster: false,
-            worker_threads: default_worker_threads(),
+            worker_threads: all_cores_but_one(),
             chat: ChatConfig::default(),
             log: "info".to_owned(),
             log_format: LogFormat::Pretty,
@@ -228,9 +228,9 @@ impl Config {
     }
 }
 
-/// The store's thread and the kernel's work for the network have the last core. With a thread more, two on two cores
+/// How many threads serve. The store's thread and the kernel's work for the network have the last core. With a thread more, two on two cores
 /// wake each other for every piece of work: 8 to 15 % more CPU a message, and fewer messages a second.
-fn default_worker_threads() -> NonZeroUsize {
+pub(crate) fn all_cores_but_one() -> NonZeroUsize {
     let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     NonZeroUsize::new(cores - 1).unwrap_or(NonZeroUsize::MIN)
 }

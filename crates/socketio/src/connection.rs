@@ -100,7 +100,7 @@ pub(crate) struct Connection {
     /// The WebSocket close code, where the peer's fault has one of its own.
     close_code: Option<u16>,
     /// Whether a polling client has closed the session in order.
-    is_left: bool,
+    is_closed_by_client: bool,
 }
 
 impl Connection {
@@ -117,7 +117,7 @@ impl Connection {
             connect_deadline: Some(now + config.connect_timeout),
             transport: websocket.map_or(Transport::Polling(None), Transport::WebSocket),
             close_code: None,
-            is_left: false,
+            is_closed_by_client: false,
             session,
             handler,
         }
@@ -200,7 +200,7 @@ impl Connection {
                 self.handler.message(Message::Binary(&binary))?;
             } else {
                 let done = on_packet(&mut *self.handler, &mut self.heartbeat, &self.session, packet);
-                self.is_left = done == Err(CloseReason::TransportClose);
+                self.is_closed_by_client = done == Err(CloseReason::TransportClose);
                 done?;
             }
             if is_last {
@@ -336,7 +336,7 @@ impl Connection {
                     if tokio::time::timeout(FLUSH, told).await.is_err() {
                         tracing::debug!(sid = %self.session.sid, "the client did not fetch what waited for it");
                     }
-                } else if self.is_left {
+                } else if self.is_closed_by_client {
                     drop(tokio::time::timeout(LINGER, told).await);
                 }
                 self.session.stop(reason);

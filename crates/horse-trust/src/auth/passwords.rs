@@ -7,6 +7,8 @@ use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use tokio::sync::Semaphore;
 
+use crate::config::all_cores_but_one;
+
 /// How many may wait for a hash to be computed; more are turned away.
 const MAX_WAITING: usize = 200;
 
@@ -42,9 +44,10 @@ impl Passwords {
     /// A pool for one hash fewer at once than there are cores: strangers can ask for them, and all others want to be
     /// served meanwhile.
     pub fn new() -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let places = cores.saturating_sub(1).max(1);
-        Self { places: Arc::new(Semaphore::new(places)), waiting: Arc::new(Semaphore::new(MAX_WAITING)) }
+        Self {
+            places: Arc::new(Semaphore::new(all_cores_but_one().get())),
+            waiting: Arc::new(Semaphore::new(MAX_WAITING)),
+        }
     }
 
     /// The argon2id hash of a password, as a PHC string (19 MiB, 2 passes: OWASP's recommendation).

@@ -188,8 +188,8 @@ impl Bus for RedisBus {
     }
 
     fn recheck(&self, conversation: &Arc<Conversation>) {
-        self.sequencer.end(conversation, i64::MAX);
-        let news = News::End { conversation: (&**conversation).into(), seq: i64::MAX };
+        self.sequencer.recheck(conversation);
+        let news = News::Recheck { conversation: (&**conversation).into() };
         self.send(channels_of(&conversation.participants), news);
     }
 

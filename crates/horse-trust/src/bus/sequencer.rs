@@ -168,13 +168,11 @@ impl Sequencer {
         drop(pending);
     }
 
-    /// A conversation has messages up to `seq` of which this node may not have been told.
-    pub(super) fn end(&self, conversation: &Conversation, seq: i64) {
+    /// A conversation may have messages of which this node was not told.
+    pub(super) fn recheck(&self, conversation: &Conversation) {
         let mut followers = self.followers.lock();
         for user in &conversation.participants {
-            if let Some(progress) = followers.get_mut(user).and_then(|follower| follower.progress.as_mut())
-                && progress.seqs.get(&conversation.key).is_none_or(|told| *told < seq)
-            {
+            if let Some(progress) = followers.get_mut(user).and_then(|follower| follower.progress.as_mut()) {
                 progress.must_look = true;
                 self.start_healing(user, progress, Duration::ZERO);
             }

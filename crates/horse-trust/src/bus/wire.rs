@@ -37,8 +37,8 @@ pub(super) enum News<'a> {
         #[serde(borrow)]
         notification: &'a RawValue,
     },
-    /// A conversation has messages up to here, which may not have been told of.
-    End { conversation: Place, seq: i64 },
+    /// A conversation may have messages that nobody told of.
+    Recheck { conversation: Place },
     /// An event for the sockets of a conversation and of users.
     Event {
         #[serde(borrow)]

@@ -195,7 +195,7 @@ impl RedisBus {
                 };
                 return self.sequencer.message(message, None);
             }
-            News::End { conversation, seq } => return self.sequencer.end(&conversation.conversation(), seq),
+            News::Recheck { conversation } => return self.sequencer.recheck(&conversation.conversation()),
             News::TakeOver { asker, question, user, pid, offset, hops } => {
                 let lost = LostSocket { pid: &pid, offset: offset.as_deref() };
                 return self.asked_for(&asker, question, &user, lost, hops);
