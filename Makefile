@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 # For check-delivery.
 export SEED MESSAGES
-.PHONY: help run build test lint fmt bench bench-quick bench-nodes check-delivery
+.PHONY: help run build test check lint fmt bench bench-quick bench-nodes check-delivery
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,6 +15,9 @@ build: web/dist/index.html ## Make target/release/horse-trust
 
 test: ## Check everything: format, lints, unit, integration, end-to-end
 	scripts/test
+
+check: lint ## Check in under a minute what needs no server and no browser: format, lints, unit tests
+	cargo test --workspace --lib --locked --quiet
 
 lint: ## Check format and lints alone
 	cargo fmt --all --check
