@@ -11,6 +11,31 @@ test("somebody registers, signs out, and signs in", async (t) => {
   const server = await Server.start(t);
   const page = await open(t, server);
 
+  await t.test("what was left empty is asked for at its field, without asking the server", async () => {
+    const asked = [];
+    page.on("request", (request) => asked.push(request.url()));
+    const button = () => page.locator("form").getByRole("button", { name: /^(Sign in|Create account)$/ });
+    await button().click();
+    await page.getByText("Your e-mail address is needed.").waitFor();
+    await page.getByText("Your password is needed.").waitFor();
+    assert.equal(await page.getByLabel("E-mail").evaluate((input) => input === document.activeElement), true);
+    assert.equal(await page.getByLabel("E-mail").getAttribute("aria-invalid"), "true");
+    await page.getByLabel("E-mail").fill("ines@example.com");
+    await button().click();
+    await page.getByText("Your e-mail address is needed.").waitFor({ state: "detached" });
+    assert.equal(await page.getByRole("textbox", { name: "Password" }).evaluate((input) => input === document.activeElement), true);
+    await checkAccessibility(page, "a sign-in without a password");
+    await picture(page, "sign-in-empty");
+    await page.getByRole("button", { name: "Create account" }).click();
+    await page.getByLabel("Full name").fill("   ");
+    await button().click();
+    for (const words of ["Your name is needed.", "Your e-mail address is needed.", "Your password is needed."]) {
+      await page.getByText(words).waitFor();
+    }
+    assert.deepEqual(asked, []);
+    await page.getByRole("button", { name: "Sign in" }).click();
+  });
+
   await t.test("what is wrong is said at its field, and keeps what was typed", async () => {
     await page.getByRole("button", { name: "Create account" }).click();
     await page.getByLabel("Full name").fill("Inés Robledo");
@@ -68,6 +93,34 @@ test("somebody registers, signs out, and signs in", async (t) => {
     await page.getByRole("menuitem", { name: "Sign out", exact: true }).click();
     await second.getByRole("heading", { name: "Welcome back" }).waitFor();
   });
+});
+
+test("who is to wait is told for how long, whoever says so", async (t) => {
+  const server = await Server.start(t);
+  const answers = [
+    { status: 429, json: { success: false, message: "Too many attempts", retry_after: 1 } },
+    { status: 429, json: { success: false, message: "Too many attempts", retry_after: 840 } },
+    // A proxy before the server.
+    { status: 429, headers: { "retry-after": "30" }, contentType: "text/html", body: "<h1>Slow down</h1>" },
+  ];
+  for (const [locale, expected] of [
+    ["en-GB", ["1 second.", "14 minutes.", "30 seconds."]],
+    ["es-ES", ["1 segundo.", "14 minutos.", "30 segundos."]],
+  ]) {
+    const page = await open(t, server, undefined, { locale });
+    const isNew = page.getByRole("button", { name: /^(Create account|Crear cuenta)$/ });
+    for (const path of ["login", "register"]) {
+      if (path === "register") await isNew.click();
+      for (const [index, answer] of answers.entries()) {
+        await page.route(`**/api/auth/${path}`, (route) => route.fulfill(answer), { times: 1 });
+        if (path === "register") await page.getByLabel(/Full name|Nombre completo/).fill("Inés");
+        await page.getByLabel(/E-mail|Correo/).fill("ines@example.com");
+        await page.getByRole("textbox", { name: /Password|Contraseña/ }).fill("correct horse");
+        await page.getByRole("textbox", { name: /Password|Contraseña/ }).press("Enter");
+        await page.getByRole("alert").getByText(expected[index]).waitFor();
+      }
+    }
+  }
 });
 
 test("signing out on all devices ends the others' sessions too", async (t) => {

@@ -81,6 +81,28 @@ test("what was written without a connection is sent after a reload, once", async
   assert.deepEqual(await page.evaluate(() => Object.keys(localStorage).filter((key) => key.includes("outbox"))), []);
 });
 
+test("without a connection nobody is shown as online", async (t) => {
+  const server = await Server.start(t);
+  const { ana, bruno, conversation } = await server.pair();
+  const page = await openConversation(t, server, ana, conversation);
+  const other = await openConversation(t, server, bruno, conversation);
+  const isOnline = async () => (await page.locator(".presence").getByText("Online").count()) + (await page.locator(".avatar-online").count());
+  await eventually("he is online", async () => (await isOnline()) === 3);
+  await page.context().setOffline(true);
+  await eventually("that is not known", async () => (await isOnline()) === 0, 2000);
+  await page.getByText(/^You are offline/).waitFor();
+  assert.equal(await isOnline(), 0);
+  await page.context().setOffline(false);
+  await eventually("he is online again", async () => (await isOnline()) === 3);
+
+  await server.kill();
+  await eventually("that is not known", async () => (await isOnline()) === 0, 2000);
+  await server.launch();
+  await eventually("he is online again", async () => (await isOnline()) === 3);
+  await other.context().close();
+  await page.locator(".presence").getByText(/^Last seen/).waitFor({ timeout: 20_000 });
+});
+
 test("what was missed appears in order, edits and deletions too", async (t) => {
   const server = await Server.start(t);
   const { ana, bruno, conversation } = await server.pair();

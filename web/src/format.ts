@@ -1,4 +1,4 @@
-// How times, names and texts are shown.
+// How times and names are shown.
 import { locale, say, text } from "./language";
 
 const clock = new Intl.DateTimeFormat(locale, { timeStyle: "short" });
@@ -51,9 +51,10 @@ export function lastSeen(iso: string): string {
 
 /** One or two letters that stand for a name. */
 export function initials(name: string): string {
-  const words = name.trim().split(/\s+/).filter(Boolean);
-  const letters = words.length > 1 ? [words[0]!, words.at(-1)!] : words;
-  return letters.map((word) => [...word][0]!.toLocaleUpperCase(locale)).join("") || "?";
+  // Of "Ana (seller)" the bracket is no initial.
+  const letters = name.split(/\s+/).flatMap((word) => word.match(/[\p{L}\p{N}]/u) ?? []);
+  const shown = letters.length > 1 ? [letters[0]!, letters.at(-1)!] : letters;
+  return shown.map((letter) => letter.toLocaleUpperCase(locale)).join("") || "?";
 }
 
 /** One of `count` colours, always the same for an id. */
@@ -61,25 +62,4 @@ export function hueOf(id: string, count: number): number {
   let sum = 7;
   for (const character of id) sum = (sum * 31 + character.codePointAt(0)!) % 65_521;
   return sum % count;
-}
-
-export type Piece = { text: string; link?: string };
-
-const LINK = /\bhttps?:\/\/[^\s<>"]+/gi;
-
-/** A text cut into plain pieces and links. What ends a sentence ends a link. */
-export function pieces(words: string): Piece[] {
-  const result: Piece[] = [];
-  let end = 0;
-  for (const { 0: found, index } of words.matchAll(LINK)) {
-    let link = found.replace(/[.,;:!?'"»”’]+$/, "");
-    // A bracket at the end belongs to the link only if it was opened in it.
-    if (link.endsWith(")") && !link.includes("(")) link = link.slice(0, -1);
-    if (!URL.canParse(link)) continue;
-    if (index > end) result.push({ text: words.slice(end, index) });
-    result.push({ text: link, link });
-    end = index + link.length;
-  }
-  if (end < words.length) result.push({ text: words.slice(end) });
-  return result;
 }

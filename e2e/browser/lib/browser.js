@@ -1,10 +1,12 @@
 // Chromium, and people who sit before it.
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 
 import { chromium } from "playwright-core";
+
+import { temporaryFolder } from "../../lib/server.js";
 
 /** Where screenshots and measurements are put. */
 export const OUTPUT = fileURLToPath(new URL("../../output/browser/", import.meta.url));
@@ -14,26 +16,29 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 
 let launched;
 
+/** How Chromium is started. */
+const LAUNCH = {
+  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  args: [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    // A page that `serveInstead` hands out has no address, and might not open a WebSocket to this machine.
+    "--disable-features=LocalNetworkAccessChecks,LocalNetworkAccessChecksWebSockets",
+    // Windows of people who look elsewhere go on as those of people who look.
+    "--disable-background-timer-throttling",
+    "--disable-renderer-backgrounding",
+  ],
+};
+
 /** The browser, one a test file; ended with the test that asked first. */
 export async function browser(t) {
   if (!launched?.isConnected()) {
-    launched = await chromium.launch({
-      executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-      args: [
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-quic",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        // A page that `serveInstead` hands out has no address, and might not open a WebSocket to this machine.
-        "--disable-features=LocalNetworkAccessChecks,LocalNetworkAccessChecksWebSockets",
-        // Windows of people who look elsewhere go on as those of people who look.
-        "--disable-background-timer-throttling",
-        "--disable-renderer-backgrounding",
-      ],
-    });
+    launched = await chromium.launch(LAUNCH);
     t.after(() => launched.close());
   }
   return launched;
@@ -57,6 +62,13 @@ export async function open(t, server, user, { path = "", ...options } = {}) {
   t.after(() => context.close());
   if (process.env.HORSE_TRUST_PAGE) await serveInstead(context, server, process.env.HORSE_TRUST_PAGE);
   const page = await context.newPage();
+  watch(t, page);
+  await page.goto(`${server.url}/${path}`);
+  return page;
+}
+
+/** Fails the test if the page complains. */
+function watch(t, page) {
   page.complaints = [];
   page.on("pageerror", (error) => page.complaints.push(error.stack ?? error.message));
   page.on("console", (message) => {
@@ -65,7 +77,21 @@ export async function open(t, server, user, { path = "", ...options } = {}) {
     if (message.type() === "error" && !isExpected) page.complaints.push(message.text());
   });
   t.after(() => assert.deepEqual(page.complaints, [], "the page complained"));
-  await page.goto(`${server.url}/${path}`);
+}
+
+/** A browser of its own in which somebody has blocked cookies, and with them all storage. */
+export async function openWithoutStorage(t, server) {
+  const folder = temporaryFolder(t);
+  mkdirSync(`${folder}/Default`);
+  const preferences = { profile: { default_content_setting_values: { cookies: 2 } } };
+  writeFileSync(`${folder}/Default/Preferences`, JSON.stringify(preferences));
+  const context = await chromium.launchPersistentContext(folder, { ...LAUNCH, ...PHONE_LESS });
+  context.setDefaultTimeout(10_000);
+  t.after(() => context.close());
+  if (process.env.HORSE_TRUST_PAGE) await serveInstead(context, server, process.env.HORSE_TRUST_PAGE);
+  const page = await context.newPage();
+  watch(t, page);
+  await page.goto(server.url);
   return page;
 }
 

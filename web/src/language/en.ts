@@ -13,6 +13,9 @@ export const english = {
   email: "E-mail",
   password: "Password",
   passwordHint: "At least 8 characters",
+  emailNeeded: "Your e-mail address is needed.",
+  passwordNeeded: "Your password is needed.",
+  nameNeeded: "Your name is needed.",
   showPassword: "Show password",
   fullName: "Full name",
   expired: "Your session has ended. Sign in to go on where you were; nothing you wrote is lost.",
@@ -35,6 +38,7 @@ export const english = {
   newConversation: "New conversation",
   startConversation: "Start conversation",
   personLabel: "E-mail address or user id",
+  personNeeded: "An e-mail address or a user id is needed.",
   personHint: "Whom do you want to write to?",
   emptyTitle: "No conversations yet",
   emptyText: "Write to a buyer or a seller, and your conversation will be here.",
@@ -124,7 +128,7 @@ export const english = {
 
   unreachable: "The server can’t be reached. Check your connection and try again.",
   somethingWrong: "Something went wrong. Try again.",
-  tooManyWait: "Too many attempts. Try again in {seconds} seconds.",
+  tooManyWait: "Too many attempts. Try again in {time}.",
 };
 
 export type Dictionary = typeof english;
@@ -147,7 +151,7 @@ export const englishRefusals: Readonly<Record<string, string>> = {
   "Error sending message": "The server could not store it.",
   "You have blocked this user": "You have blocked this person.",
   "You cannot message this user": "This person does not take messages from you.",
-  "Message can no longer be changed": "A message can be changed for 15 minutes; those are over.",
+  "Message can no longer be changed": "This message can no longer be changed.",
   "Message not found": "The message is not there any more.",
   "A reason is required (maximum 1000 characters)": "Give a reason, up to 1000 characters.",
   "Unknown event": "This server can’t do that yet.",

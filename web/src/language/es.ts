@@ -13,6 +13,9 @@ export const spanish: Dictionary = {
   email: "Correo electrónico",
   password: "Contraseña",
   passwordHint: "Al menos 8 caracteres",
+  emailNeeded: "Falta tu correo electrónico.",
+  passwordNeeded: "Falta tu contraseña.",
+  nameNeeded: "Falta tu nombre.",
   showPassword: "Mostrar contraseña",
   fullName: "Nombre completo",
   expired: "Tu sesión terminó. Inicia sesión para seguir donde estabas; nada de lo que escribiste se pierde.",
@@ -35,6 +38,7 @@ export const spanish: Dictionary = {
   newConversation: "Nueva conversación",
   startConversation: "Iniciar conversación",
   personLabel: "Correo electrónico o id de usuario",
+  personNeeded: "Falta una dirección de correo o un id de usuario.",
   personHint: "¿A quién quieres escribir?",
   emptyTitle: "Aún no hay conversaciones",
   emptyText: "Escribe a quien compra o vende, y tu conversación aparecerá aquí.",
@@ -124,7 +128,7 @@ export const spanish: Dictionary = {
 
   unreachable: "No se puede llegar al servidor. Revisa tu conexión e inténtalo de nuevo.",
   somethingWrong: "Algo salió mal. Inténtalo de nuevo.",
-  tooManyWait: "Demasiados intentos. Prueba de nuevo en {seconds} segundos.",
+  tooManyWait: "Demasiados intentos. Prueba de nuevo en {time}.",
 };
 
 export const spanishRefusals: Readonly<Record<string, string>> = {
@@ -147,7 +151,7 @@ export const spanishRefusals: Readonly<Record<string, string>> = {
   "You have blocked this user": "Bloqueaste a esta persona.",
   "You cannot message this user": "Esta persona no recibe mensajes tuyos.",
   "Only the sender can change a message": "Solo quien lo envió puede cambiar un mensaje.",
-  "Message can no longer be changed": "Un mensaje se puede cambiar durante 15 minutos, y ya pasaron.",
+  "Message can no longer be changed": "Este mensaje ya no se puede cambiar.",
   "Message not found": "El mensaje ya no existe.",
   "Cannot report your own message": "No puedes denunciar tu propio mensaje.",
   "Cannot block yourself": "No puedes bloquearte.",

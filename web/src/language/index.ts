@@ -8,6 +8,8 @@ export const language: "en" | "es" = first.toLowerCase().startsWith("es") ? "es"
 /** For times and dates: the reader's own region, if it is of the language that is shown. */
 export const locale = first;
 
+export type { Dictionary };
+
 const dictionary = language === "es" ? spanish : english;
 const refusals = language === "es" ? spanishRefusals : englishRefusals;
 
@@ -22,10 +24,17 @@ export function say(key: keyof Dictionary, values: Readonly<Record<string, strin
 /** What the server said, in the reader's language if it is known. */
 export const refusal = (message: string): string => refusals[message] ?? message;
 
+/** A time to wait, in seconds, as one says it. */
+function waiting(seconds: number): string {
+  const inMinutes = seconds > 120;
+  const options = { style: "unit", unit: inMinutes ? "minute" : "second", unitDisplay: "long" } as const;
+  return new Intl.NumberFormat(locale, options).format(inMinutes ? Math.ceil(seconds / 60) : seconds);
+}
+
 /** What went wrong. */
 export function explain(error: unknown): string {
   if (error instanceof Unreachable) return dictionary.unreachable;
   if (!(error instanceof RequestRefused)) return dictionary.somethingWrong;
-  if (error.retryAfter !== undefined) return say("tooManyWait", { seconds: error.retryAfter });
+  if (error.retryAfter !== undefined) return say("tooManyWait", { time: waiting(error.retryAfter) });
   return refusal(error.message);
 }

@@ -2,7 +2,6 @@
 import { signal } from "@preact/signals";
 import { refusal, text } from "../language";
 import type { Message } from "../protocol";
-import { announce } from "./attention";
 import { NoAnswer, ask } from "./connection";
 import { noteChange, updatePerson } from "./conversations";
 import { change } from "./timelines";
@@ -15,15 +14,15 @@ export type Dialog =
 
 export const dialog = signal<Dialog | null>(null);
 
-/** A short word at the edge of the page. */
-export const toast = signal("");
+/** A short word at the edge of the page; the number tells it from the last one, which may have said the same. */
+export const toast = signal({ words: "", number: 0 });
 let toastEnd: ReturnType<typeof setTimeout> | undefined;
 
 export function showToast(words: string): void {
-  toast.value = words;
-  announce(words);
+  const { number } = toast.peek();
+  toast.value = { words, number: number + 1 };
   clearTimeout(toastEnd);
-  toastEnd = setTimeout(() => (toast.value = ""), 5000);
+  toastEnd = setTimeout(() => (toast.value = { words: "", number: number + 1 }), 5000);
 }
 
 async function attempt<Data>(event: string, payload: unknown, done: (data: Data) => void): Promise<string | undefined> {

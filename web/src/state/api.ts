@@ -27,6 +27,9 @@ interface ErrorBody {
 /** What takes no token. */
 const OPEN = ["/api/auth/login", "/api/auth/register", "/demo.json"];
 
+/** `Retry-After` in seconds; as a date, which needs two clocks that agree, it counts as not given. */
+const secondsOf = (header: string | null) => (header && /^\d{1,6}$/.test(header) ? Number(header) : undefined);
+
 /** The JSON that the server answers; throws `RequestRefused` or `Unreachable`. */
 export async function request<Body>(method: string, path: string, body?: unknown): Promise<Body> {
   const token = session.peek()?.token;
@@ -34,17 +37,19 @@ export async function request<Body>(method: string, path: string, body?: unknown
   if (body !== undefined) headers["content-type"] = "application/json";
   if (token && !OPEN.includes(path)) headers.authorization = `Bearer ${token}`;
   let response: Response;
-  let answer: Body & ErrorBody;
+  let answer: (Body & ErrorBody) | undefined;
   try {
     const content = body === undefined ? null : JSON.stringify(body);
     response = await fetch(path, { method, headers, body: content, signal: AbortSignal.timeout(20_000) });
-    answer = (await response.json()) as Body & ErrorBody;
+    // A proxy before the server says in HTML that there were too many requests.
+    answer = response.status === 429 ? await response.json().catch(() => undefined) : await response.json();
   } catch {
     throw new Unreachable();
   }
-  if (response.ok) return answer;
+  if (response.ok && answer) return answer;
   // A token that was replaced meanwhile says nothing of the new one.
   if (response.status === 401 && headers.authorization && token === session.peek()?.token) expire();
-  const fields = Object.fromEntries((answer.errors ?? []).map(({ path: field, msg }) => [field, msg]));
-  throw new RequestRefused(answer.message ?? response.statusText, response.status, fields, answer.retry_after);
+  const fields = Object.fromEntries((answer?.errors ?? []).map(({ path: field, msg }) => [field, msg]));
+  const retryAfter = answer?.retry_after ?? secondsOf(response.headers.get("retry-after"));
+  throw new RequestRefused(answer?.message ?? response.statusText, response.status, fields, retryAfter);
 }

@@ -1,6 +1,7 @@
 // Whether somebody looks, and how they are told of what they do not see: the window's title, the browser's
 // notifications, and the live region that screen readers speak.
 import { effect, signal } from "@preact/signals";
+import { isolate } from "../direction";
 import { language, text } from "../language";
 import type { Message } from "../protocol";
 import { conversations, find, unreadTotal } from "./conversations";
@@ -16,11 +17,21 @@ for (const event of ["focus", "blur", "visibilitychange"]) {
   addEventListener(event, () => (isAttending.value = isLooking()), true);
 }
 
-/** What the live region says. */
-export const announcement = signal("");
+/** What the live region says of one message. */
+export interface Announcement {
+  number: number;
+  name: string;
+  words: string;
+}
 
-export function announce(words: string): void {
-  announcement.value = words;
+/** How many announcements stay in the live region: a screen reader may be behind. */
+const KEPT_ANNOUNCEMENTS = 20;
+
+export const announcements = signal<readonly Announcement[]>([]);
+let announced = 0;
+
+function announce(name: string, words: string): void {
+  announcements.value = [...announcements.peek(), { number: ++announced, name, words }].slice(-KEPT_ANNOUNCEMENTS);
 }
 
 type Consent = "unsupported" | "default" | "denied" | "on" | "off";
@@ -40,15 +51,45 @@ export async function toggleNotifications(): Promise<void> {
   notifications.value = consent();
 }
 
+/** Whether this is the one of the user's windows that shows notifications: each of them would make a sound. */
+let isNotifier = true;
+let turn = new AbortController();
+
+/** Waits for the lock that the window which shows notifications has for as long as it is open. */
+function takeTurn(user: string): void {
+  turn.abort();
+  turn = new AbortController();
+  const { signal } = turn;
+  isNotifier = true;
+  // Browsers keep locks from pages that come over plain HTTP from another machine, or have no storage.
+  if (!user || !navigator.locks) return;
+  isNotifier = false;
+  const held = () => {
+    isNotifier = true;
+    return new Promise((resolve) => signal.addEventListener("abort", resolve));
+  };
+  navigator.locks.request(`horse-trust.notifications.${user}`, { signal }, held).catch(() => {
+    if (!signal.aborted) isNotifier = true;
+  });
+}
+
 /** Tells of another's message. */
 export function announceMessage(message: Message): void {
   const { conversation_id: id } = message;
   const name = message.sender_id.full_name ?? text().someone;
-  announce(`${name}: ${message.text}`);
-  if (isAttending.peek() || notifications.peek() !== "on" || find(id)?.blockedByMe) return;
-  const image = message.sender_id.profile_picture_url;
+  announce(name, message.text);
+  if (!isNotifier || isAttending.peek() || notifications.peek() !== "on" || find(id)?.blockedByMe) return;
+  const icon = message.sender_id.profile_picture_url;
+  // One notification a conversation; without `renotify` a second message would replace the first without a sound.
+  // TypeScript's DOM library has the option for service workers alone.
+  const options: NotificationOptions & { renotify: boolean } = {
+    body: isolate(message.text),
+    tag: id,
+    renotify: true,
+    ...(icon ? { icon } : {}),
+  };
   try {
-    const notification = new Notification(name, { body: message.text, tag: id, ...(image ? { icon: image } : {}) });
+    const notification = new Notification(isolate(name), options);
     notification.onclick = () => {
       window.focus();
       go(conversationPath(id));
@@ -62,7 +103,11 @@ export function announceMessage(message: Message): void {
 
 effect(() => {
   const name = me.value ? (conversations.value.get(openConversation())?.other.full_name ?? "") : "";
-  const title = name ? `${name} · Horse Trust` : "Horse Trust";
+  const title = name ? `${isolate(name)} · Horse Trust` : "Horse Trust";
   document.title = unreadTotal.value > 0 ? `(${unreadTotal.value}) ${title}` : title;
+});
+effect(() => {
+  takeTurn(me.value);
+  announcements.value = [];
 });
 document.documentElement.lang = language;

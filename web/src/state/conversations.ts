@@ -167,6 +167,13 @@ export function notePresence(user: string, online: boolean, lastSeen: string | n
   updatePerson(user, { online, lastSeen });
 }
 
+/** Who is there is not known without a connection; the list says it anew. */
+export function forgetPresence(): void {
+  presenceAt.clear();
+  const unknown = { online: false, lastSeen: null };
+  conversations.value = new Map([...conversations.peek()].map(([id, known]) => [id, { ...known, ...unknown }]));
+}
+
 /** Forgets all, for the next user. */
 export function clear(): void {
   conversations.value = new Map();

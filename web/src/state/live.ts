@@ -3,7 +3,7 @@ import { batch, effect } from "@preact/signals";
 import type { Message } from "../protocol";
 import { announceMessage } from "./attention";
 import * as connection from "./connection";
-import { ask, on } from "./connection";
+import { ask, link, on } from "./connection";
 import * as conversations from "./conversations";
 import { find, listPhase } from "./conversations";
 import * as outbox from "./outbox";
@@ -121,11 +121,23 @@ connection.onConnected(() => {
     if (typing) conversations.update(id, { typing: false });
   }
   joinNewest();
-  // Before the first connection the list was just asked for.
+  // Before the first connection, if that was made at once, the list was just asked for.
   if (!isFirst) void conversations.refresh();
   isFirst = false;
   void timelines.catchUp(openConversation());
   outbox.flush();
+});
+
+// Without a connection nobody says who comes and goes.
+effect(() => {
+  if (link.value !== "reconnecting" && link.value !== "offline") return;
+  conversations.forgetPresence();
+  isFirst = false;
+});
+// A socket does not notice at once that the network is gone.
+addEventListener("offline", () => conversations.forgetPresence());
+addEventListener("online", () => {
+  if (connection.isConnected()) void conversations.refresh();
 });
 
 function joinNewest(): void {

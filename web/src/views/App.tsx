@@ -23,7 +23,7 @@ export function App() {
       <MenuHost />
       <Dialogs />
       <div class="toast" role="status">
-        {toast.value && <p>{toast.value}</p>}
+        {toast.value.words && <p key={toast.value.number}>{toast.value.words}</p>}
       </div>
       <LiveRegion />
     </>

@@ -8,9 +8,10 @@ import type { Conversation } from "../state/conversations";
 import { send } from "../state/outbox";
 import { newFrom } from "../state/reading";
 import { timeline } from "../state/timelines";
+import { EnterKey } from "../enter";
 import { Icon } from "./icons";
 import { canChange, startEditing } from "./MessageView";
-import { IconButton, nameOf } from "./parts";
+import { IconButton, Said, nameOf } from "./parts";
 
 /** From so many characters on it is said how many are left. */
 const COUNT_FROM = MAX_TEXT - 200;
@@ -21,7 +22,9 @@ export function Composer({ conversation }: { conversation: Conversation }) {
   if (conversation.blockedByMe) {
     return (
       <div class="composer composer-closed">
-        <p>{say("blockedByMe", { name: nameOf(conversation.other) })}</p>
+        <p>
+          <Said of="blockedByMe" name={nameOf(conversation.other)} />
+        </p>
         <button type="button" class="button" onClick={() => void tryUnblock(conversation.other._id)}>
           {words.unblock}
         </button>
@@ -40,6 +43,7 @@ export function Composer({ conversation }: { conversation: Conversation }) {
 
 function Field({ id }: { id: string }) {
   const field = useRef<HTMLTextAreaElement>(null);
+  const enter = useRef(new EnterKey());
   const [problem, setProblem] = useState("");
   const words = text();
   const edited = editing.value?.message.conversation_id === id ? editing.value : null;
@@ -100,10 +104,11 @@ function Field({ id }: { id: string }) {
   }
 
   function onKeyDown(event: KeyboardEvent): void {
-    if (event.isComposing) return;
-    if (event.key === "Enter" && !event.shiftKey) {
+    if (enter.current.onKeyDown(event)) {
       event.preventDefault();
       void submit();
+    } else if (event.isComposing) {
+      return;
     } else if (event.key === "Escape" && edited) {
       stopEditing();
     } else if (event.key === "ArrowUp" && value === "") {
@@ -144,6 +149,12 @@ function Field({ id }: { id: string }) {
           aria-describedby="composer-note"
           onInput={(event) => change(event.currentTarget.value)}
           onKeyDown={onKeyDown}
+          onKeyUp={() => enter.current.onKeyUp()}
+          onBeforeInput={(event) => {
+            if (!enter.current.onBeforeInput(event)) return;
+            event.preventDefault();
+            void submit();
+          }}
           onBlur={stopTyping}
         />
         <button

@@ -1,5 +1,6 @@
 // The right pane: an open conversation, or why none is.
 import { useLayoutEffect } from "preact/hooks";
+import { isolate } from "../direction";
 import { lastSeen } from "../format";
 import { say, text } from "../language";
 import { dialog, tryUnblock } from "../state/actions";
@@ -10,7 +11,7 @@ import { conversationPath, go } from "../state/route";
 import { loadNewest } from "../state/timelines";
 import { Composer } from "./Composer";
 import { type MenuItem, openMenu } from "./menu";
-import { Avatar, Empty, IconButton, nameOf } from "./parts";
+import { Avatar, Empty, IconButton, Said, nameOf } from "./parts";
 import { Timeline } from "./Timeline";
 
 export function Conversation({ id }: { id: string }) {
@@ -57,7 +58,9 @@ function Open({ conversation }: { conversation: State }) {
               <i />
               <i />
             </span>
-            {say("isTyping", { name: nameOf(other) })}
+            <span>
+              <Said of="isTyping" name={nameOf(other)} />
+            </span>
           </>
         )}
       </p>
@@ -77,7 +80,7 @@ function Header({ conversation }: { conversation: State }) {
       <IconButton icon="back" class="back-button" label={words.backToList} onClick={() => back(conversation.id)} />
       <Avatar profile={other} online={!isHidden && online} />
       <div class="conversation-title">
-        <h1>{nameOf(other)}</h1>
+        <h1 dir="auto">{nameOf(other)}</h1>
         {status && <p class={online ? "presence presence-online" : "presence"}>{status}</p>}
       </div>
       <IconButton
@@ -97,7 +100,7 @@ function back(id: string): void {
 }
 
 function personMenu({ other, blockedByMe }: State): MenuItem[] {
-  const name = nameOf(other);
+  const name = isolate(nameOf(other));
   if (blockedByMe) {
     return [{ icon: "block", label: say("unblockName", { name }), action: () => void tryUnblock(other._id) }];
   }

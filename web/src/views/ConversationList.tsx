@@ -13,7 +13,7 @@ import { conversationPath, openConversation } from "../state/route";
 import { session, signOut } from "../state/session";
 import { Icon, Mark } from "./icons";
 import { type MenuItem, openMenu } from "./menu";
-import { Avatar, Empty, IconButton, nameOf } from "./parts";
+import { Avatar, Empty, IconButton, Said, nameOf } from "./parts";
 
 const query = signal("");
 
@@ -71,7 +71,7 @@ export function ConversationList() {
         )}
         {sorted.value.length > 0 && found.length === 0 && (
           <p class="list-nothing" role="status">
-            {say("searchNothing", { query: query.value.trim() })}
+            <Said of="searchNothing" query={query.value.trim()} />
           </p>
         )}
         {found.length > 0 && (
@@ -93,7 +93,7 @@ function Row({ conversation, isOpen }: { conversation: Conversation; isOpen: boo
     <li>
       <a class={unread ? "row row-unread" : "row"} href={conversationPath(id)} {...(isOpen ? { "aria-current": "page" as const } : {})}>
         <Avatar profile={other} online={online} />
-        <span class="row-name">{nameOf(other)}</span>
+        <bdi class="row-name">{nameOf(other)}</bdi>
         <time class="row-time" dateTime={at}>
           {shortTime(at)}
         </time>
@@ -117,7 +117,7 @@ function Preview({ conversation: { id, preview }, isOpen }: { conversation: Conv
   if (unsent) {
     return (
       <>
-        <Icon name="pencil" /> {unsent}
+        <Icon name="pencil" /> <bdi>{unsent}</bdi>
       </>
     );
   }
@@ -125,12 +125,12 @@ function Preview({ conversation: { id, preview }, isOpen }: { conversation: Conv
   if (waiting) {
     return (
       <>
-        <Icon name={waiting.refusal ? "alert" : "clock"} /> {say("youPrefix", { text: waiting.text })}
+        <Icon name={waiting.refusal ? "alert" : "clock"} /> <Said of="youPrefix" text={waiting.text} />
       </>
     );
   }
   if (!preview) return <i>{words.noMessages}</i>;
-  return <>{preview.mine ? say("youPrefix", { text: preview.text }) : preview.text}</>;
+  return preview.mine ? <Said of="youPrefix" text={preview.text} /> : <bdi>{preview.text}</bdi>;
 }
 
 function ListHeader() {

@@ -1,13 +1,13 @@
 // What is asked in the middle of the page.
 import type { ComponentChildren } from "preact";
 import { useRef, useState } from "preact/hooks";
-import { explain, say, text } from "../language";
+import { explain, text } from "../language";
 import type { Message } from "../protocol";
 import { type Dialog, block, dialog, remove, report } from "../state/actions";
 import { open } from "../state/conversations";
 import { conversationPath, go } from "../state/route";
 import { session } from "../state/session";
-import { Modal } from "./parts";
+import { Modal, Said } from "./parts";
 
 export function Dialogs() {
   const { value } = dialog;
@@ -44,9 +44,9 @@ function Opened({ value }: { value: Dialog }) {
       const { user, name } = value;
       return (
         <Ask
-          title={say("blockTitle", { name })}
+          title={<Said of="blockTitle" name={name} />}
           question={words.blockText}
-          confirm={say("block", { name })}
+          confirm={<Said of="block" name={name} />}
           isDangerous
           onClose={onClose}
           action={() => block(user)}
@@ -57,9 +57,9 @@ function Opened({ value }: { value: Dialog }) {
 }
 
 interface AskProps {
-  title: string;
+  title: ComponentChildren;
   question: string;
-  confirm: string;
+  confirm: ComponentChildren;
   isDangerous?: boolean;
   onClose: () => void;
   /** Answers why it could not be done. */
@@ -98,6 +98,7 @@ function NewConversation({ onClose }: { onClose: () => void }) {
   const [person, setPerson] = useState("");
   const words = text();
   async function begin(): Promise<string | undefined> {
+    if (!person.trim()) return words.personNeeded;
     try {
       go(conversationPath(await open(person.trim())));
       return undefined;
@@ -142,7 +143,7 @@ function Report({ message, onClose }: { message: Message; onClose: () => void })
       onClose={onClose}
       action={() => report(message, reason)}
     >
-      <blockquote class="quote">{message.text}</blockquote>
+      <blockquote class="quote" dir="auto">{message.text}</blockquote>
       <div class="field">
         <label for="reason">{words.reportReason}</label>
         <textarea

@@ -1,6 +1,7 @@
 // One message: its day if it begins one, its bubble, and what can be done to it.
-import { day, dayOf, fullTime, pieces, time } from "../format";
+import { day, dayOf, fullTime, time } from "../format";
 import { refusal, say, text } from "../language";
+import { pieces } from "../links";
 import { EDIT_WINDOW, type Message } from "../protocol";
 import { copy, dialog } from "../state/actions";
 import { editing, focusComposer, takeBack } from "../state/composing";
@@ -90,7 +91,7 @@ function Words({ words }: { words: string }) {
     <p dir="auto">
       {pieces(words).map(({ text: piece, link }) =>
         link ? (
-          <a href={link} target="_blank" rel="noopener noreferrer nofollow ugc">
+          <a href={link} dir="ltr" target="_blank" rel="noopener noreferrer nofollow ugc">
             {piece}
           </a>
         ) : (

@@ -9,6 +9,9 @@ import { Avatar } from "./parts";
 
 type Fields = "full_name" | "email" | "password";
 
+/** Whether nothing was typed. White space is part of a password. */
+const isBlank = (name: Fields, value: string) => (name === "password" ? value : value.trim()) === "";
+
 export function SignIn() {
   const again = session.value?.user;
   const [isNew, setNew] = useState(false);
@@ -67,18 +70,31 @@ function Form({ isRegistering, knownEmail }: { isRegistering: boolean; knownEmai
     event.preventDefault();
     if (isBusy) return;
     const value = (name: Fields) => form.current!.querySelector<HTMLInputElement>(`[name=${name}]`)?.value ?? "";
-    setBusy(true);
+    const show = (problems: readonly (readonly [string, string])[]) => {
+      setErrors(Object.fromEntries(problems));
+      form.current?.querySelector<HTMLInputElement>(`[name=${problems[0]?.[0] ?? "password"}]`)?.focus();
+    };
     setProblem("");
     setErrors({});
+    const needed: [Fields, string][] = [
+      ["full_name", words.nameNeeded],
+      ["email", words.emailNeeded],
+      ["password", words.passwordNeeded],
+    ];
+    const missing = needed.filter(([name]) => (name !== "full_name" || isRegistering) && isBlank(name, value(name)));
+    if (missing.length > 0) return show(missing);
+    setBusy(true);
     try {
       if (isRegistering) await register(value("full_name"), value("email"), value("password"));
       else await signIn(value("email"), value("password"));
     } catch (error) {
       const fields = error instanceof RequestRefused ? Object.entries(error.fields) : [];
-      setErrors(Object.fromEntries(fields.map(([name, message]) => [name, refusal(message)])));
-      if (fields.length === 0) setProblem(explain(error));
-      const first = fields[0]?.[0] ?? "password";
-      form.current?.querySelector<HTMLInputElement>(`[name=${first}]`)?.focus();
+      const shown = fields.filter(([name]) => form.current?.querySelector(`[name="${CSS.escape(name)}"]`));
+      show(shown.map(([name, message]) => [name, refusal(message)]));
+      // What is wrong with a field that is not on the page is said above the button.
+      const other = fields.find((field) => !shown.includes(field));
+      if (other) setProblem(refusal(other[1]));
+      else if (shown.length === 0) setProblem(explain(error));
       setBusy(false);
     }
   }

@@ -13,7 +13,7 @@ import { BLOCK, blockOf, loadNewest, loadOlder, timeline, trim } from "../state/
 import { Icon } from "./icons";
 import { MessageView, PendingView, messageMenu } from "./MessageView";
 import { openMenu } from "./menu";
-import { Empty, nameOf } from "./parts";
+import { Empty, Said, nameOf } from "./parts";
 
 /** How far beyond the screen blocks are kept, and older messages asked for; pixels. */
 const MARGIN = 1000;
@@ -165,7 +165,7 @@ export class Timeline extends Component<Props, State> {
         <div class="scroller" ref={this.scroller} onScroll={this.onScroll}>
           <div class="scroller-content">
             {phase === "loading" && pending.length === 0 && <Skeleton />}
-            {phase === "ready" && !hasMessages && <Empty icon="chat" title={words.noMessages} words={say("firstWords", { name: nameOf(other) })} />}
+            {phase === "ready" && !hasMessages && <Empty icon="chat" title={words.noMessages} words={<Said of="firstWords" name={nameOf(other)} />} />}
             {phase === "failed" && (
               <Empty icon="cloudOff" title={words.historyFailed}>
                 <button type="button" class="button" onClick={() => void loadNewest(id)}>
@@ -175,7 +175,7 @@ export class Timeline extends Component<Props, State> {
             )}
             <div class="older" role="status">
               {older === "loading" && words.loadingOlder}
-              {older === "none" && numbers.length > 0 && say("beginning", { name: nameOf(other) })}
+              {older === "none" && numbers.length > 0 && <Said of="beginning" name={nameOf(other)} />}
             </div>
             {older === "failed" && (
               <p class="older">

@@ -2,15 +2,22 @@
 import type { ComponentChildren } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { hueOf, initials } from "../format";
-import { text } from "../language";
+import { type Dictionary, text } from "../language";
 import type { Profile } from "../protocol";
-import { announcement } from "../state/attention";
+import { announcements } from "../state/attention";
 import { Icon, type IconName } from "./icons";
 
 /** How many colours avatars have; `styles/parts.css` names them. */
 const HUES = 7;
 
 export const nameOf = (profile: Profile) => profile.full_name ?? text().someone;
+
+/** A text with what is put in, each of it isolated: a name from right to left leaves the order of the rest alone. */
+export function Said({ of, ...values }: { of: keyof Dictionary; [name: string]: ComponentChildren }) {
+  // Between the texts stand the names of what is put in.
+  const parts = text()[of].split(/\{(\w+)\}/);
+  return <>{parts.map((part, index) => (index % 2 === 1 ? <bdi key={index}>{values[part]}</bdi> : part))}</>;
+}
 
 export function Avatar({ profile, online }: { profile: Profile; online?: boolean | undefined }) {
   const [isBroken, setBroken] = useState(false);
@@ -64,7 +71,7 @@ export function Empty({ icon, title, words, children }: EmptyProps) {
 interface EmptyProps {
   icon: IconName;
   title: string;
-  words?: string;
+  words?: ComponentChildren;
   children?: ComponentChildren;
 }
 
@@ -95,16 +102,20 @@ export function Modal({ title, onClose, children }: ModalProps) {
 }
 
 interface ModalProps {
-  title: string;
+  title: ComponentChildren;
   onClose: () => void;
   children: ComponentChildren;
 }
 
-/** Speaks what happens to those who do not see it. */
+/** Speaks what happens to those who do not see it: each announcement is a node of its own, also if it says the same. */
 export function LiveRegion() {
   return (
-    <div class="visually-hidden" role="log" aria-live="polite" aria-relevant="additions text">
-      {announcement.value}
+    <div class="visually-hidden" role="log" aria-live="polite" aria-relevant="additions">
+      {announcements.value.map(({ number, name, words }) => (
+        <p key={number}>
+          <bdi>{name}</bdi>: <bdi>{words}</bdi>
+        </p>
+      ))}
     </div>
   );
 }

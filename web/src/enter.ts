@@ -1,0 +1,34 @@
+// Which Enter sends. An input method takes Enter to choose a word: that one must not send half a word.
+
+type Key = Pick<KeyboardEvent, "key" | "shiftKey" | "isComposing" | "keyCode">;
+type Input = Pick<InputEvent, "inputType" | "isComposing">;
+
+/** The `keyCode` of a key that an input method has taken (UI Events, section "Legacy key attributes"). */
+const TAKEN = 229;
+
+/**
+ * Watches the events of a field. Chromium and Firefox set `isComposing` on the Enter that chooses a word; Safari ends
+ * the composition first, and only `keyCode` 229 tells. Keyboards of Android use 229 for all keys: with them a line break
+ * that is about to be inserted is the Enter.
+ */
+export class EnterKey {
+  private mayBreakLine = false;
+
+  /** Whether this press sends. */
+  onKeyDown({ key, shiftKey, isComposing, keyCode }: Key): boolean {
+    const isTaken = isComposing || keyCode === TAKEN;
+    this.mayBreakLine = isTaken && !shiftKey;
+    return key === "Enter" && !shiftKey && !isTaken;
+  }
+
+  /** Whether this input, which is about to be made, sends instead. */
+  onBeforeInput({ inputType, isComposing }: Input): boolean {
+    const isLineBreak = inputType === "insertLineBreak" || inputType === "insertParagraph";
+    return isLineBreak && !isComposing && this.mayBreakLine;
+  }
+
+  /** The key was let go: a line break that comes now is not of this press. */
+  onKeyUp(): void {
+    this.mayBreakLine = false;
+  }
+}
