@@ -82,9 +82,28 @@ impl CloseReason {
         }
     }
 
-    /// Whether what waits in the outbox is still sent first.
-    pub(crate) const fn flushes(self) -> bool {
+    /// Whether the session ends in order.
+    pub(crate) const fn is_orderly(self) -> bool {
         matches!(self, Self::ClientDisconnect | Self::ServerDisconnect | Self::Shutdown)
+    }
+
+    /// Whether the client sent what it must not. What it had sent before was right, and is answered.
+    pub(crate) const fn is_fault(self) -> bool {
+        matches!(self, Self::TransportError | Self::ParseError | Self::PayloadTooLarge)
+    }
+
+    /// Whether events in work are finished and what waits in the outbox is sent first.
+    pub(crate) const fn flushes(self) -> bool {
+        self.is_orderly() || self.is_fault()
+    }
+
+    /// Whether the client should come back by itself, so that over polling it gets an error and no close packet: the
+    /// Python client takes a close packet as the server's wish to be left alone.
+    pub(crate) const fn invites_back(self) -> bool {
+        matches!(
+            self,
+            Self::Shutdown | Self::PingTimeout | Self::OutboxOverflow | Self::WriteTimeout | Self::Replaced
+        )
     }
 
     /// Whether the client takes nothing any more, so that the connection is cut without a word.

@@ -5,13 +5,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::alphabet::STANDARD;
-use base64::engine::DecodePaddingMode;
-use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
 use tokio::time::{Instant, Sleep};
 
+use crate::binary_text;
 use crate::close::CloseReason;
 use crate::frame::Frame;
 use crate::packet::{EnginePacket, SEPARATOR};
@@ -33,12 +30,6 @@ const LINGER: Duration = Duration::from_millis(100);
 const FINISH: Duration = Duration::from_secs(5);
 /// How long a session that ends in order may take to send what waits.
 const FLUSH: Duration = Duration::from_secs(5);
-
-/// Base64 with or without padding: clients differ.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
 
 /// A message of an Engine.IO session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -188,20 +179,22 @@ impl Connection {
             }
             let rest = bytes.slice(*position..);
             let length = rest.iter().position(|byte| *byte == SEPARATOR).unwrap_or(rest.len());
-            let is_last = length == rest.len();
+            let (is_first, is_last) = (*position == 0, length == rest.len());
             *position += length + 1;
             budget = budget.saturating_sub(cost(length));
             if is_last {
                 self.transport = Transport::Polling(None);
             }
-            let packet = std::str::from_utf8(&rest[..length]).map_err(|_| CloseReason::ParseError)?;
-            if let Some(base64) = packet.strip_prefix('b') {
-                let binary = BASE64.decode(base64).map_err(|_| CloseReason::ParseError)?;
-                self.handler.message(Message::Binary(&binary))?;
-            } else {
-                let done = on_packet(&mut *self.handler, &mut self.heartbeat, &self.session, packet);
-                self.is_closed_by_client = done == Err(CloseReason::TransportClose);
-                done?;
+            let taken = std::str::from_utf8(&rest[..length])
+                .map_err(|_| CloseReason::ParseError)
+                .and_then(|packet| on_packet(&mut *self.handler, &mut self.heartbeat, &self.session, packet));
+            if let Err(reason) = taken {
+                self.is_closed_by_client = reason == CloseReason::TransportClose;
+                if reason.is_fault() && !is_first {
+                    // What came before in the body was taken: an error would make the client give up on its answers.
+                    body_done(&self.session);
+                }
+                return Err(reason);
             }
             if is_last {
                 body_done(&self.session);
@@ -328,20 +321,23 @@ impl Connection {
         }
         self.handler.closed(reason);
         drop(self.handler);
-        self.session.bid_farewell();
         match self.transport {
             Transport::Polling(_) => {
+                let waits = self.session.bid_farewell() && reason.flushes();
                 let told = std::future::poll_fn(|cx| self.session.poll_told(cx));
-                if reason.flushes() {
+                if waits {
                     if tokio::time::timeout(FLUSH, told).await.is_err() {
                         tracing::debug!(sid = %self.session.sid, "the client did not fetch what waited for it");
                     }
                 } else if self.is_closed_by_client {
                     drop(tokio::time::timeout(LINGER, told).await);
                 }
+                // First forgotten: a request that follows on an answer given now must not find the session.
+                self.session.server.forget(&self.session, reason);
                 self.session.stop(reason);
             }
             Transport::WebSocket(mut websocket) => {
+                self.session.bid_farewell();
                 let waiting = self.session.stop(reason);
                 if reason.cuts() {
                     websocket.cut();
@@ -354,19 +350,22 @@ impl Connection {
                     }
                     websocket.close(code, time).await;
                 }
+                self.session.server.forget(&self.session, reason);
             }
         }
-        self.session.server.forget(&self.session, reason);
     }
 }
 
-/// Takes an Engine.IO packet in text form.
+/// Takes an Engine.IO packet in text form, over either transport.
 fn on_packet(
     handler: &mut dyn MessageHandler,
     heartbeat: &mut Heartbeat,
     session: &Session,
     text: &str,
 ) -> Result<(), CloseReason> {
+    if let Some(base64) = text.strip_prefix('b') {
+        return handler.message(Message::Binary(&binary_text::decode(base64)));
+    }
     let packet = EnginePacket::parse(text).map_err(|error| {
         tracing::debug!(%error, sid = %session.sid, "an invalid packet");
         CloseReason::ParseError

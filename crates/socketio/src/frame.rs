@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use crate::binary_text;
+
 /// The text opcode with FIN set (RFC 6455, section 5.2).
 const TEXT: u8 = 0x81;
 /// The binary opcode with FIN set.
@@ -51,6 +53,11 @@ impl Frame {
     /// Whether it is a binary message.
     pub(crate) fn is_binary(&self) -> bool {
         self.bytes[0] == BINARY
+    }
+
+    /// The same packet for a client that takes no binary frames.
+    pub(crate) fn in_text_form(&self) -> Self {
+        if self.is_binary() { Self::text(&binary_text::encode(self.payload())) } else { self.clone() }
     }
 
     /// What it counts for in an outbox: its bytes, and a share for what holds them.

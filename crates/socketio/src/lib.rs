@@ -10,11 +10,13 @@
 //! - `handshake`: a request's query; `upgrade`: from polling to WebSocket
 //! - `websocket`: frames in and out; `polling`: GET and POST bodies
 //! - `session`: one Engine.IO session as all see it; `connection`: the task that runs it
+//! - `binary_text`: binary packets in text form
 //! - `packet`: packets as clients send them; `frame`: packets as the server sends them
 //! - `client`: the Socket.IO side of a session; `socket`, `namespace`, `rooms`: what an application uses
 //! - `recovery`: connection state recovery; `hand_over`: from one server to another
 //! - `server`: sessions, namespaces, counts; `config`: the bounds; `close`: why sessions end
 
+mod binary_text;
 mod client;
 mod close;
 mod config;

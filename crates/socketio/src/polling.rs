@@ -6,10 +6,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 
+use crate::binary_text;
 use crate::close::CloseReason;
 use crate::frame::Frame;
 use crate::packet::SEPARATOR;
@@ -68,6 +67,11 @@ impl Polling {
         self.upgraded.take()
     }
 
+    /// Whether a GET waits.
+    pub(crate) fn is_polled(&self) -> bool {
+        self.poll.taken
+    }
+
     pub(crate) fn wake_poll(&mut self) {
         if let Some(waker) = self.poll.waker.take() {
             waker.wake();
@@ -112,9 +116,10 @@ impl Poller {
 }
 
 impl Future for Poller {
-    type Output = Vec<u8>;
+    /// The body of the response; `None` if the session has ended, and the client shall open another.
+    type Output = Option<Vec<u8>>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Vec<u8>> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let session = Arc::clone(&self.session);
         let mut state = session.lock();
         let farewell = state.farewell();
@@ -123,10 +128,12 @@ impl Future for Poller {
             Some(polling) if polling.upgraded.is_none() => encode(&Session::take_for_response(&mut state)),
             _ => Vec::new(),
         };
+        let mut is_over = false;
         if !payload.is_empty() {
             // The end is told by the next response: the official client forgets the acknowledgements that it
             // finds in one payload with the close packet.
         } else if let Some(reason) = farewell {
+            is_over = reason.invites_back();
             payload.push(if reason == CloseReason::TransportClose { b'6' } else { b'1' });
             state.told();
         } else {
@@ -143,7 +150,7 @@ impl Future for Poller {
         }
         drop(state);
         self.done = true;
-        Poll::Ready(payload)
+        Poll::Ready((!is_over).then_some(payload))
     }
 }
 
@@ -305,8 +312,7 @@ fn encode(frames: &VecDeque<Frame>) -> Vec<u8> {
     let mut body = Vec::with_capacity(frames.iter().map(|frame| frame.len() + 2).sum());
     for frame in frames {
         if frame.is_binary() {
-            append(&mut body, b"b");
-            body.extend_from_slice(STANDARD.encode(frame.payload()).as_bytes());
+            append(&mut body, binary_text::encode(frame.payload()).as_bytes());
         } else {
             append(&mut body, frame.payload());
         }

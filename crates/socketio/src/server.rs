@@ -17,7 +17,7 @@ use crate::connection::{Connection, EngineSocket, MessageHandler};
 use crate::frame::Frame;
 use crate::handshake;
 use crate::namespace::{Namespace, NamespaceHandler};
-use crate::session::Session;
+use crate::session::{Opening, Session};
 use crate::token::token_after;
 use crate::websocket::WebSocket;
 
@@ -212,9 +212,10 @@ impl Shared {
     /// the first in its outbox. `None` if the address has as many as it may.
     pub(crate) fn open(
         self: &Arc<Self>,
-        address: IpAddr,
+        opening: Opening,
         websocket: Option<WebSocket>,
     ) -> Option<Arc<Session>> {
+        let address = opening.address;
         if let Some(most) = self.config.max_sessions_per_address {
             let mut by_address = self.by_address.lock();
             let count = by_address.entry(address).or_default();
@@ -226,7 +227,7 @@ impl Shared {
         }
         let sid = token_after(&self.config.session_prefix);
         let is_polling = websocket.is_none();
-        let session = Session::new(sid.clone(), address, Arc::clone(self), is_polling);
+        let session = Session::new(sid.clone(), opening, Arc::clone(self), is_polling);
         self.shard(&sid).lock().insert(sid, Arc::clone(&session));
         self.open.fetch_add(1, Ordering::Relaxed);
         self.opened.fetch_add(1, Ordering::Relaxed);
@@ -252,10 +253,10 @@ impl Shared {
             self.closed.count(reason);
             if self.config.max_sessions_per_address.is_some() {
                 let mut by_address = self.by_address.lock();
-                if let Some(count) = by_address.get_mut(&session.address) {
+                if let Some(count) = by_address.get_mut(&session.opening.address) {
                     *count -= 1;
                     if *count == 0 {
-                        by_address.remove(&session.address);
+                        by_address.remove(&session.opening.address);
                     }
                 }
             }

@@ -20,7 +20,7 @@ use crate::handshake::{self, HandshakeError, TransportName};
 use crate::listener::{AcceptedStream, ClientAddress};
 use crate::polling::{Poller, Poster, Probe};
 use crate::server::{Server, Shared};
-use crate::session::Session;
+use crate::session::{Opening, Session};
 use crate::upgrade;
 use crate::websocket::{WebSocket, accept_key, decoder};
 
@@ -62,17 +62,17 @@ where
             return plain(StatusCode::SERVICE_UNAVAILABLE, "the server is shutting down");
         }
         Ok(handshake::Request::Open(TransportName::Polling)) => {
-            return match shared.open(client_address(&request), None) {
+            return match shared.open(Opening::of(&request), None) {
                 Some(session) => poll(session).await,
                 None => plain(StatusCode::TOO_MANY_REQUESTS, "too many connections from this address"),
             };
         }
         Ok(handshake::Request::Open(TransportName::WebSocket)) => {
-            let address = client_address(&request);
+            let opening = Opening::of(&request);
             let shared = Arc::clone(shared);
             return upgrade_websocket(&shared.clone(), request, move |websocket| {
                 // Over the limit, the connection is closed without a word.
-                drop(shared.open(address, Some(websocket)));
+                drop(shared.open(opening, Some(websocket)));
             });
         }
         Ok(handshake::Request::Existing(transport, sid)) => (transport, sid),
@@ -111,7 +111,10 @@ where
 
 async fn poll(session: Arc<Session>) -> ServiceResponse {
     match Poller::new(session) {
-        Ok(poller) => ok("text/plain; charset=UTF-8", poller.await),
+        Ok(poller) => match poller.await {
+            Some(payload) => ok("text/plain; charset=UTF-8", payload),
+            None => coded(HandshakeError::UnknownSid),
+        },
         Err(_) => coded(HandshakeError::BadRequest),
     }
 }
@@ -122,10 +125,7 @@ where
     B::Data: Buf + Send,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    if request.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/octet-stream") {
-        session.close(CloseReason::TransportError);
-        return coded(HandshakeError::BadRequest);
-    }
+    // The content type says nothing: python-engineio 4.2, for one, calls its text `application/octet-stream`.
     let Ok(mut poster) = Poster::new(Arc::clone(&session)) else { return coded(HandshakeError::BadRequest) };
     let limit = shared.config.max_payload;
     let announced = request.body().size_hint().lower();
@@ -157,7 +157,7 @@ where
     match poster.deliver(body).await {
         // The client's own close packet is an orderly end, as is the server's.
         Ok(()) | Err(CloseReason::TransportClose) => ok("text/html", "ok"),
-        Err(reason) if reason.flushes() => ok("text/html", "ok"),
+        Err(reason) if reason.is_orderly() => ok("text/html", "ok"),
         Err(_) => coded(HandshakeError::BadRequest),
     }
 }
@@ -172,11 +172,13 @@ fn upgrade_websocket<B>(
     let key = headers.get(header::SEC_WEBSOCKET_KEY).and_then(|key| accept_key(key.as_bytes()));
     let is_version_13 =
         headers.get(header::SEC_WEBSOCKET_VERSION).is_some_and(|version| version.as_bytes() == b"13");
-    let Some(accept) = key.filter(|_| is_version_13) else {
+    let (Some(accept), Ok(subprotocol)) = (key.filter(|_| is_version_13), handshake::subprotocol(headers))
+    else {
         let mut response = coded(HandshakeError::BadRequest);
         response.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         return response;
     };
+    let misses_close_frames = handshake::misses_close_frames(headers);
     let upgraded = hyper::upgrade::on(&mut request);
     let limits =
         decoder::Limits { message: shared.config.max_payload, fragments: shared.config.max_fragments };
@@ -186,7 +188,7 @@ fn upgrade_websocket<B>(
             Err(error) => return tracing::debug!(%error, "a connection broke during its upgrade"),
         };
         // Our own listener's stream, or that of another hyper server on tokio.
-        let websocket = match upgraded.downcast::<TokioIo<AcceptedStream>>() {
+        let mut websocket = match upgraded.downcast::<TokioIo<AcceptedStream>>() {
             Ok(parts) => {
                 let (stream, permit) = parts.io.into_inner().into_parts();
                 WebSocket::new(stream, &parts.read_buf, limits, permit)
@@ -196,6 +198,9 @@ fn upgrade_websocket<B>(
                 Err(_) => return tracing::error!("WebSockets need a plain TCP connection beneath hyper"),
             },
         };
+        if misses_close_frames {
+            websocket.omit_close_frame();
+        }
         open(websocket);
     });
     let mut response = Response::new(Full::default());
@@ -207,14 +212,20 @@ fn upgrade_websocket<B>(
         header::SEC_WEBSOCKET_ACCEPT,
         HeaderValue::from_str(&accept).expect("base64 is a valid header value"),
     );
+    if let Some(subprotocol) = subprotocol {
+        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, subprotocol);
+    }
     response
 }
 
-fn client_address<B>(request: &Request<B>) -> IpAddr {
-    request
-        .extensions()
-        .get::<ClientAddress>()
-        .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ClientAddress(address)| *address)
+impl Opening {
+    fn of<B>(request: &Request<B>) -> Self {
+        let address = request
+            .extensions()
+            .get::<ClientAddress>()
+            .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ClientAddress(address)| *address);
+        Self { address, is_text_only: handshake::is_text_only(request.uri().query().unwrap_or("")) }
+    }
 }
 
 /// A coded error, as the official server answers it.

@@ -20,12 +20,20 @@ use crate::websocket::WebSocket;
 /// A session. Anyone may push frames into it or ask it to close; its own task does the rest.
 pub(crate) struct Session {
     pub(crate) sid: Box<str>,
-    /// Where the client comes from.
-    pub(crate) address: IpAddr,
+    pub(crate) opening: Opening,
     pub(crate) server: Arc<Shared>,
     /// Events that handlers have not finished.
     in_flight: AtomicU32,
     state: Mutex<State>,
+}
+
+/// What is kept of the request that opened a session.
+#[derive(Debug)]
+pub(crate) struct Opening {
+    /// Where the client comes from.
+    pub(crate) address: IpAddr,
+    /// Whether the client wants binary packets in text form over WebSocket, too.
+    pub(crate) is_text_only: bool,
 }
 
 /// What is behind the session's lock. Nothing is called under it but wakers.
@@ -75,13 +83,22 @@ pub(crate) struct Turn {
 }
 
 impl Session {
-    pub(crate) fn new(sid: Box<str>, address: IpAddr, server: Arc<Shared>, polling: bool) -> Arc<Self> {
+    pub(crate) fn new(sid: Box<str>, opening: Opening, server: Arc<Shared>, polling: bool) -> Arc<Self> {
         let state = State { polling: polling.then(Box::default), ..State::default() };
-        Arc::new(Self { sid, address, server, in_flight: AtomicU32::new(0), state: Mutex::new(state) })
+        Arc::new(Self { sid, opening, server, in_flight: AtomicU32::new(0), state: Mutex::new(state) })
     }
 
     /// Queues frames, all of them or none. A session that can't take them is closed: never a silent gap.
     pub(crate) fn push(&self, frames: &[Frame]) {
+        if self.opening.is_text_only && frames.iter().any(Frame::is_binary) {
+            let frames: Vec<Frame> = frames.iter().map(Frame::in_text_form).collect();
+            self.push_as_they_are(&frames);
+        } else {
+            self.push_as_they_are(frames);
+        }
+    }
+
+    fn push_as_they_are(&self, frames: &[Frame]) {
         let mut state = self.state.lock();
         // A session that closes in order still sends what its events in work lead to.
         if state.phase == Phase::Ended || state.closing.is_some_and(|reason| !reason.flushes()) {
@@ -202,13 +219,21 @@ impl Session {
         if self.in_flight() == 0 { Poll::Ready(()) } else { Poll::Pending }
     }
 
-    /// From now on a polling client is told that the session ends.
-    pub(crate) fn bid_farewell(&self) {
+    /// From now on a polling client is told that the session ends. After a fault only one that waits for it, or has
+    /// something to fetch: `false` if that is not so, and the session may end at once.
+    pub(crate) fn bid_farewell(&self) -> bool {
         let mut state = self.state.lock();
+        let is_fault = state.closing.is_some_and(CloseReason::is_fault);
+        let is_owed =
+            !state.outbox.is_empty() || state.polling.as_ref().is_some_and(|polling| polling.is_polled());
+        if is_fault && !is_owed {
+            return false;
+        }
         state.phase = Phase::Farewell;
         if let Some(polling) = &mut state.polling {
             polling.wake();
         }
+        true
     }
 
     /// Ready once a polling client was told that the session ends, and so has all that waited for it.
@@ -272,7 +297,8 @@ impl State {
     /// Why a POST gets no answer but the end of the session. In an orderly end the client learns of it by its
     /// GET, with all that waited: an error before that would make it give up on what is on its way.
     pub(crate) fn refuses_posts(&self) -> Option<CloseReason> {
-        self.farewell().filter(|reason| !reason.flushes() || matches!(self.phase, Phase::Told | Phase::Ended))
+        self.farewell()
+            .filter(|reason| !reason.is_orderly() || matches!(self.phase, Phase::Told | Phase::Ended))
     }
 
     /// Wakes the session's task, once until it looks.

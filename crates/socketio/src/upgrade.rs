@@ -12,7 +12,6 @@ use crate::websocket::{ReadError, Reply, Taken, WebSocket};
 /// What a WebSocket that probes has said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
-    Nothing,
     Probed,
     Upgraded,
 }
@@ -20,13 +19,16 @@ enum Step {
 /// Waits for the client's probe and upgrade packets, at most `time`, and hands the WebSocket over.
 pub(crate) async fn probe(mut websocket: WebSocket, probe: Probe, time: Duration) {
     let handshake = async {
-        expect(&mut websocket, Step::Probed).await?;
-        websocket.queue_frame(Frame::text("3probe"));
-        while !websocket.is_flushed() {
-            poll_fn(|cx| websocket.poll_flush(cx)).await.map_err(ReadError::Gone)?;
+        // Some clients trust the WebSocket and upgrade without a probe.
+        if expect(&mut websocket, &[Step::Probed, Step::Upgraded]).await? == Step::Probed {
+            websocket.queue_frame(Frame::text("3probe"));
+            while !websocket.is_flushed() {
+                poll_fn(|cx| websocket.poll_flush(cx)).await.map_err(ReadError::Gone)?;
+            }
+            probe.probed();
+            expect(&mut websocket, &[Step::Upgraded]).await?;
         }
-        probe.probed();
-        expect(&mut websocket, Step::Upgraded).await
+        Ok(())
     };
     match tokio::time::timeout(time, handshake).await {
         Ok(Ok(())) if !probe.is_closing() => probe.complete(websocket),
@@ -39,10 +41,13 @@ pub(crate) async fn probe(mut websocket: WebSocket, probe: Probe, time: Duration
     }
 }
 
-/// Reads until the packet that belongs to `step` has come; anything else is an error.
-async fn expect(websocket: &mut WebSocket, step: Step) -> Result<(), ReadError<()>> {
-    let mut seen = Step::Nothing;
-    while seen == Step::Nothing {
+/// Reads until the packet of one of `steps` has come; anything else is an error.
+async fn expect(websocket: &mut WebSocket, steps: &[Step]) -> Result<Step, ReadError<()>> {
+    let mut seen = None;
+    loop {
+        if let Some(step) = seen {
+            return Ok(step);
+        }
         let mut replies = Vec::new();
         poll_fn(|cx| {
             websocket.poll_read(
@@ -50,20 +55,21 @@ async fn expect(websocket: &mut WebSocket, step: Step) -> Result<(), ReadError<(
                 |replies, incoming| {
                     match incoming {
                         Incoming::Text(text) => {
-                            seen = match EnginePacket::parse(text) {
+                            let step = match EnginePacket::parse(text) {
                                 Ok(EnginePacket::Ping("probe")) => Step::Probed,
                                 Ok(EnginePacket::Upgrade) => Step::Upgraded,
                                 _ => return Err(()),
                             };
-                            if seen != step {
+                            if !steps.contains(&step) {
                                 return Err(());
                             }
+                            seen = Some(step);
                         }
                         Incoming::Ping(payload) => *replies = vec![Reply::pong(payload)],
                         Incoming::Pong => {}
                         Incoming::Binary(_) | Incoming::Close(_) => return Err(()),
                     }
-                    Ok(if seen == step { Taken::Enough } else { Taken::More })
+                    Ok(if seen.is_some() { Taken::Enough } else { Taken::More })
                 },
                 &mut replies,
             )
@@ -73,5 +79,4 @@ async fn expect(websocket: &mut WebSocket, step: Step) -> Result<(), ReadError<(
             websocket.queue_frame(frame);
         }
     }
-    Ok(())
 }

@@ -43,6 +43,8 @@ pub(crate) struct WebSocket {
     written: usize,
     /// Since when the peer has taken nothing of `writing`.
     stalled_since: Option<Instant>,
+    /// See [`WebSocket::omit_close_frame`].
+    omits_close_frame: bool,
     /// The place in the listener's count of connections.
     _permit: Option<Permit>,
 }
@@ -75,8 +77,14 @@ impl WebSocket {
             writing: VecDeque::new(),
             written: 0,
             stalled_since: None,
+            omits_close_frame: false,
             _permit: permit,
         }
+    }
+
+    /// From now on the end is the end of the TCP connection alone.
+    pub(crate) fn omit_close_frame(&mut self) {
+        self.omits_close_frame = true;
     }
 
     /// Reads once and gives each message to `consume`, until that has enough. Answers `Ready` if more may be
@@ -183,7 +191,9 @@ impl WebSocket {
 
     /// Says goodbye within `time` and closes; what is queued goes first.
     pub(crate) async fn close(mut self, code: u16, time: Duration) {
-        self.queue_frame(frame::control(decoder::CLOSE, &code.to_be_bytes()));
+        if !self.omits_close_frame {
+            self.queue_frame(frame::control(decoder::CLOSE, &code.to_be_bytes()));
+        }
         let farewell = async {
             while !self.is_flushed() {
                 std::future::poll_fn(|cx| self.poll_flush(cx)).await?;

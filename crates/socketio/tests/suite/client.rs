@@ -163,20 +163,26 @@ pub(crate) struct Answer {
 impl TestServer {
     /// A request on a connection of its own.
     pub(crate) async fn request(&self, method: &str, path: &str, body: &[u8]) -> Answer {
-        let mut stream = self.send_request(method, path, body).await;
-        let mut bytes = Vec::new();
-        timeout(LIMIT, stream.read_to_end(&mut bytes)).await.expect("no answer in time").unwrap();
-        let text = String::from_utf8(bytes).unwrap();
-        let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer but {text:?}"));
-        Answer { status: head.split(' ').nth(1).unwrap().parse().unwrap(), body: body.to_owned() }
+        read_answer(self.send_request(method, path, body).await).await
     }
 
     /// Sends a request and leaves the answer to be read.
     pub(crate) async fn send_request(&self, method: &str, path: &str, body: &[u8]) -> TcpStream {
+        self.send_request_with(method, path, "", body).await
+    }
+
+    /// Sends a request with further headers, each with its line break.
+    pub(crate) async fn send_request_with(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &str,
+        body: &[u8],
+    ) -> TcpStream {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         let length = body.len();
         let head = format!(
-            "{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n"
+            "{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}content-length: {length}\r\n\r\n"
         );
         stream.write_all(&[head.as_bytes(), body].concat()).await.unwrap();
         stream
@@ -206,18 +212,23 @@ impl TestServer {
     }
 
     pub(crate) async fn try_websocket(&self, path: &str) -> (u16, WebSocket) {
+        let (head, websocket) = self.websocket_with(path, "").await;
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), websocket)
+    }
+
+    /// Asks for a WebSocket with further headers, each with its line break; answers the head of the response.
+    pub(crate) async fn websocket_with(&self, path: &str, headers: &str) -> (String, WebSocket) {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         let request = format!(
             "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
-             sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+             sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n{headers}\r\n"
         );
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             head.push(timeout(LIMIT, stream.read_u8()).await.expect("no answer in time").unwrap());
         }
-        let head = String::from_utf8(head).unwrap();
-        (head.split(' ').nth(1).unwrap().parse().unwrap(), WebSocket { stream })
+        (String::from_utf8(head).unwrap(), WebSocket { stream })
     }
 
     /// A Socket.IO client over WebSocket, not yet in a namespace.
@@ -235,6 +246,15 @@ impl TestServer {
         assert_eq!(websocket.text().await, r#"42["auth",{}]"#);
         websocket
     }
+}
+
+/// Reads the answer to the only request of a connection.
+pub(crate) async fn read_answer(mut stream: TcpStream) -> Answer {
+    let mut bytes = Vec::new();
+    timeout(LIMIT, stream.read_to_end(&mut bytes)).await.expect("no answer in time").unwrap();
+    let text = String::from_utf8(bytes).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer but {text:?}"));
+    Answer { status: head.split(' ').nth(1).unwrap().parse().unwrap(), body: body.to_owned() }
 }
 
 /// The value of a text field of a JSON object, by hand: ours hold nothing that is escaped.

@@ -200,8 +200,13 @@ async fn an_upgrade_that_fails_leaves_the_polling_session_alone() {
     let path = server.open_polling(BASE).await;
     let upgrade = path.replace("polling", "websocket");
     let mut wrong = server.websocket(&upgrade).await;
-    wrong.send("5").await;
-    assert_eq!(wrong.closed().await, Some(1002), "an upgrade without a probe");
+    wrong.send("4hello").await;
+    assert_eq!(wrong.closed().await, Some(1002), "a message before the upgrade");
+    let mut twice = server.websocket(&upgrade).await;
+    twice.send("2probe").await;
+    assert_eq!(twice.text().await, "3probe");
+    twice.send("2probe").await;
+    assert_eq!(twice.closed().await, Some(1002), "a second probe");
     let mut silent = server.websocket(&upgrade).await;
     assert_eq!(silent.closed().await, Some(1002), "no probe in time");
     server.post(&path, "3").await;

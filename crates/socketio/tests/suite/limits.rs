@@ -108,6 +108,8 @@ async fn polling_bodies_are_bounded() {
     chunked.write_all(format!("{head}{chunk}0\r\n\r\n").as_bytes()).await.unwrap();
     assert!(read_to_end(&mut chunked).await.starts_with("HTTP/1.1 413"));
     assert_eq!(server.post(&path, &"6\x1e".repeat(10)).await.status, 400, "too many packets");
+    assert_eq!(server.get(&path).await.body, "4".repeat(1000), "what came before is still answered");
+    assert_eq!(server.get(&path).await.body, "1");
     assert_eq!(server.get(&path).await.status, 400);
 }
 

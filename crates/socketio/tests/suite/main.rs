@@ -8,5 +8,6 @@ mod engine_io;
 mod hand_over;
 mod hostile;
 mod limits;
+mod other_clients;
 mod recovery;
 mod socket_io;
