@@ -109,7 +109,7 @@ test("a token is renewed", async (t) => {
 test("what is refused", async (t) => {
   const { server, ana, bruno, conversation, a, b } = await two(t);
   const carla = await connect(t, server, await server.register("Carla"));
-  const { _id: message_id } = await done(a, "send_message", { conversation_id: conversation, text: "hello" });
+  const { _id: message_id } = await done(a, "send_message", { conversation_id: conversation, text: "hello", client_id: "1" });
   const long = "x".repeat(2001);
 
   for (const name of ["join_conversation", "typing", "stop_typing"]) {
@@ -125,6 +125,7 @@ test("what is refused", async (t) => {
     await refused(a, "edit_message", { message_id, text }, message);
   }
   await refused(a, "send_message", { conversation_id: conversation, text: "x", client_id: "" }, "Invalid message");
+  await refused(a, "send_message", { conversation_id: conversation, text: "x", client_id: "1" }, "client_id was used for another message");
   await refused(a, "send_message", { conversation_id: conversation, text: "x", client_id: "x".repeat(65) }, "Invalid message");
   await refused(carla, "send_message", { conversation_id: conversation, text: "x" }, "Conversation not found");
   for (const name of ["fetch_messages", "mark_read"]) {

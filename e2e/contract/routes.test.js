@@ -77,6 +77,7 @@ test("conversations and messages", async (t) => {
   await asAna(200, "GET", "/api/chat/conversations");
   const { data: message } = await asAna(201, "POST", messages, { text: "hello", client_id: "1" });
   await asAna(200, "POST", messages, { text: "hello", client_id: "1" });
+  await asAna(409, "POST", messages, { text: "another", client_id: "1" });
   const { data: other } = await asAna(201, "POST", messages, { text: "Buy now" });
   await asAna(200, "GET", "/api/chat/conversations");
   await asBruno(200, "GET", "/api/chat/unread-count");

@@ -28,7 +28,7 @@ test("client_id: stored once, acknowledged with the first, told once; over socke
   assert.equal(acks[0].data.client_id, "c-1");
   for (const ack of acks) assert.deepEqual(ack, acks[0]);
   const path = `/api/chat/conversations/${conversation}/messages`;
-  const posted = await server.request("POST", path, { token: ana.token, body: { text: "Other", client_id: "c-1" } });
+  const posted = await server.request("POST", path, { token: ana.token, body: { text: "Once", client_id: "c-1" } });
   assert.deepEqual([posted.status, posted.json.data], [200, acks[0].data]);
   const others = await server.request("POST", path, { token: bruno.token, body: { text: "Mine", client_id: "c-1" } });
   assert.deepEqual([others.status, others.json.data.seq], [201, 2], "another sender's names are others");
@@ -48,6 +48,36 @@ test("client_id: stored once, acknowledged with the first, told once; over socke
   }
   const longest = await a.ask("send_message", { ...payload, client_id: "🐴".repeat(64) });
   assert.equal(longest.success, true);
+});
+
+test("client_id: of another message it is refused, over sockets and REST, and nothing is stored", async (t) => {
+  const used = { success: false, message: "client_id was used for another message" };
+  const server = await Server.start(t);
+  const { ana, bruno, conversation } = await server.pair();
+  const about = { recipient_id: bruno.id, horse_id: "horse_1" };
+  const opened = await server.request("POST", "/api/chat/conversations", { token: ana.token, body: about });
+  const other = opened.json.data._id;
+  const a = await connect(t, server, ana);
+  const send = (where, text, client_id) => a.ask("send_message", { conversation_id: where, text, client_id });
+  // At once, so that they come into one batch.
+  const acks = await Promise.all([
+    send(conversation, "one", "1"), send(other, "one", "1"), send(conversation, "two", "1"), send(conversation, "one", "1"),
+  ]);
+  assert.deepEqual([acks[0].success, acks[1], acks[2], acks[3]], [true, used, used, acks[0]]);
+  for (const [where, text] of [[other, "one"], [conversation, "two"]]) {
+    const path = `/api/chat/conversations/${where}/messages`;
+    const posted = await server.request("POST", path, { token: ana.token, body: { text, client_id: "1" } });
+    assert.deepEqual([posted.status, posted.json], [409, used]);
+  }
+  const history = async (where) => (await server.history(ana.token, where)).map(({ text }) => text);
+  assert.deepEqual([await history(conversation), await history(other)], [["one"], []]);
+  // Of a message that was edited or deleted meanwhile the text is not compared; its conversation is.
+  const message_id = acks[0].data._id;
+  for (const change of [() => a.ask("edit_message", { message_id, text: "edited" }), () => a.ask("delete_message", { message_id })]) {
+    assert.equal((await change()).success, true);
+    for (const text of ["one", "two"]) assert.equal((await send(conversation, text, "1")).data._id, message_id);
+    assert.deepEqual(await send(other, "one", "1"), used);
+  }
 });
 
 test("the client's own retries through a restart store each message once", async (t) => {

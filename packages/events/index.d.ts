@@ -138,9 +138,14 @@ export type Refusal =
   | "Unknown event"
   | "User not found"
   | "You cannot message this user"
-  | "You have blocked this user";
+  | "You have blocked this user"
+  | "client_id was used for another message";
 
-/** The acknowledgement of a refused event. Nothing was done; the connection stays open. */
+/**
+ * The acknowledgement of a refused event; the connection stays open. Nothing was done, except that after `Error sending
+ * message` and `Server error` it is not known: a message is sent again with the same `client_id`, anything else is asked
+ * for again.
+ */
 export interface Refused {
   success: false;
   message: Refusal | (string & {});
@@ -170,8 +175,9 @@ export interface SendMessage {
   /** 1 to 2000 characters, not white space alone, without U+0000. */
   text: string;
   /**
-   * 1 to 64 characters that the client chooses, new for each message, the same when one is sent again: a message is
-   * stored once for each sender and `client_id`. A repeat is acknowledged with the first message.
+   * 1 to 64 characters that the client chooses, new for each message, the same when one is sent again: of each sender it
+   * names one message, which is stored once. A repeat (the same conversation and text) is acknowledged with that message;
+   * anything else is refused.
    */
   client_id?: string;
 }

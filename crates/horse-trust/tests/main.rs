@@ -21,6 +21,7 @@ macro_rules! suite {
 mod http;
 mod import;
 mod postgres;
+mod postgres_cost;
 mod postgres_server;
 mod postgres_tls;
 mod server;

@@ -13,7 +13,7 @@ use tokio_postgres::Client;
 
 use crate::postgres_server::{Server, client, database};
 use crate::store::{append, id, mark_read, open, read_page, soon};
-use crate::store_delivery::{block, try_change};
+use crate::store_delivery::{ALWAYS, block, try_change};
 
 async fn node(url: &str) -> Arc<dyn Store> {
     Arc::new(PostgresStore::open(url).await.unwrap())
@@ -209,14 +209,13 @@ async fn a_block_refuses_messages_and_edits_but_no_deletion() {
         })
         .collect();
     assert_eq!(outcomes, ["refused, true", "refused, false", "1 in cat", "refused, true"]);
-    let since = Timestamp(0);
-    let edit = try_change(&*node, &with_ben, said.seq, Some("changed"), since).await;
+    let edit = try_change(&*node, &with_ben, said.seq, Some("changed"), ALWAYS).await;
     assert!(matches!(edit, Err(StoreError::Blocked { by_sender: true })), "{edit:?}");
     block(&*node, "ann", "ben", false).await;
     block(&*node, "ben", "ann", true).await;
-    let edit = try_change(&*node, &with_ben, said.seq, Some("changed"), since).await;
+    let edit = try_change(&*node, &with_ben, said.seq, Some("changed"), ALWAYS).await;
     assert!(matches!(edit, Err(StoreError::Blocked { by_sender: false })), "{edit:?}");
-    let deleted = try_change(&*node, &with_ben, said.seq, None, since).await;
+    let deleted = try_change(&*node, &with_ben, said.seq, None, ALWAYS).await;
     assert!(matches!(deleted, Ok(Changed::Done { unread: Some(_), .. })), "{deleted:?}");
     block(&*node, "ben", "ann", false).await;
     assert_eq!(append(&*node, &with_ben, "ann", "two").await.unwrap().seq, 2);
@@ -290,13 +289,21 @@ async fn neither_time_nor_ids_run_backwards() {
         client.execute(sql, &[&conversation.key, &i64::from(seq), &id]).await.unwrap();
     }
     client
-        .batch_execute("UPDATE conversations SET last_seq = 4, updated_at = updated_at + 1000000")
+        .batch_execute("UPDATE conversations SET last_seq = 4, updated_at = updated_at + 4000")
         .await
         .unwrap();
     let store = node(&url).await;
     let next = append(&*store, &conversation, "ann", "two").await.unwrap();
     assert!(next.id > id(&ahead) && next.id < id("f"), "{}", next.id);
-    assert_eq!((next.seq, next.sent_at.0), (5, first.sent_at.0 + 1_000_000));
+    assert_eq!((next.seq, next.sent_at.0), (5, first.sent_at.0 + 4_000));
+    // What is further ahead is no time of a clock that was set back a little.
+    let before = Timestamp::now();
+    client.batch_execute("UPDATE conversations SET updated_at = updated_at + 34560000000").await.unwrap();
+    let real = append(&*store, &conversation, "ann", "three").await.unwrap();
+    assert!((before..=Timestamp::now()).contains(&real.sent_at), "{}", real.sent_at);
+    assert!(real.id > next.id);
+    client.batch_execute("UPDATE messages SET sent_at = sent_at + 34560000000 WHERE seq = 6").await.unwrap();
+    assert_eq!(try_change(&*store, &conversation, 6, Some("x"), ALWAYS).await.unwrap(), Changed::TooLate);
     soon(store.close()).await;
 }
 

@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 
 use crate::postgres_server;
 use crate::store_delivery::{
-    a_senders_name_for_a_message_is_stored_once, blocks_go_one_way_and_hide_both,
+    a_client_id_names_one_message, a_repeat_of_a_changed_message_finds_it, blocks_go_one_way_and_hide_both,
     complaints_keep_what_was_said, how_far_conversations_go_is_known,
     messages_can_be_edited_and_deleted_for_some_time, receipts_never_go_back, revocations_only_grow,
     slices_have_no_holes, unread_counts_follow_each_write, what_was_missed_is_known,
@@ -392,7 +392,8 @@ suite!(
         two_have_one_conversation_about_a_horse,
         accounts_have_an_email_each,
         after_the_close_appends_fail,
-        a_senders_name_for_a_message_is_stored_once,
+        a_client_id_names_one_message,
+        a_repeat_of_a_changed_message_finds_it,
         unread_counts_follow_each_write,
         slices_have_no_holes,
         what_was_missed_is_known,

@@ -2,6 +2,7 @@
 //! blocks, complaints. Part of the suite in [`crate::store`].
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use horse_trust::store::{
     Change, Changed, Conversation, Delivered, MarkRead, Message, NewMessage, NewReport, Page, Range, Read,
@@ -12,18 +13,29 @@ use tokio::sync::oneshot;
 
 use crate::store::{AnyStore, append, id, mark_read, open, read_page, soon};
 
-/// Appends with the sender's own name.
+/// Appends with the sender's own id.
 fn send(
     store: &dyn Store,
     conversation: &Arc<Conversation>,
     sender: &str,
     client_id: Option<&str>,
 ) -> impl Future<Output = Result<Stored>> + use<> {
+    say(store, conversation, sender, &format!("from {sender}"), client_id)
+}
+
+/// Appends a text with the sender's own id.
+fn say(
+    store: &dyn Store,
+    conversation: &Arc<Conversation>,
+    sender: &str,
+    text: &str,
+    client_id: Option<&str>,
+) -> impl Future<Output = Result<Stored>> + use<> {
     let (told, result) = oneshot::channel();
     let message = NewMessage {
         conversation: Arc::clone(conversation),
         sender: id(sender),
-        text: format!("from {sender}"),
+        text: text.to_owned(),
         client_id: client_id.map(str::to_owned),
     };
     store.append_message(
@@ -33,7 +45,12 @@ fn send(
     async { soon(result).await.unwrap() }
 }
 
-async fn mark(store: &dyn Store, conversation: &Arc<Conversation>, reader: &str, up_to: i64) -> Read {
+pub(crate) async fn mark(
+    store: &dyn Store,
+    conversation: &Arc<Conversation>,
+    reader: &str,
+    up_to: i64,
+) -> Read {
     let (told, result) = oneshot::channel();
     let mark = MarkRead { conversation: Arc::clone(conversation), reader: id(reader), up_to: Some(up_to) };
     store.mark_read(mark, Box::new(move |read| told.send(read).unwrap()));
@@ -45,9 +62,9 @@ async fn change(
     conversation: &Arc<Conversation>,
     seq: i64,
     text: Option<&str>,
-    not_before: Timestamp,
+    window: Duration,
 ) -> Changed {
-    try_change(store, conversation, seq, text, not_before).await.unwrap()
+    try_change(store, conversation, seq, text, window).await.unwrap()
 }
 
 pub(crate) async fn try_change(
@@ -55,11 +72,11 @@ pub(crate) async fn try_change(
     conversation: &Arc<Conversation>,
     seq: i64,
     text: Option<&str>,
-    not_before: Timestamp,
+    window: Duration,
 ) -> Result<Changed> {
     let (told, result) = oneshot::channel();
     let change =
-        Change { conversation: Arc::clone(conversation), seq, text: text.map(str::to_owned), not_before };
+        Change { conversation: Arc::clone(conversation), seq, text: text.map(str::to_owned), window };
     store.change_message(change, Box::new(move |changed| told.send(changed).unwrap()));
     soon(result).await.unwrap()
 }
@@ -75,24 +92,30 @@ fn seqs(messages: &[Message]) -> Vec<i64> {
     messages.iter().map(|message| message.seq).collect()
 }
 
-/// The beginning of time: everything may be changed.
-const ALWAYS: Timestamp = Timestamp(0);
+/// Everything may be changed.
+pub(crate) const ALWAYS: Duration = Duration::MAX;
 
-pub(crate) async fn a_senders_name_for_a_message_is_stored_once(store: AnyStore) {
+/// A repeat is the same message: of the same sender, in the same conversation, with the same text.
+pub(crate) async fn a_client_id_names_one_message(store: AnyStore) {
     let conversation = open(&*store, "ann", "ben").await;
     let other = open(&*store, "ann", "cat").await;
     // All at once, so that they come into one batch.
     let first = send(&*store, &conversation, "ann", Some("1"));
     let repeat = send(&*store, &conversation, "ann", Some("1"));
     let elsewhere = send(&*store, &other, "ann", Some("1"));
+    let another_text = say(&*store, &conversation, "ann", "another", Some("1"));
     let others = send(&*store, &conversation, "ben", Some("1"));
     let next = send(&*store, &conversation, "ann", Some("2"));
     let first = first.await.unwrap();
     assert_eq!(first.unread, Some(Unread { conversation: 1, total: 1 }));
     assert_eq!(first.message.client_id.as_deref(), Some("1"));
-    for repeat in [repeat.await.unwrap(), elsewhere.await.unwrap()] {
-        assert_eq!((&repeat.message, repeat.unread), (&first.message, None));
-        assert_eq!(repeat.conversation.id, conversation.id);
+    let repeat = repeat.await.unwrap();
+    assert_eq!(
+        (&repeat.message, repeat.unread, &repeat.conversation.id),
+        (&first.message, None, &conversation.id)
+    );
+    for refused in [elsewhere.await, another_text.await] {
+        assert!(matches!(refused, Err(StoreError::ClientIdUsed)), "{refused:?}");
     }
     let (others, next) = (others.await.unwrap(), next.await.unwrap());
     assert_eq!((others.message.seq, next.message.seq), (2, 3));
@@ -102,6 +125,27 @@ pub(crate) async fn a_senders_name_for_a_message_is_stored_once(store: AnyStore)
     let again = send(&*store, &conversation, "ben", Some("1")).await.unwrap();
     assert_eq!((again.message.id, again.unread), (others.message.id, None));
     assert_eq!(read_page(&*store, &conversation, 1, 100).await.len(), 3);
+    assert!(read_page(&*store, &other, 1, 100).await.is_empty());
+    // What was refused left nothing behind, of which the next message would know.
+    let sent = send(&*store, &other, "ann", Some("3")).await.unwrap();
+    assert_eq!((sent.message.seq, sent.unread), (1, Some(Unread { conversation: 1, total: 1 })));
+}
+
+/// What was edited or deleted meanwhile is no longer what was sent.
+pub(crate) async fn a_repeat_of_a_changed_message_finds_it(store: AnyStore) {
+    let conversation = open(&*store, "ann", "ben").await;
+    let other = open(&*store, "ann", "cat").await;
+    for (client_id, change_to) in [("edited", Some("changed")), ("deleted", None)] {
+        let sent = say(&*store, &conversation, "ann", "one", Some(client_id)).await.unwrap();
+        change(&*store, &conversation, sent.message.seq, change_to, ALWAYS).await;
+        for text in ["one", "two"] {
+            let repeat = say(&*store, &conversation, "ann", text, Some(client_id)).await.unwrap();
+            assert_eq!((&repeat.message.id, repeat.unread), (&sent.message.id, None));
+            assert_eq!(repeat.message.text, change_to.unwrap_or_default());
+            let elsewhere = say(&*store, &other, "ann", text, Some(client_id)).await;
+            assert!(matches!(elsewhere, Err(StoreError::ClientIdUsed)), "{elsewhere:?}");
+        }
+    }
 }
 
 pub(crate) async fn unread_counts_follow_each_write(store: AnyStore) {
@@ -245,10 +289,12 @@ pub(crate) async fn how_far_conversations_go_is_known(store: AnyStore) {
 pub(crate) async fn messages_can_be_edited_and_deleted_for_some_time(store: AnyStore) {
     let conversation = open(&*store, "ann", "ben").await;
     let message = append(&*store, &conversation, "ann", "first").await.unwrap();
-    let later = Timestamp(message.sent_at.0 + 1);
-    assert_eq!(change(&*store, &conversation, 1, Some("late"), later).await, Changed::TooLate);
+    while Timestamp::now() == message.sent_at {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(change(&*store, &conversation, 1, Some("late"), Duration::ZERO).await, Changed::TooLate);
     let Changed::Done { message: edited, unread } =
-        change(&*store, &conversation, 1, Some("second"), message.sent_at).await
+        change(&*store, &conversation, 1, Some("second"), Duration::from_mins(1)).await
     else {
         panic!("it is young enough");
     };
@@ -275,8 +321,14 @@ pub(crate) async fn messages_can_be_edited_and_deleted_for_some_time(store: AnyS
     assert_eq!(texts(None).await, expected);
     assert_eq!(texts(Some(conversation.id.as_str())).await, expected);
     assert_eq!(texts(Some("other")).await, []);
-    assert_eq!(soon(store.forget_withdrawn(ALWAYS)).await.unwrap(), 0);
-    assert_eq!(soon(store.forget_withdrawn(Timestamp(i64::MAX))).await.unwrap(), 2);
+    for kept in [Duration::MAX, Duration::from_mins(1)] {
+        assert_eq!(soon(store.forget_withdrawn(kept)).await.unwrap(), 0);
+    }
+    let begun = Timestamp::now();
+    while Timestamp::now() == begun {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(soon(store.forget_withdrawn(Duration::ZERO)).await.unwrap(), 2);
     assert_eq!(texts(None).await, []);
     assert!(soon(store.message(&id("unknown"))).await.unwrap().is_none());
 }

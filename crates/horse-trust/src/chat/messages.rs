@@ -10,14 +10,13 @@ use super::{Chat, Desk, Refusal, store_failed, text};
 use crate::bus::{MessageNotice, Notice, Told};
 use crate::id::Id;
 use crate::store::{Change, Changed, Conversation, Message, NewMessage, Profile, StoreError, Stored};
-use crate::timestamp::Timestamp;
 
 /// A message as a client gives it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Draft {
     /// What it says.
     pub text: String,
-    /// The sender's own name for it, by which a repeat is known.
+    /// The sender's own id for it, by which a repeat is known.
     pub client_id: Option<String>,
 }
 
@@ -56,6 +55,7 @@ impl Chat {
                 }
                 // Another node's news of the block was not here yet.
                 Err(StoreError::Blocked { by_sender }) => sent(Err(Refusal::blocked(by_sender))),
+                Err(StoreError::ClientIdUsed) => sent(Err(Refusal::ClientIdUsed)),
                 Err(error) => {
                     tracing::error!(%error, "a message could not be stored");
                     chat.bus.recheck(&place);
@@ -158,10 +158,9 @@ impl Chat {
         text: Option<String>,
         done: Box<dyn FnOnce(Result<MessageJson, Refusal>) + Send>,
     ) {
-        let window = i64::try_from(self.config.edit_window.as_millis()).unwrap_or(i64::MAX);
-        let not_before = Timestamp(Timestamp::now().0.saturating_sub(window));
         let is_deletion = text.is_none();
-        let change = Change { conversation: Arc::clone(conversation), seq, text, not_before };
+        let window = self.config.edit_window;
+        let change = Change { conversation: Arc::clone(conversation), seq, text, window };
         let (chat, conversation) = (Arc::clone(self), Arc::clone(conversation));
         let json =
             move |message: &Message| MessageView::new(&conversation, sender.as_deref(), message).to_json();

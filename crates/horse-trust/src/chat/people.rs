@@ -10,7 +10,6 @@ use super::{Chat, Refusal, store_failed};
 use crate::bus::{Except, Notice};
 use crate::id::Id;
 use crate::store::{NewReport, Page, Profile};
-use crate::timestamp::Timestamp;
 
 /// The greatest length of a reason, in characters.
 const MAX_REASON: usize = 1000;
@@ -159,9 +158,7 @@ impl Chat {
 
     /// Forgets texts that were kept for long enough.
     pub(super) async fn forget_withdrawn(&self) {
-        let kept = i64::try_from(self.config.withdrawn_retention.as_millis()).unwrap_or(i64::MAX);
-        let before = Timestamp(Timestamp::now().0.saturating_sub(kept));
-        match self.store.forget_withdrawn(before).await {
+        match self.store.forget_withdrawn(self.config.withdrawn_retention).await {
             Ok(0) => {}
             Ok(count) => tracing::info!(count, "withdrawn texts were forgotten"),
             Err(error) => tracing::error!(%error, "withdrawn texts were not forgotten"),

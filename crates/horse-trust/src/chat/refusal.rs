@@ -18,7 +18,11 @@ pub enum Refusal {
     /// A `client_id` of another shape.
     #[error("Invalid message")]
     InvalidClientId,
-    /// The store failed; nothing was stored or emitted.
+    /// The sender has used this `client_id` for another message.
+    #[error("client_id was used for another message")]
+    ClientIdUsed,
+    /// The store failed. Whether the message was stored is not known, as the commit may have failed or only its
+    /// answer: the same `client_id` is to be sent again.
     #[error("Error sending message")]
     SendFailed,
     /// The store failed while it was read.

@@ -90,6 +90,7 @@ impl From<StoreError> for ApiError {
         match error {
             StoreError::EmailTaken => Self::EmailTaken,
             StoreError::Blocked { by_sender } => Self::Refused(Refusal::blocked(by_sender)),
+            StoreError::ClientIdUsed => Self::Refused(Refusal::ClientIdUsed),
             StoreError::Engine(error) => {
                 tracing::error!(%error, "the store failed");
                 Self::Internal
@@ -152,6 +153,7 @@ fn refusal_status(refusal: Refusal) -> StatusCode {
         | Refusal::TooLateToChange
         | Refusal::OtherBlocked
         | Refusal::BlockedByOther => StatusCode::FORBIDDEN,
+        Refusal::ClientIdUsed => StatusCode::CONFLICT,
         _ => StatusCode::BAD_REQUEST,
     }
 }

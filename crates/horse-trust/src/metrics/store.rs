@@ -1,7 +1,7 @@
 //! A store around a store, which times what is asked of it.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec};
@@ -40,7 +40,7 @@ impl Operation {
 
     fn done<T>(&self, begin: Instant, result: &Result<T>) {
         self.seconds.observe(begin.elapsed().as_secs_f64());
-        // An e-mail that is taken and a block are answers, not failures.
+        // What is taken or blocked is an answer, not a failure.
         if matches!(result, Err(StoreError::Engine(_))) {
             self.errors.inc();
         }
@@ -198,8 +198,8 @@ impl Store for MeasuredStore {
         self.operations().withdrawn.time(self.store.withdrawn(conversation, page)).await
     }
 
-    async fn forget_withdrawn(&self, before: Timestamp) -> Result<u64> {
-        self.operations().forget_withdrawn.time(self.store.forget_withdrawn(before)).await
+    async fn forget_withdrawn(&self, kept: Duration) -> Result<u64> {
+        self.operations().forget_withdrawn.time(self.store.forget_withdrawn(kept)).await
     }
 
     async fn revoke_tokens(&self, user: &Id, not_before: Timestamp) -> Result<()> {

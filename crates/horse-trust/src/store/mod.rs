@@ -1,5 +1,6 @@
 //! What the server remembers, in the words of the domain. One folder an engine.
 
+mod clock;
 mod import;
 pub mod postgres;
 pub mod sqlite;
@@ -8,6 +9,7 @@ mod types;
 use self::types::integer;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -36,6 +38,10 @@ pub enum StoreError {
         /// Whether the one who wanted to write has.
         by_sender: bool,
     },
+    /// The sender has used this `client_id` for a message of another conversation or of another text; nothing was
+    /// stored.
+    #[error("client_id was used for another message")]
+    ClientIdUsed,
     /// The engine failed, or is closed; the text is for the log alone.
     #[error("{0}")]
     Engine(Arc<str>),
@@ -52,8 +58,9 @@ pub trait Store: Send + Sync + 'static {
     /// `appended` is called once, after the batch was committed and synced (or failed as a whole), in the
     /// order of commits, never two at a time, on a thread of the runtime; it must not block. In one
     /// conversation commit order, the order of `seq` and the order of the calls here are the same. A repeat of a
-    /// sender's `client_id` stores nothing and finds the first message. In a store that several nodes may use, nothing
-    /// is stored after a block between the two was committed.
+    /// sender's `client_id` stores nothing and finds the first message, if [`Message::is_repeated_by`]; otherwise it
+    /// is [`StoreError::ClientIdUsed`]. In a store that several nodes may use, nothing is stored after a block between
+    /// the two was committed.
     fn append_message(&self, message: NewMessage, appended: Appended);
 
     /// The conversation with this id.
@@ -83,7 +90,8 @@ pub trait Store: Send + Sync + 'static {
     /// How far the conversations of each of these users go; a user without messages may be left out.
     async fn ends_of(&self, users: Vec<Id>) -> Result<Vec<Ends>>;
 
-    /// Marks what the other wrote as read. `done` is called as that of [`Store::append_message`].
+    /// Marks what the other wrote as read. It costs in proportion to the messages that are newly read. `done` is
+    /// called as that of [`Store::append_message`].
     fn mark_read(&self, mark: MarkRead, done: Done<Read>);
 
     /// Edits or deletes a message; of an edit blocks are looked at as of an append. `done` is called as that of
@@ -120,8 +128,8 @@ pub trait Store: Send + Sync + 'static {
     /// Texts that were edited away or deleted, of one conversation or of all, newest first.
     async fn withdrawn(&self, conversation: Option<&Id>, page: Page) -> Result<Vec<Withdrawn>>;
 
-    /// Forgets the texts that were withdrawn before this; answers how many.
-    async fn forget_withdrawn(&self, before: Timestamp) -> Result<u64>;
+    /// Forgets the texts that were withdrawn longer than `kept` ago, by the store's clock; answers how many.
+    async fn forget_withdrawn(&self, kept: Duration) -> Result<u64>;
 
     /// Makes the tokens void that were issued to `user` before this.
     async fn revoke_tokens(&self, user: &Id, not_before: Timestamp) -> Result<()>;

@@ -1,6 +1,7 @@
 //! What the store keeps and hands out.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Result;
 use crate::id::Id;
@@ -177,6 +178,15 @@ pub struct Message {
     pub deleted_at: Option<Timestamp>,
 }
 
+impl Message {
+    /// Whether `new`, which has the same sender and `client_id`, is this message of `conversation` sent again. The text
+    /// of a message that was edited or deleted is no longer what its sender sent, and is not compared.
+    pub(super) fn is_repeated_by(&self, conversation: &Conversation, new: &NewMessage) -> bool {
+        let is_changed = self.edited_at.is_some() || self.deleted_at.is_some();
+        conversation.key == new.conversation.key && (is_changed || self.text == new.text)
+    }
+}
+
 /// How much a user has not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unread {
@@ -252,8 +262,8 @@ pub struct Change {
     pub seq: i64,
     /// The new text; `None` deletes the message.
     pub text: Option<String>,
-    /// Messages that are older stay as they are.
-    pub not_before: Timestamp,
+    /// For how long after it was sent a message may be changed, by the store's clock.
+    pub window: Duration,
 }
 
 /// What became of a change.
@@ -268,7 +278,7 @@ pub enum Changed {
     },
     /// The message is deleted already.
     Gone(Message),
-    /// The message is too old.
+    /// The message was sent longer ago than the window, or is dated ahead of the store's clock.
     TooLate,
 }
 

@@ -1,6 +1,7 @@
 //! Bodies that are none, and a store that fails at everything.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use horse_trust::id::Id;
 use horse_trust::store::{
@@ -112,7 +113,7 @@ impl Store for Broken {
     async fn withdrawn(&self, _: Option<&Id>, _: Page) -> Result<Vec<Withdrawn>> {
         self.fail()
     }
-    async fn forget_withdrawn(&self, _: Timestamp) -> Result<u64> {
+    async fn forget_withdrawn(&self, _: Duration) -> Result<u64> {
         Err(StoreError::Engine("the cause".into()))
     }
     async fn revoke_tokens(&self, _: &Id, _: Timestamp) -> Result<()> {

@@ -11,6 +11,7 @@ use super::codec::{check_text, conversation_columns, count, message_columns, rea
 use super::connection::Connection;
 use super::messages::read_with_conversation;
 use crate::id::Id;
+use crate::store::clock::milliseconds;
 use crate::store::{
     Appended, Change, Changed, Conversation, Done, MarkRead, Message, NewMessage, Read, Result, StoreError,
     Stored, Unread,
@@ -96,7 +97,7 @@ const MARK_READ: &str = "SELECT up_to_seq, newly_read, unread, total FROM mark_r
 const CHANGE: &str = concat!(
     "SELECT m.outcome, m.unread, m.total, ",
     message_columns!(),
-    " FROM change_message($1, $2, $3, $4) m"
+    " FROM change_message_within($1, $2, $3, $4) m"
 );
 const BLOCK: &str = "SELECT set_block($1, $2, $3)";
 const TOUCH: &str = "UPDATE message_ids SET last = last";
@@ -151,8 +152,8 @@ impl Request {
                 (MARK_READ, parameters![mark.conversation.key, side, mark.up_to])
             }
             Self::Single(Job::Change(change, _)) => {
-                let Change { conversation, seq, text, not_before } = change;
-                (CHANGE, parameters![conversation.key, seq, text.as_deref(), not_before.0])
+                let Change { conversation, seq, text, window } = change;
+                (CHANGE, parameters![conversation.key, seq, text.as_deref(), milliseconds(*window)])
             }
             Self::Single(Job::SetBlock { blocker, other, is_blocked, .. }) => {
                 (BLOCK, parameters![blocker, other, is_blocked])
@@ -268,6 +269,9 @@ fn read_stored(new: &NewMessage, row: Option<&Row>, repeated: &Repeated) -> Resu
         let found = repeated.0.get(&(new.sender.clone(), client_id));
         let (conversation, message) =
             found.cloned().ok_or_else(|| StoreError::Engine("the first message was not found".into()))?;
+        if !message.is_repeated_by(&conversation, new) {
+            return Err(StoreError::ClientIdUsed);
+        }
         return Ok(Stored { conversation, message, unread: None, positions: None });
     };
     let message = Message {

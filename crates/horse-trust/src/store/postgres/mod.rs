@@ -19,6 +19,7 @@ mod tls;
 mod writer;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
@@ -167,8 +168,8 @@ impl Store for PostgresStore {
         people::withdrawn(&self.pool, conversation, page).await
     }
 
-    async fn forget_withdrawn(&self, before: Timestamp) -> Result<u64> {
-        people::forget_withdrawn(&self.pool, before).await
+    async fn forget_withdrawn(&self, kept: Duration) -> Result<u64> {
+        people::forget_withdrawn(&self.pool, kept).await
     }
 
     async fn revoke_tokens(&self, user: &Id, not_before: Timestamp) -> Result<()> {

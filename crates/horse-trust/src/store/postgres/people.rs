@@ -1,10 +1,13 @@
 //! The SQL of people: accounts, partners, blocks, reports, and what the server notes of them.
 
+use std::time::Duration;
+
 use tokio_postgres::Row;
 
 use super::codec::{count, read_profile, time};
 use super::pool::Pool;
 use crate::id::Id;
+use crate::store::clock::milliseconds;
 use crate::store::{NewReport, Page, Profile, Report, Result, Role, StoreError, User, Withdrawn, integer};
 use crate::timestamp::Timestamp;
 
@@ -103,7 +106,7 @@ pub(super) async fn set_last_seen(pool: &Pool, seen: &[(Id, Timestamp)]) -> Resu
         INSERT INTO last_seen (user_id, at)
         SELECT s.user_id, max(s.at) FROM unnest($1::text[], $2::bigint[]) AS s (user_id, at)
         GROUP BY s.user_id ORDER BY s.user_id
-        ON CONFLICT (user_id) DO UPDATE SET at = greatest(last_seen.at, excluded.at)";
+        ON CONFLICT (user_id) DO UPDATE SET at = held_forward(excluded.at, last_seen.at)";
     let (users, times): (Vec<_>, Vec<_>) = seen.iter().map(|(user, at)| (user, at.0)).unzip();
     pool.query(sql, &[&users, &times]).await.map(drop)
 }
@@ -186,18 +189,19 @@ pub(super) async fn withdrawn(pool: &Pool, conversation: Option<&Id>, page: Page
     pool.query(sql, &[&conversation, &limit, &offset]).await?.iter().map(read).collect()
 }
 
-pub(super) async fn forget_withdrawn(pool: &Pool, before: Timestamp) -> Result<u64> {
+pub(super) async fn forget_withdrawn(pool: &Pool, kept: Duration) -> Result<u64> {
     /// As many as are forgotten well within the time that a statement has.
     const AT_ONCE: u64 = 10_000;
     let sql = "
         WITH gone AS (
             DELETE FROM withdrawn_texts WHERE key IN (
-                SELECT key FROM withdrawn_texts WHERE withdrawn_at < $1 LIMIT $2)
+                SELECT key FROM withdrawn_texts WHERE withdrawn_at < (SELECT now_ms() - $1) LIMIT $2)
             RETURNING 1)
         SELECT count(*) FROM gone";
+    let kept = milliseconds(kept);
     let mut forgotten = 0;
     loop {
-        let rows = pool.query(sql, &[&before.0, &integer(AT_ONCE)]).await?;
+        let rows = pool.query(sql, &[&kept, &integer(AT_ONCE)]).await?;
         let gone = rows.first().map(|row| row.try_get(0)).transpose()?.map_or(0, count);
         forgotten += gone;
         if gone < AT_ONCE {

@@ -10,6 +10,7 @@ use super::recent;
 use super::statements::{CONVERSATION, read_conversation};
 use super::writer::count;
 use crate::id::Id;
+use crate::store::clock::is_within;
 use crate::store::{
     Change, Changed, Conversation, Delivered, Ends, History, Message, Missed, Page, Range, Read, Unread,
 };
@@ -276,21 +277,19 @@ pub(super) fn mark_read(
 ) -> Result<Read> {
     let key = conversation.key;
     let ends = ends_of(context.connection, key)?;
-    let before = ends.unread[side];
+    let (before, read_before) = (ends.unread[side], ends.read_seq[side]);
     let target = up_to.unwrap_or(ends.last_seq).min(ends.last_seq);
-    let is_further = target > ends.read_seq[side];
-    let left = if !is_further {
+    let is_further = target > read_before;
+    let count_unread = |from, to| count_unread(context.connection, key, side, from, to);
+    // What is newly read is counted, each message once ever; or what is left, if that is less.
+    let left = if !is_further || before == 0 {
         before
     } else if target == ends.last_seq {
         0
+    } else if target - read_before <= ends.last_seq - target {
+        before - count_unread(read_before, target)?
     } else {
-        context
-            .connection
-            .prepare_cached(
-                "SELECT count(*) FROM all_messages WHERE conversation = ?1 AND seq > ?2 AND sender = ?3
-                     AND is_read IS NULL AND deleted_at IS NULL",
-            )?
-            .query_row(params![key, target, 1 - side], |row| row.get(0))?
+        count_unread(target, ends.last_seq)?
     };
     if is_further {
         let sql =
@@ -306,6 +305,16 @@ pub(super) fn mark_read(
     })
 }
 
+/// How many messages behind `from` up to `to` one of the two has to read, all of which lie behind what was read before.
+fn count_unread(connection: &Connection, key: i64, side: usize, from: i64, to: i64) -> Result<i64> {
+    connection
+        .prepare_cached(
+            "SELECT count(*) FROM all_messages WHERE conversation = ?1 AND seq > ?2 AND seq <= ?3 AND sender = ?4
+                 AND is_read IS NULL AND deleted_at IS NULL",
+        )?
+        .query_row(params![key, from, to, 1 - side], |row| row.get(0))
+}
+
 pub(super) fn change_message(context: &mut Context<'_>, change: &Change) -> Result<Changed> {
     let conversation = &*change.conversation;
     let key = conversation.key;
@@ -314,11 +323,11 @@ pub(super) fn change_message(context: &mut Context<'_>, change: &Change) -> Resu
     if message.deleted_at.is_some() {
         return Ok(Changed::Gone(message));
     }
-    if message.sent_at < change.not_before {
+    let now = Timestamp::now();
+    if !is_within(now, message.sent_at, change.window) {
         return Ok(Changed::TooLate);
     }
     recent::settle(connection, key)?;
-    let now = Timestamp::now();
     connection
         .prepare_cached(
             "INSERT INTO withdrawn_texts (conversation, seq, withdrawn_at, is_deleted, text)

@@ -5,6 +5,8 @@
 
 mod checkpoint;
 mod codec;
+#[cfg(test)]
+mod cost;
 mod database;
 mod import;
 mod job;
@@ -32,6 +34,7 @@ use self::job::Job;
 use self::memory::Context;
 use self::reader::Readers;
 use self::writer::{Writer, count};
+use super::clock::before;
 use super::{
     Appended, Change, Changed, Conversation, ConversationSummary, Delivered, Done, Ends, History, MarkRead,
     Message, Missed, NewConversation, NewMessage, NewReport, Page, Profile, Range, Read, Report, Result,
@@ -58,7 +61,11 @@ pub struct SqliteStore {
 impl SqliteStore {
     /// Opens the store at `path` and starts its threads; has to be called on a tokio runtime.
     pub fn open(path: &Path) -> std::result::Result<Self, OpenError> {
-        let Database { path, connection, lock } = Database::open(path)?;
+        Self::start(Database::open(path)?)
+    }
+
+    fn start(database: Database) -> std::result::Result<Self, OpenError> {
+        let Database { path, connection, lock } = database;
         let sqlite_error = |source| OpenError::Sqlite { path: path.clone(), source };
         let readers = Arc::new(Readers::open(&path, READERS).map_err(sqlite_error)?);
         let writer = Writer::start(path.clone(), connection, lock).map_err(sqlite_error)?;
@@ -207,8 +214,18 @@ impl Store for SqliteStore {
         self.readers.read(move |connection| people::withdrawn(connection, conversation.as_ref(), page)).await
     }
 
-    async fn forget_withdrawn(&self, before: Timestamp) -> Result<u64> {
-        self.write(move |connection| Ok(people::forget_withdrawn(connection, before)?)).await
+    async fn forget_withdrawn(&self, kept: Duration) -> Result<u64> {
+        let before = before(Timestamp::now(), kept);
+        let mut forgotten = 0;
+        // A transaction for each part, so that messages do not wait for all of it.
+        loop {
+            let part =
+                self.write(move |connection| Ok(people::forget_withdrawn(connection, before)?)).await?;
+            forgotten += part;
+            if part < people::FORGOTTEN_AT_ONCE {
+                return Ok(forgotten);
+            }
+        }
     }
 
     async fn revoke_tokens(&self, user: &Id, not_before: Timestamp) -> Result<()> {

@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::codec::MessageId;
 use crate::id::Id;
+use crate::store::clock::HELD_FORWARD;
 use crate::store::{NewReport, Page, Profile, Report, Withdrawn};
 use crate::timestamp::Timestamp;
 
@@ -22,9 +23,10 @@ pub(super) fn partners_of(connection: &Connection, users: &[Id]) -> Result<Vec<V
 
 pub(super) fn set_last_seen(connection: &Connection, seen: &[(Id, Timestamp)]) -> Result<()> {
     let mut statement = connection.prepare_cached(
-        "INSERT INTO last_seen (user, at) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET at = max(at, excluded.at)",
+        "INSERT INTO last_seen (user, at) VALUES (?1, ?2) ON CONFLICT DO UPDATE
+             SET at = CASE WHEN at > excluded.at + ?3 THEN excluded.at ELSE max(at, excluded.at) END",
     )?;
-    seen.iter().try_for_each(|(user, at)| statement.execute(params![user, at.0]).map(drop))
+    seen.iter().try_for_each(|(user, at)| statement.execute(params![user, at.0, HELD_FORWARD]).map(drop))
 }
 
 pub(super) fn set_block(connection: &Connection, blocker: &Id, other: &Id, is_blocked: bool) -> Result<()> {
@@ -161,10 +163,17 @@ pub(super) fn withdrawn(
         .collect()
 }
 
+/// How many texts one transaction forgets at most.
+pub(super) const FORGOTTEN_AT_ONCE: u64 = 500;
+
+/// Forgets some of the texts that were withdrawn before this; answers how many.
 pub(super) fn forget_withdrawn(connection: &Connection, before: Timestamp) -> Result<u64> {
     let forgotten = connection
-        .prepare_cached("DELETE FROM withdrawn_texts WHERE withdrawn_at < ?1")?
-        .execute([before.0])?;
+        .prepare_cached(
+            "DELETE FROM withdrawn_texts WHERE key IN (
+                 SELECT key FROM withdrawn_texts WHERE withdrawn_at < ?1 ORDER BY withdrawn_at LIMIT ?2)",
+        )?
+        .execute(params![before.0, FORGOTTEN_AT_ONCE])?;
     Ok(forgotten as u64)
 }
 

@@ -1,6 +1,7 @@
 //! What only this engine can show: a full disk, a panic, a file in use, a file that is none of ours.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -278,11 +279,50 @@ async fn time_does_not_run_backwards_in_a_conversation() {
     store.close().await;
     drop(store);
     let file = Connection::open(folder.path().join("chat.db")).unwrap();
-    file.execute("UPDATE messages SET sent_at = sent_at + 1000000", []).unwrap();
+    file.execute("UPDATE messages SET sent_at = sent_at + 4000", []).unwrap();
     drop(file);
     let (store, conversation) = open(&folder).await;
     let second = append(&store, &conversation, "two").await.unwrap().unwrap();
-    assert_eq!(second.sent_at.0, first.sent_at.0 + 1_000_000);
+    assert_eq!(second.sent_at.0, first.sent_at.0 + 4_000);
+}
+
+/// A date of a year ahead, as an import or a wrong clock leaves it, is not passed on, and permits no change.
+#[tokio::test]
+async fn a_time_far_ahead_is_not_passed_on_and_permits_nothing() {
+    let folder = TempDir::new().unwrap();
+    let (store, conversation) = open(&folder).await;
+    append(&store, &conversation, "one").await.unwrap().unwrap();
+    store.close().await;
+    drop(store);
+    let file = Connection::open(folder.path().join("chat.db")).unwrap();
+    file.execute_batch(
+        "UPDATE messages SET sent_at = sent_at + 34560000000;
+         UPDATE conversations SET updated_at = updated_at + 34560000000;",
+    )
+    .unwrap();
+    drop(file);
+    let (store, conversation) = open(&folder).await;
+    assert_eq!(change(&store, &conversation, 1, "changed", Duration::MAX).await, Changed::TooLate);
+    let before = Timestamp::now();
+    let second = append(&store, &conversation, "two").await.unwrap().unwrap();
+    assert!((before..=Timestamp::now()).contains(&second.sent_at), "{}", second.sent_at);
+    let summary = store.conversation_summary(conversation.key, &id("ann")).await.unwrap().unwrap();
+    assert_eq!(summary.updated_at, second.sent_at);
+    let changed = change(&store, &conversation, 2, "changed", Duration::from_mins(1)).await;
+    assert!(matches!(changed, Changed::Done { .. }), "{changed:?}");
+}
+
+async fn change(
+    store: &SqliteStore,
+    conversation: &Arc<Conversation>,
+    seq: i64,
+    text: &str,
+    window: Duration,
+) -> Changed {
+    let (sender, receiver) = oneshot::channel();
+    let change = Change { conversation: Arc::clone(conversation), seq, text: Some(text.to_owned()), window };
+    store.change_message(change, Box::new(move |changed| sender.send(changed).unwrap()));
+    receiver.await.unwrap().unwrap()
 }
 
 /// Messages go through two tables before they lie by conversation; wherever they are, they read the same.
@@ -324,15 +364,8 @@ async fn recent_messages_are_moved_and_none_is_missing_meanwhile() {
             let at = expected[place].len() - 1 - (round % 2) * 5;
             let (seq, text) = &mut expected[place][at];
             *text = format!("{text}, changed");
-            let change = Change {
-                conversation: Arc::clone(conversation),
-                seq: *seq,
-                text: Some(text.clone()),
-                not_before: Timestamp(0),
-            };
-            let (sender, receiver) = oneshot::channel();
-            store.change_message(change, Box::new(move |changed| sender.send(changed).unwrap()));
-            assert!(matches!(receiver.await.unwrap().unwrap(), Changed::Done { .. }));
+            let changed = change(&store, conversation, *seq, text, Duration::MAX).await;
+            assert!(matches!(changed, Changed::Done { .. }));
         }
         let newest = &expected[place][expected[place].len().saturating_sub(100)..];
         assert_eq!(texts(&store, conversation).await, newest);

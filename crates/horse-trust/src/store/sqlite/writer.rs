@@ -17,6 +17,7 @@ use super::queue::Queue;
 use super::recent::{self, Recent};
 use super::{messages, statements};
 use crate::id::IdGenerator;
+use crate::store::clock::held_forward;
 use crate::store::{Message, NewMessage, Result, StoreError, Stored, TOLD_AT_ONCE, Unread};
 use crate::timestamp::Timestamp;
 
@@ -202,6 +203,8 @@ impl Batch<'_> {
     fn append(&mut self, new: &NewMessage) -> Result<Result<Stored>> {
         match self.try_append(new) {
             Ok(stored) => Ok(Ok(stored)),
+            // An answer, by which nothing was changed.
+            Err(StoreError::ClientIdUsed) => Ok(Err(StoreError::ClientIdUsed)),
             Err(error) => {
                 let error = self.alone(error)?;
                 // What is remembered may be what misled it; what was added so far has to be in the file then.
@@ -231,6 +234,9 @@ impl Batch<'_> {
         {
             let (conversation, message) =
                 messages::message_of_client(self.connection, &new.sender, client_id)?;
+            if !message.is_repeated_by(&conversation, new) {
+                return Err(StoreError::ClientIdUsed);
+            }
             return Ok(Stored { conversation, message, unread: None, positions: None });
         }
         let recipient = &conversation.participants[1 - side];
@@ -244,8 +250,7 @@ impl Batch<'_> {
             sender: new.sender.clone(),
             text: new.text.clone(),
             is_read: false,
-            // Time in a conversation does not run backwards, also when the clock is set back.
-            sent_at: Timestamp::now().max(last.sent_at),
+            sent_at: held_forward(Timestamp::now(), last.sent_at),
             client_id: new.client_id.clone(),
             edited_at: None,
             deleted_at: None,
