@@ -9,7 +9,7 @@
 //! - [`import`]: files of `mongoexport` in
 //! - [`app`]: where store and bus are chosen and wired; [`config`], [`env_file`]: the settings; [`demo`]: two people
 //! - [`metrics`]: what is counted and timed
-//! - [`auth`]: tokens and passwords; [`id`], [`timestamp`], [`json`]: small words that all use
+//! - [`auth`]: tokens and passwords; [`id`], [`timestamp`], [`json`], [`unicode`]: small words that all use
 //!
 //! Imports run downwards only: `realtime` and `http` -> `chat` -> `store` and `bus`; the protocol engine
 //! (the `socketio` crate) is below all.
@@ -29,3 +29,4 @@ pub mod metrics;
 pub mod realtime;
 pub mod store;
 pub mod timestamp;
+pub mod unicode;

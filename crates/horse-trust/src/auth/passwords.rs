@@ -8,6 +8,7 @@ use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use tokio::sync::Semaphore;
 
 use crate::config::all_cores_but_one;
+use crate::unicode;
 
 /// How many may wait for a hash to be computed; more are turned away.
 const MAX_WAITING: usize = 200;
@@ -50,18 +51,29 @@ impl Passwords {
         }
     }
 
-    /// The argon2id hash of a password, as a PHC string (19 MiB, 2 passes: OWASP's recommendation).
+    /// The argon2id hash of a password, as a PHC string (19 MiB, 2 passes: OWASP's recommendation). The password is
+    /// hashed in Normalization Form C, so that any keyboard spells it alike.
     pub async fn hash(&self, password: String) -> Result<String, Busy> {
-        self.run(move || hash(&password)).await
+        self.run(move || hash(&unicode::nfc(&password))).await
     }
 
     /// Whether `password` belongs to `stored`; without a hash it never does, and takes as long to say so.
+    ///
+    /// A hash made elsewhere is of the password as some keyboard sent it, so each spelling of a password that has several
+    /// is tried.
     pub async fn verify(&self, password: String, stored: Option<String>) -> Result<Verdict, Busy> {
-        self.run(move || match stored {
-            Some(stored) if !stored.is_empty() => verify(&password, &stored),
-            _ => {
-                verify(&password, DECOY);
-                Verdict::Wrong
+        self.run(move || {
+            let spellings = spellings(&password);
+            let stored = stored.filter(|stored| !stored.is_empty());
+            let known = stored.as_deref().unwrap_or(DECOY);
+            let verdicts =
+                spellings.iter().enumerate().map(|(place, spelling)| (place, verify(spelling, known)));
+            let right = verdicts.into_iter().find(|(_, verdict)| *verdict != Verdict::Wrong);
+            match (stored, right) {
+                (None, _) | (_, None) => Verdict::Wrong,
+                (Some(_), Some((0, verdict))) => verdict,
+                // Its new hash will be of the normal form.
+                (Some(_), Some(_)) => Verdict::RightButOld,
             }
         })
         .await
@@ -87,6 +99,17 @@ impl Default for Passwords {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// A password in its normal form, as it came, and decomposed, each once.
+fn spellings(password: &str) -> Vec<String> {
+    let mut spellings = vec![unicode::nfc(password).into_owned()];
+    for spelling in [password.to_owned(), unicode::nfd(password)] {
+        if !spellings.contains(&spelling) {
+            spellings.push(spelling);
+        }
+    }
+    spellings
 }
 
 fn hash(password: &str) -> String {
@@ -147,5 +170,30 @@ mod tests {
             assert_eq!(verify("s3cret pass", broken).await, Ok(Verdict::Wrong), "{broken}");
         }
         assert_eq!(passwords.verify("x".into(), None).await, Ok(Verdict::Wrong));
+    }
+
+    #[tokio::test]
+    async fn a_password_is_the_same_from_any_keyboard() {
+        let passwords = Passwords::new();
+        let (composed, decomposed) = ("contrase\u{f1}a caf\u{e9}", "contrasen\u{303}a cafe\u{301}");
+        let made = passwords.hash(decomposed.into()).await.unwrap();
+        for typed in [composed, decomposed] {
+            assert_eq!(
+                passwords.verify(typed.into(), Some(made.clone())).await,
+                Ok(Verdict::Right),
+                "{typed:?}"
+            );
+        }
+        // As an import brings them: made of what one keyboard sent.
+        for registered in [composed, decomposed] {
+            let imported = bcrypt::hash(registered, 4).unwrap();
+            for typed in [composed, decomposed] {
+                let verdict = passwords.verify(typed.into(), Some(imported.clone())).await;
+                assert_eq!(verdict, Ok(Verdict::RightButOld), "{registered:?} {typed:?}");
+            }
+        }
+        assert_eq!(passwords.verify("contrasena cafe".into(), Some(made)).await, Ok(Verdict::Wrong));
+        assert_eq!(spellings("plain").len(), 1);
+        assert_eq!(passwords.verify(composed.into(), None).await, Ok(Verdict::Wrong));
     }
 }

@@ -13,6 +13,7 @@ use super::{ApiError, AppState, client_address};
 use crate::auth::Verdict;
 use crate::store::{Profile, Role, User};
 use crate::timestamp::Timestamp;
+use crate::unicode;
 
 /// The longest password, in bytes; a hash takes as long for it as for a short one.
 const MAX_PASSWORD: usize = 1024;
@@ -42,7 +43,7 @@ async fn register(
     let mut errors = Vec::new();
     let email = fields.text("email", &mut errors).map(|email| normalize_email(&email));
     let password = fields.text("password", &mut errors);
-    let full_name = fields.text("full_name", &mut errors).map(|name| name.trim().to_owned());
+    let full_name = fields.text("full_name", &mut errors).map(|name| unicode::nfc(name.trim()).into_owned());
     let phone = fields.text("phone", &mut errors);
     let role = fields.text("role", &mut errors);
     if role.as_deref() == Some("admin") {
@@ -56,11 +57,16 @@ async fn register(
     check("email", email.as_deref().is_some_and(is_email), "A valid email is required");
     let is_password = |text: &str| text.chars().count() >= MIN_PASSWORD && text.len() <= MAX_PASSWORD;
     check("password", password.as_deref().is_some_and(is_password), "Password must be 8 to 1024 characters");
-    let is_name = |text: &str| !text.is_empty() && text.chars().count() <= MAX_NAME && !text.contains('\0');
+    let fits = |text: &str| !text.is_empty() && text.chars().count() <= MAX_NAME;
     check(
         "full_name",
-        full_name.as_deref().is_some_and(is_name),
+        full_name.as_deref().is_some_and(fits),
         "Full name is required (maximum 100 characters)",
+    );
+    check(
+        "full_name",
+        full_name.as_deref().is_none_or(unicode::is_name),
+        "Full name must be visible text in one line",
     );
     check("phone", phone.as_deref().is_none_or(is_phone), "Phone must look like +5491112345678");
     check("role", role.as_deref().is_none_or(|role| role == "seller"), "Role must be seller");
@@ -167,7 +173,7 @@ fn view(user: &User) -> Value {
 }
 
 fn normalize_email(email: &str) -> String {
-    email.trim().to_lowercase()
+    unicode::nfc(&email.trim().to_lowercase()).into_owned()
 }
 
 /// Plausible: one `@`, a domain with a dot, nothing that e-mail addresses do not hold.
@@ -181,7 +187,10 @@ fn is_email(email: &str) -> bool {
             .split('.')
             .all(|label| !label.is_empty() && !label.starts_with('-') && !label.ends_with('-'))
         && !email.contains(|character: char| {
-            character.is_whitespace() || character.is_control() || "<>()[],;:\\\"".contains(character)
+            character.is_whitespace()
+                || character.is_control()
+                || unicode::is_invisible(character)
+                || "<>()[],;:\\\"".contains(character)
         })
 }
 
@@ -205,6 +214,8 @@ mod tests {
         }
         for bad in
             ["", "a", "a@b", "@b.co", "a@b..co", "a@b@c.de", "a b@c.de", "a@-b.co", "a\0@b.co", "<a@b.co>"]
+                .into_iter()
+                .chain(["a@b.co\u{200b}", "\u{202e}a@b.co", "a\u{ad}@b.co", "a@b.c\u{2060}o"])
         {
             assert!(!is_email(bad), "{bad}");
         }

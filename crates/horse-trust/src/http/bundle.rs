@@ -48,6 +48,8 @@ fn serve(name: &str, headers: &HeaderMap) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=0"));
+    // Pages of other sites load it by a script element.
+    headers.insert("cross-origin-resource-policy", HeaderValue::from_static("cross-origin"));
     headers.insert(header::ETAG, HeaderValue::from_str(&tag).expect("a version is plain text"));
     response
 }

@@ -16,9 +16,11 @@ mod metrics;
 mod observe;
 mod page;
 mod reports;
+mod security;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use axum::response::IntoResponse;
 use axum::{Router, middleware};
@@ -86,7 +88,7 @@ pub fn router(state: AppState, engine: socketio::Server, origins: &CorsOrigins) 
         .fallback(async || ApiError::RouteNotFound)
         .method_not_allowed_fallback(async || ApiError::RouteNotFound)
         .layer(middleware::from_fn(body::take_whole))
-        .layer(set_header(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(middleware::from_fn(security::add_headers))
         .route_service("/socket.io/", engine)
         .layer(CatchPanicLayer::custom(|panic: Box<dyn std::any::Any + Send>| {
             let message =
@@ -98,6 +100,9 @@ pub fn router(state: AppState, engine: socketio::Server, origins: &CorsOrigins) 
         .layer(middleware::from_fn_with_state(figures, observe::observe))
 }
 
+/// For how long browsers remember what a preflight request allowed; Chromium takes two hours at most.
+const PREFLIGHT_TIME: Duration = Duration::from_hours(2);
+
 fn set_header(name: header::HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
     SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value))
 }
@@ -105,7 +110,9 @@ fn set_header(name: header::HeaderName, value: &'static str) -> SetResponseHeade
 fn cors(origins: &CorsOrigins) -> CorsLayer {
     let layer = CorsLayer::new()
         .allow_methods([Method::GET, Method::HEAD, Method::PUT, Method::PATCH, Method::POST, Method::DELETE])
-        .allow_headers(AllowHeaders::mirror_request());
+        .allow_headers(AllowHeaders::mirror_request())
+        .expose_headers([header::RETRY_AFTER, observe::REQUEST_ID])
+        .max_age(PREFLIGHT_TIME);
     match origins {
         CorsOrigins::Any => layer.allow_origin(AllowOrigin::any()),
         CorsOrigins::Exact(origins) => {

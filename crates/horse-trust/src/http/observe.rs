@@ -12,7 +12,8 @@ use tracing::Instrument as _;
 use super::client_address;
 use crate::metrics::Metrics;
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The header that has a request's id, in the request and in its answer.
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The greatest length of an id that is taken from a request.
 const MAX_ID: usize = 128;
 /// What is asked every few seconds by machines.

@@ -16,9 +16,10 @@ include!(concat!(env!("OUT_DIR"), "/page.rs"));
 /// What is served in the page's place if it is not part of this build.
 const HOW_TO_BUILD: &str = include_str!("../../assets/index.html");
 
-/// Scripts and styles come from files of ours alone; pictures of people from where their profiles say.
+/// Scripts and styles come from files of ours alone; pictures of people from where their profiles say. `'self'` is the
+/// WebSocket of the page's own host, too (CSP level 3, section 6.7.2.8), so that no script could send elsewhere.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' https: data:; \
-    connect-src 'self' ws: wss:; base-uri 'none'; frame-ancestors 'none'; form-action 'self'";
+    connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'";
 
 /// The routes of the page.
 pub(super) fn router() -> Router {
@@ -49,9 +50,10 @@ async fn page(headers: HeaderMap) -> Response {
 
 fn page_headers(tag: &'static str) -> [(HeaderName, &'static str); 4] {
     [
+        // A window that opened the page, or was opened by it, has no hold on it.
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
         (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::CACHE_CONTROL, "no-cache"),
-        (header::REFERRER_POLICY, "no-referrer"),
         (header::ETAG, tag),
     ]
 }

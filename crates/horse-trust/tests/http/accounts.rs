@@ -64,6 +64,10 @@ async fn what_can_not_be_registered() {
         ("password", json!(12_345_678)),
         ("full_name", json!(" ")),
         ("full_name", json!("x".repeat(101))),
+        ("email", json!("ana@example.com\u{200b}")),
+        ("full_name", json!("\u{200b}")),
+        ("full_name", json!("Ana \u{202e}")),
+        ("full_name", json!("Ana\nBruno")),
         ("phone", json!("5491112345678")),
         ("phone", json!("+0123456789")),
         ("role", json!("buyer")),
@@ -73,6 +77,22 @@ async fn what_can_not_be_registered() {
     }
     assert_eq!(register("password", json!("12345678")).await.status, StatusCode::CREATED);
     refused(&register("email", json!("ANA@example.com")).await, 409, "Email already registered");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_e_mails_and_passwords_are_the_same_from_any_keyboard() {
+    let server = Server::start().await;
+    let body = json!({
+        "email": "jos\u{e9}@example.com", "password": "contrase\u{f1}a", "full_name": "Jose\u{301}",
+    });
+    let made = server.post("/api/auth/register", "", body).await;
+    assert_eq!((made.status, &made.json()["user"]["full_name"]), (StatusCode::CREATED, &json!("Jos\u{e9}")));
+    for (email, password) in
+        [("jos\u{e9}@example.com", "contrasen\u{303}a"), ("Jose\u{301}@example.com", "contrase\u{f1}a")]
+    {
+        assert_eq!(login(&server, email, password).await.status, StatusCode::OK, "{email:?} {password:?}");
+    }
+    refused(&login(&server, "jos\u{e9}@example.com", "contrasena").await, 401, "Invalid credentials");
 }
 
 #[tokio::test(flavor = "multi_thread")]

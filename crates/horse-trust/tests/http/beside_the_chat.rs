@@ -27,7 +27,29 @@ async fn the_page() {
     assert!(page.text().contains("socket.io-client"));
     assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
     assert!(page.header("content-security-policy").unwrap().starts_with("default-src 'none'"));
-    assert_eq!(page.header("x-content-type-options"), Some("nosniff"));
+    assert!(page.header("content-security-policy").unwrap().contains("connect-src 'self';"));
+    assert_eq!(page.header("cross-origin-opener-policy"), Some("same-origin"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_answer_tells_browsers_to_be_strict() {
+    let server = Server::start().await;
+    for path in ["/", "/health", "/nowhere", "/api/auth/me", "/docs/", "/docs/openapi.yaml", "/demo.json"] {
+        let answer = server.get(path, "").await;
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{path}");
+        assert_eq!(answer.header("referrer-policy"), Some("no-referrer"), "{path}");
+        let policy = answer.header("content-security-policy").unwrap();
+        assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{path}");
+        assert_eq!(answer.header("cross-origin-resource-policy"), Some("same-origin"), "{path}");
+        assert_eq!(answer.header("strict-transport-security"), None, "{path}: came without TLS");
+        let by_tls = server.request(Method::GET, path).header("x-forwarded-proto", "https");
+        let by_tls = server.send(by_tls, "").await;
+        assert_eq!(by_tls.header("strict-transport-security"), Some("max-age=31536000"), "{path}");
+    }
+    let bundle = server.get("/socket.io/socket.io.min.js", "").await;
+    if bundle.status == StatusCode::OK {
+        assert_eq!(bundle.header("cross-origin-resource-policy"), Some("cross-origin"));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -51,6 +73,7 @@ async fn browsers_of_the_named_origins_may_call() {
         .header("access-control-request-headers", "authorization,x-custom");
     let preflight = server.send(preflight, "").await;
     assert_eq!(preflight.header("access-control-allow-headers"), Some("authorization,x-custom"));
+    assert_eq!(preflight.header("access-control-max-age"), Some("7200"));
     let methods = preflight.header("access-control-allow-methods").unwrap();
     assert_eq!(methods, "GET,HEAD,PUT,PATCH,POST,DELETE");
 
