@@ -80,6 +80,9 @@ test("conversations and messages", async (t) => {
   await asAna(409, "POST", messages, { text: "another", client_id: "1" });
   const { data: other } = await asAna(201, "POST", messages, { text: "Buy now" });
   await asAna(200, "GET", "/api/chat/conversations");
+  const { cursor } = await asAna(200, "GET", "/api/chat/conversations?limit=1");
+  await asAna(200, "GET", `/api/chat/conversations?limit=1&before=${cursor}&filter=all`);
+  await asAna(422, "GET", "/api/chat/conversations?filter=none");
   await asBruno(200, "GET", "/api/chat/unread-count");
   for (const text of [" ", "x".repeat(2001), 7]) {
     await asAna(422, "POST", messages, { text });
@@ -117,6 +120,8 @@ test("conversations and messages", async (t) => {
     }
     await asBruno(200, "GET", "/api/chat/blocks");
     await asBruno(200, "GET", "/api/chat/conversations");
+    await asBruno(403, "POST", "/api/chat/conversations", { recipient_id: ana.id });
+    await asAna(403, "POST", "/api/chat/conversations", { recipient_id: bruno.id });
     await asBruno(403, "POST", messages, { text: "x" });
     await asAna(403, "POST", messages, { text: "x" });
     const { data: last } = await asAna(200, "GET", `${messages}?limit=1`);

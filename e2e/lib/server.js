@@ -157,10 +157,11 @@ export class Server {
   /** Two users and their conversation. */
   async pair() {
     const [ana, bruno] = await Promise.all([this.register("Ana"), this.register("Bruno")]);
-    const opened = await this.request("POST", "/api/chat/conversations", {
-      token: ana.token,
-      body: { recipient_id: bruno.id },
-    });
+    const open = (one, other) =>
+      this.request("POST", "/api/chat/conversations", { token: one.token, body: { recipient_id: other.id } });
+    // By both: before that, or a message, they are strangers to each other, and not told of each other's presence.
+    const opened = await open(ana, bruno);
+    await open(bruno, ana);
     return { ana, bruno, conversation: opened.json.data._id };
   }
 

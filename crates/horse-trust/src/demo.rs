@@ -78,7 +78,11 @@ pub async fn prepare(store: &Arc<dyn Store>, passwords: &Passwords) -> Result<Co
     }
     let horse_id = Some(Id::parse("65a0000000000000000000aa").expect("the demo's ids are valid"));
     let participants = ACCOUNTS.map(|account| account.id());
-    let conversation = store.open_conversation(NewConversation { participants, horse_id }).await?;
+    // Opened by both, so that both see it before anything is written.
+    let [buyer, seller] = participants.clone();
+    let twin = NewConversation { participants: [seller, buyer], horse_id: horse_id.clone() };
+    store.open_conversation(NewConversation { participants, horse_id }).await?;
+    let conversation = store.open_conversation(twin).await?;
     // Whoever prepared it before found the same one.
     CONVERSATION.get_or_init(|| conversation.id.clone());
     Ok(conversation)

@@ -4,6 +4,7 @@ mod accounts;
 mod bad_weather;
 mod beside_the_chat;
 mod chat;
+mod lists;
 
 use axum::body::Bytes;
 use http::{Method, StatusCode};

@@ -13,7 +13,7 @@ use horse_trust::timestamp::Timestamp;
 use tempfile::TempDir;
 
 use crate::postgres::sums_are_right;
-use crate::store::{self, append, id, mark_read, read_page, soon};
+use crate::store::{self, append, id, list, mark_read, read_page, soon};
 
 const ANN: &str = "65a000000000000000000001";
 const BEN: &str = "65a000000000000000000002";
@@ -154,7 +154,7 @@ async fn check(store: &dyn Store) {
         (&talk.participants, talk.horse_id),
         (&[id(ANN), id(BEN)], Some(id("65c000000000000000000001")))
     );
-    let list = soon(store.conversations_of(&id(BEN))).await.unwrap();
+    let list = list(store, BEN).await;
     assert_eq!(
         list.iter().map(|summary| summary.conversation.id.as_str()).collect::<Vec<_>>(),
         [QUIET, TALK]
@@ -234,7 +234,7 @@ async fn what_is_said_here_goes_on_behind_what_was_imported(place: Place) {
     assert_eq!(mark_read(&*store, &talk, BEN).await.unwrap(), 2);
     let quiet = Arc::new(soon(store.conversation(&id(QUIET))).await.unwrap().unwrap());
     append(&*store, &quiet, BEN, "news").await.unwrap();
-    let list = soon(store.conversations_of(&id(ANN))).await.unwrap();
+    let list = list(&*store, ANN).await;
     assert_eq!(list[0].last_message.as_ref().unwrap().text, "news");
     soon(store.close()).await;
     drop(store);

@@ -9,8 +9,8 @@ use horse_trust::id::Id;
 use horse_trust::store::postgres::PostgresStore;
 use horse_trust::store::sqlite::SqliteStore;
 use horse_trust::store::{
-    Conversation, MarkRead, Message, NewConversation, NewMessage, Page, Profile, Range, Result, Role, Store,
-    StoreError, User,
+    Conversation, ConversationSummary, ListQuery, MarkRead, Message, NewConversation, NewMessage, Page,
+    Profile, Range, Result, Role, Store, StoreError, User,
 };
 use horse_trust::timestamp::Timestamp;
 use tempfile::TempDir;
@@ -62,6 +62,13 @@ pub(crate) fn append(
 pub(crate) async fn open(store: &dyn Store, first: &str, second: &str) -> Arc<Conversation> {
     let new = NewConversation { participants: [id(first), id(second)], horse_id: None };
     Arc::new(soon(store.open_conversation(new)).await.unwrap())
+}
+
+/// What `user` sees in the whole list.
+pub(crate) async fn list(store: &dyn Store, user: &str) -> Vec<ConversationSummary> {
+    let places = soon(store.conversation_list(&id(user), ListQuery::default())).await.unwrap();
+    let keys: Vec<_> = places.iter().map(|place| place.key).collect();
+    soon(store.conversation_summaries(&keys, &id(user))).await.unwrap()
 }
 
 fn user(name: &str) -> User {
@@ -242,7 +249,7 @@ async fn reading_marks_what_the_other_wrote(store: AnyStore) {
     let read: Vec<_> = history.iter().map(|message| message.is_read).collect();
     assert_eq!(read, [true, true, false, false]);
     assert_eq!((unread("ann").await, unread("ben").await), (1, 1));
-    let list = soon(store.conversations_of(&id("ben"))).await.unwrap();
+    let list = list(&*store, "ben").await;
     assert_eq!(list[0].unread_count, 1);
     assert!(!list[0].last_message.as_ref().unwrap().is_read);
     mark_read(&*store, &conversation, "ben").await.unwrap();
@@ -262,19 +269,76 @@ async fn the_list_has_the_newest_first(store: AnyStore) {
         tokio::time::sleep(Duration::from_millis(2)).await;
         append(&*store, conversation, "ann", &format!("to {}", conversation.key)).await.unwrap();
     }
-    let list = soon(store.conversations_of(&id("ann"))).await.unwrap();
-    let keys: Vec<_> = list.iter().map(|summary| summary.conversation.key).collect();
+    let listed = list(&*store, "ann").await;
+    let keys: Vec<_> = listed.iter().map(|summary| summary.conversation.key).collect();
     assert_eq!(keys, [with_ben.key, with_dan.key, with_cat.key]);
-    assert_eq!(list[0].conversation, *with_ben);
-    assert_eq!(list[0].profiles, [None, Some(user("ben").profile)]);
-    let snapshot = list[2].last_message.as_ref().unwrap();
+    assert_eq!(listed[0].conversation, *with_ben);
+    assert_eq!(listed[0].profiles, [None, Some(user("ben").profile)]);
+    let snapshot = listed[2].last_message.as_ref().unwrap();
     assert_eq!((&snapshot.text, &snapshot.sender_id), (&format!("to {}", with_cat.key), &id("ann")));
-    assert_eq!(snapshot.sent_at, list[2].updated_at);
-    assert!(soon(store.conversations_of(&id("eve"))).await.unwrap().is_empty());
+    assert_eq!(snapshot.sent_at, listed[2].updated_at);
+    assert!(list(&*store, "eve").await.is_empty());
     let empty = open(&*store, "dan", "eve").await;
     let summary = soon(store.conversation_summary(empty.key, &id("eve"))).await.unwrap().unwrap();
     assert_eq!((summary.updated_at, summary.last_message), (empty.created_at, None));
     assert!(soon(store.conversation_summary(i64::MAX, &id("eve"))).await.unwrap().is_none());
+}
+
+async fn nobody_sees_what_the_other_opened_and_never_wrote_in(store: AnyStore) {
+    let sees = async |user: &str| list(&*store, user).await.len();
+    let partners = async |user: &str| soon(store.partners_of(vec![id(user)])).await.unwrap().remove(0);
+    let with_ben = open(&*store, "ann", "ben").await;
+    assert_eq!((sees("ann").await, sees("ben").await), (1, 0));
+    assert!(!list(&*store, "ann").await[0].is_mutual);
+    assert!(partners("ann").await.is_empty() && partners("ben").await.is_empty());
+    open(&*store, "ann", "ben").await;
+    assert_eq!((sees("ann").await, sees("ben").await), (1, 0), "asking twice does not show it");
+    append(&*store, &with_ben, "ann", "Is it still there?").await.unwrap();
+    assert_eq!((sees("ann").await, sees("ben").await), (1, 1));
+    assert!(list(&*store, "ben").await[0].is_mutual);
+    assert_eq!((partners("ann").await, partners("ben").await), (vec![id("ben")], vec![id("ann")]));
+
+    open(&*store, "cat", "dan").await;
+    assert_eq!((sees("cat").await, sees("dan").await), (1, 0));
+    open(&*store, "dan", "cat").await;
+    assert_eq!((sees("cat").await, sees("dan").await), (1, 1));
+    assert_eq!(partners("dan").await, [id("cat")]);
+}
+
+async fn lists_come_in_pages(store: AnyStore) {
+    let mut conversations = Vec::new();
+    for number in 0..25 {
+        let other = format!("other{number}");
+        let [first, second] = if number % 2 == 0 { ["ann", &other] } else { [&other, "ann"] };
+        let conversation = open(&*store, first, second).await;
+        // Some of these have the same time.
+        append(&*store, &conversation, if number % 5 == 0 { "ann" } else { &other }, "Hello").await.unwrap();
+        conversations.push(conversation);
+    }
+    let page = async |query: ListQuery| soon(store.conversation_list(&id("ann"), query)).await.unwrap();
+    let whole = page(ListQuery::default()).await;
+    assert_eq!(whole.len(), 25);
+    let mut paged = Vec::new();
+    let mut before = None;
+    loop {
+        let places = page(ListQuery { before, limit: Some(4), only_unread: false }).await;
+        let Some(last) = places.last() else { break };
+        before = Some(*last);
+        paged.extend(places);
+        // What moves to the top meanwhile comes neither twice nor in another's place.
+        if paged.len() == 8 {
+            let moved = conversations.iter().find(|other| other.key == paged[2].key).unwrap();
+            append(&*store, moved, "ann", "again").await.unwrap();
+        }
+    }
+    assert_eq!(paged, whole);
+    let unread = page(ListQuery { only_unread: true, ..ListQuery::default() }).await;
+    assert_eq!(unread.len(), 20);
+    let keys: Vec<_> = unread.iter().map(|place| place.key).collect();
+    let summaries = soon(store.conversation_summaries(&keys, &id("ann"))).await.unwrap();
+    assert!(summaries.iter().all(|summary| summary.unread_count == 1));
+    assert_eq!(summaries.iter().map(|summary| summary.conversation.key).collect::<Vec<_>>(), keys);
+    assert!(page(ListQuery { limit: Some(0), ..ListQuery::default() }).await.is_empty());
 }
 
 async fn two_have_one_conversation_about_a_horse(store: AnyStore) {
@@ -389,6 +453,8 @@ suite!(
         two_who_write_at_once_see_one_order,
         reading_marks_what_the_other_wrote,
         the_list_has_the_newest_first,
+        nobody_sees_what_the_other_opened_and_never_wrote_in,
+        lists_come_in_pages,
         two_have_one_conversation_about_a_horse,
         accounts_have_an_email_each,
         after_the_close_appends_fail,

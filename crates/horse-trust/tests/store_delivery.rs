@@ -360,6 +360,7 @@ pub(crate) async fn receipts_never_go_back(store: AnyStore) {
 pub(crate) async fn blocks_go_one_way_and_hide_both(store: AnyStore) {
     let (ann, ben) = (id("ann"), id("ben"));
     let conversation = open(&*store, "ann", "ben").await;
+    append(&*store, &conversation, "ann", "Hello").await.unwrap();
     open(&*store, "cat", "ann").await;
     open(&*store, "ann", "cat").await;
     let partners = async || {

@@ -10,7 +10,7 @@ use horse_trust::store::{
 use horse_trust::timestamp::Timestamp;
 use proptest::prelude::*;
 
-use crate::store::{Place, append, id, mark_read, open, read_page, soon};
+use crate::store::{Place, append, id, list, mark_read, open, read_page, soon};
 use crate::store_delivery::{ALWAYS, mark, try_change};
 
 const USERS: [&str; 3] = ["ann", "ben", "cat"];
@@ -196,7 +196,7 @@ async fn check(store: &dyn Store, conversations: &[Arc<Conversation>], model: &[
     }
     for (user, name) in USERS.iter().enumerate() {
         let mut sum = 0;
-        for summary in soon(store.conversations_of(&id(name))).await.unwrap() {
+        for summary in list(store, name).await {
             let index = conversations.iter().position(|other| other.key == summary.conversation.key).unwrap();
             let side = usize::from(PAIRS[index][0] != user);
             assert_eq!(summary.unread_count, model[index].unread(side));

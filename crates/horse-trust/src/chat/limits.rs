@@ -17,6 +17,9 @@ const BURST: u32 = 5;
 const REQUESTS: u32 = 10;
 /// Typing events a second and user: what keeps one participant from flooding the other with what costs nothing.
 const TYPING: [u32; 2] = [20, 100];
+/// E-mails that a user may look up at once, and how long until the next: what an address book needs, and too little to
+/// find out which of a list have an account.
+const LOOKUPS: (u32, Duration) = (10, Duration::from_mins(6));
 /// Bursts of connections are this many seconds' worth: what one address may have is bounded elsewhere.
 const CONNECTION_BURST: u32 = 200;
 
@@ -25,6 +28,8 @@ pub(crate) struct Limits {
     messages: Option<(MessageRate, MessageQuota)>,
     joins: Option<Rate>,
     requests: Option<Rate>,
+    openings: Option<Rate>,
+    email_lookups: Option<Rate>,
     typing: Rate,
     connections: Option<Rate>,
 }
@@ -36,6 +41,11 @@ type MessageRate = DefaultKeyedRateLimiter<Id, StateInformationMiddleware>;
 fn rate([per_second, burst]: [u32; 2]) -> Rate {
     let at_least_one = |count| NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN);
     RateLimiter::keyed(Quota::per_second(at_least_one(per_second)).allow_burst(at_least_one(burst)))
+}
+
+/// So many at once, then one each `period`.
+fn slow_rate((burst, period): (u32, Duration)) -> Option<Rate> {
+    Some(RateLimiter::keyed(Quota::with_period(period)?.allow_burst(NonZeroU32::new(burst)?)))
 }
 
 impl Limits {
@@ -54,6 +64,8 @@ impl Limits {
             }),
             joins: of_messages(REQUESTS),
             requests: of_messages(REQUESTS),
+            openings: of_messages(1),
+            email_lookups: messages.and_then(|_| slow_rate(LOOKUPS)),
             typing: rate(TYPING),
             connections: connections
                 .map(|count| rate([count.get(), count.get().saturating_mul(CONNECTION_BURST)])),
@@ -88,6 +100,15 @@ impl Limits {
         check(self.requests.as_ref(), user)
     }
 
+    /// Counts a conversation that is opened: as often as messages are sent, and beside them.
+    pub(super) fn opening(&self, user: &Id) -> Result<(), Refusal> {
+        check(self.openings.as_ref(), user)
+    }
+
+    pub(super) fn email_lookup(&self, user: &Id) -> Result<(), Refusal> {
+        check(self.email_lookups.as_ref(), user)
+    }
+
     pub(crate) fn typing(&self, user: &Id) -> Result<(), Refusal> {
         check(Some(&self.typing), user)
     }
@@ -102,7 +123,9 @@ impl Limits {
             rate.retain_recent();
             rate.shrink_to_fit();
         }
-        let optional = [&self.joins, &self.requests, &self.connections].into_iter().flatten();
+        let optional = [&self.joins, &self.requests, &self.openings, &self.email_lookups, &self.connections]
+            .into_iter()
+            .flatten();
         for rate in optional.chain([&self.typing]) {
             rate.retain_recent();
             rate.shrink_to_fit();

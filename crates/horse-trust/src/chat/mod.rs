@@ -2,6 +2,7 @@
 //! order. No transport and no SQL; it speaks to the [`Store`] and to the [`Bus`].
 
 mod coalescer;
+mod conversations;
 mod limits;
 mod messages;
 mod people;
@@ -14,7 +15,6 @@ pub mod text;
 mod typing;
 pub mod view;
 
-use std::collections::HashSet;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,7 +34,7 @@ pub use self::view::MessageJson;
 use crate::auth::Tokens;
 use crate::bus::{Attaching, Bus, HandedOver, Notice, Reached};
 use crate::id::Id;
-use crate::store::{Conversation, ConversationSummary, NewConversation, Profile, Store, StoreError};
+use crate::store::{Conversation, Profile, Store, StoreError};
 use crate::timestamp::Timestamp;
 
 /// How many conversations, profiles and pairs of users are remembered; about 200 bytes each.
@@ -227,23 +227,6 @@ impl Chat {
         }
     }
 
-    /// The user's conversations, newest first.
-    pub async fn conversations(&self, user: &Id) -> Result<Vec<ConversationSummary>, Refusal> {
-        self.store.conversations_of(user).await.map_err(store_failed("conversations"))
-    }
-
-    /// Which of the users in these conversations have a device connected, to whatever node.
-    pub async fn online_in(&self, conversations: &[ConversationSummary]) -> HashSet<Id> {
-        let participants = conversations.iter().flat_map(|summary| &summary.conversation.participants);
-        let (mut online, away): (HashSet<Id>, HashSet<Id>) =
-            participants.cloned().partition(|user| self.presence.is_online(user));
-        let away = Vec::from_iter(away);
-        let elsewhere = self.bus.present_elsewhere(&away).await;
-        online
-            .extend(away.into_iter().zip(elsewhere).filter(|(_, is_there)| *is_there).map(|(user, _)| user));
-        online
-    }
-
     /// A device of `user` is about to be let in; it may be, once what is returned is done.
     pub fn attach(&self, user: &Id) -> Option<Attaching> {
         self.bus.attach(user)
@@ -268,36 +251,6 @@ impl Chat {
         tracing::info!(%user, "all sessions of a user were ended");
         self.bus.publish(Notice::TokensRevoked { user: user.clone(), not_before });
         Ok(())
-    }
-
-    /// The one conversation of `user` and `recipient` about that horse, begun if there is none.
-    pub async fn open_conversation(
-        &self,
-        user: &Id,
-        recipient: &str,
-        horse: Option<&str>,
-    ) -> Result<ConversationSummary, Refusal> {
-        let recipient = Id::parse(recipient).map_err(|_| Refusal::InvalidRecipient)?;
-        let horse_id = horse.map(Id::parse).transpose().map_err(|_| Refusal::InvalidHorse)?;
-        if recipient == *user {
-            return Err(Refusal::MessageToSelf);
-        }
-        self.limits.request(user)?;
-        if self.store.user(&recipient).await.map_err(store_failed("user"))?.is_none() {
-            return Err(Refusal::UserNotFound);
-        }
-        let new = NewConversation { participants: [user.clone(), recipient], horse_id };
-        let opened = self.store.open_conversation(new).await.map_err(store_failed("open_conversation"))?;
-        let summary = self.store.conversation_summary(opened.key, user).await;
-        summary.map_err(store_failed("conversation_summary"))?.ok_or(Refusal::StoreFailed)
-    }
-
-    /// The account with this e-mail, to write to.
-    pub async fn user_by_email(&self, user: &Id, email: &str) -> Result<Id, Refusal> {
-        self.limits.request(user)?;
-        let found = self.store.user_by_email(&email.trim().to_lowercase()).await;
-        let found = found.map_err(store_failed("user_by_email"))?;
-        found.map(|user| user.profile.id).ok_or(Refusal::UserNotFound)
     }
 
     /// Forgets what was remembered of a user's profile, on all nodes; to be called after it was stored.
@@ -329,6 +282,10 @@ impl Chat {
 
     async fn blocks(&self, user: &Id, conversation: &Conversation) -> Result<Blocks, Refusal> {
         let Some(other) = conversation.other(user) else { return Err(Refusal::ConversationNotFound) };
+        self.blocks_between(user, other).await
+    }
+
+    async fn blocks_between(&self, user: &Id, other: &Id) -> Result<Blocks, Refusal> {
         let (first, second) = if user < other { (user, other) } else { (other, user) };
         let load = self.store.blocks_between(first, second);
         // A change that comes while it is loaded is not overwritten: the place is taken by then.

@@ -118,8 +118,8 @@ impl<'a> ConversationView<'a> {
         let state = |index: usize| {
             let id = &summary.conversation.participants[index];
             let side = &summary.sides[index];
-            // Of one another nothing is shown while a block stands.
-            let is_hidden = index != own_side && (blocked_by_me || blocked_by_other);
+            // Of one another nothing is shown while a block stands, nor to a stranger who has only opened a conversation.
+            let is_hidden = index != own_side && (blocked_by_me || blocked_by_other || !summary.is_mutual);
             let online = !is_hidden && is_online(id);
             StateView {
                 user_id: id,

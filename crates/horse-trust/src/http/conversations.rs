@@ -1,59 +1,146 @@
 //! `/api/chat`: conversations, their history, and what is unread.
 
+use std::io;
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use futures_util::stream::{self, StreamExt as _};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
+use tower_http::CompressionLevel;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::SizeAbove;
 
 use super::extract::{Authenticated, Fields, PathId};
 use super::{ApiError, AppState};
 use crate::chat::view::{self, ConversationView};
-use crate::chat::{Draft, Refusal};
-use crate::store::{Page, Range};
+use crate::chat::{Chat, Draft, Refusal};
+use crate::id::Id;
+use crate::store::{InvalidCursor, ListPlace, ListQuery, Page, Range};
 
 /// Messages a page if nothing is said.
 const DEFAULT_LIMIT: u64 = 30;
 /// Messages a page at most.
 const MAX_LIMIT: u64 = 100;
-/// How many conversations of a list are written before other tasks have their turn.
+/// How many conversations of a whole list are read and held at once.
 const LISTED_AT_ONCE: usize = 64;
+/// Answers from this length on are compressed, in bytes.
+const COMPRESSED_FROM: u64 = 1024;
 /// The last page that can be asked for.
 const MAX_PAGE: u64 = 1_000_000;
 
 /// The routes of the chat.
 pub(super) fn router() -> Router<AppState> {
     Router::new()
-        .route("/api/chat/conversations", get(list).post(open))
-        .route("/api/chat/conversations/{id}/messages", get(history).post(send))
+        .route("/api/chat/conversations", get(list).layer(compression()).post(open))
+        .route("/api/chat/conversations/{id}/messages", get(history).layer(compression()).post(send))
         .route("/api/chat/conversations/{id}/read", post(read))
         .route("/api/chat/unread-count", get(unread_count))
+}
+
+/// Compresses what is worth it, fast rather than small. Only answers to `GET` that hold no token: what is compressed
+/// beside a secret shows it by its length (BREACH).
+fn compression() -> CompressionLayer<SizeAbove> {
+    CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(SizeAbove::new(COMPRESSED_FROM))
 }
 
 async fn list(
     State(state): State<AppState>,
     Authenticated(claims): Authenticated,
+    RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
-    let conversations = state.chat.conversations(&claims.user).await?;
-    let online = state.chat.online_in(&conversations).await;
+    let (chat, user) = (state.chat, claims.user);
+    let Some(mut query) = list_query(&query.unwrap_or_default())? else {
+        let places = chat.list(&user, ListQuery::default()).await?;
+        return whole_list(chat, user, places).await;
+    };
+    // One more than is asked for shows whether there are more.
+    let limit = usize::try_from(query.limit.unwrap_or(DEFAULT_LIMIT)).unwrap_or(usize::MAX);
+    query.limit = Some(limit as u64 + 1);
+    let mut places = chat.list(&user, query).await?;
+    let has_more = places.len() > limit;
+    places.truncate(limit);
     let mut body = br#"{"success":true,"data":["#.to_vec();
-    for (count, summary) in conversations.iter().enumerate() {
-        if count > 0 {
+    write_part(&chat, &user, &places, &mut body, true).await?;
+    body.push(b']');
+    if let (true, Some(last)) = (has_more, places.last()) {
+        body.extend_from_slice(format!(r#","cursor":"{last}""#).as_bytes());
+    }
+    body.push(b'}');
+    Ok(json_text(StatusCode::OK, body))
+}
+
+/// Which part of the list is asked for; `None` if nothing is said, and it is the whole.
+fn list_query(query: &str) -> Result<Option<ListQuery>, ApiError> {
+    let limit = number(query, "limit", MAX_LIMIT)?;
+    let before = parameter(query, "before").map(str::parse).transpose();
+    let before = before.map_err(|error: InvalidCursor| ApiError::field("before", error.to_string()))?;
+    let filter = parameter(query, "filter");
+    if limit.is_none() && before.is_none() && filter.is_none() {
+        return Ok(None);
+    }
+    let only_unread = match filter {
+        None | Some("all") => false,
+        Some("unread") => true,
+        // No conversation is archived yet.
+        Some("archived") => return Ok(Some(ListQuery { limit: Some(0), ..ListQuery::default() })),
+        Some(_) => return Err(ApiError::field("filter", "filter must be unread, archived or all")),
+    };
+    Ok(Some(ListQuery { only_unread, before, limit }))
+}
+
+/// The whole list. There is no bound on how long it is, so more than one part of it is never held in memory.
+async fn whole_list(chat: Arc<Chat>, user: Id, places: Vec<ListPlace>) -> Result<Response, ApiError> {
+    let mut body = br#"{"success":true,"data":["#.to_vec();
+    let first = places.len().min(LISTED_AT_ONCE);
+    write_part(&chat, &user, &places[..first], &mut body, true).await?;
+    if first == places.len() {
+        body.extend_from_slice(b"]}");
+        return Ok(json_text(StatusCode::OK, body));
+    }
+    let rest: Vec<_> = places[first..].chunks(LISTED_AT_ONCE).map(<[_]>::to_vec).collect();
+    let rest = stream::iter(rest).then(move |places| {
+        let (chat, user) = (Arc::clone(&chat), user.clone());
+        async move {
+            let mut part = Vec::new();
+            // The status is sent: what fails now can only break the answer off.
+            let written = write_part(&chat, &user, &places, &mut part, false).await;
+            written.map_err(|_| io::Error::other("the list could not be read to its end"))?;
+            Ok(Bytes::from(part))
+        }
+    });
+    let begin = stream::once(async { Ok::<_, io::Error>(Bytes::from(body)) });
+    let end = stream::once(async { Ok(Bytes::from_static(b"]}")) });
+    Ok(json_text(StatusCode::OK, Body::from_stream(begin.chain(rest).chain(end))))
+}
+
+/// Writes the conversations at these places, with a comma between each two.
+async fn write_part(
+    chat: &Chat,
+    user: &Id,
+    places: &[ListPlace],
+    body: &mut Vec<u8>,
+    is_first: bool,
+) -> Result<(), ApiError> {
+    if places.is_empty() {
+        return Ok(());
+    }
+    let (summaries, online) = chat.summaries(user, places).await?;
+    for (count, summary) in summaries.iter().enumerate() {
+        if count > 0 || !is_first {
             body.push(b',');
         }
-        let view = ConversationView::new(summary, &claims.user, |other| online.contains(other));
-        serde_json::to_writer(&mut body, &view).map_err(|error| {
+        let view = ConversationView::new(summary, user, |other| online.contains(other));
+        serde_json::to_writer(&mut *body, &view).map_err(|error| {
             tracing::error!(%error, "a conversation could not be written");
             ApiError::Internal
         })?;
-        // There is no bound on how many there are.
-        if count % LISTED_AT_ONCE == LISTED_AT_ONCE - 1 {
-            tokio::task::yield_now().await;
-        }
     }
-    body.extend_from_slice(b"]}");
-    Ok(json_text(StatusCode::OK, body))
+    Ok(())
 }
 
 async fn open(
@@ -61,13 +148,15 @@ async fn open(
     Authenticated(claims): Authenticated,
     fields: Fields,
 ) -> Result<Json<Value>, ApiError> {
+    state.chat.count_opening(&claims.user)?;
     let mut errors = Vec::new();
     // What is no text is no id either, and is answered as such.
     let mut recipient = fields.text("recipient_id", &mut errors).unwrap_or_default();
     if recipient.is_empty()
         && let Some(email) = fields.text("recipient_email", &mut errors)
     {
-        recipient = state.chat.user_by_email(&claims.user, &email).await?.to_string();
+        state.chat.count_email_lookup(&claims.user)?;
+        recipient = state.chat.user_by_email(&email).await?.to_string();
     }
     if errors.is_empty() {
         let horse = fields.text("horse_id", &mut errors);

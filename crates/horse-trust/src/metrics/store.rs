@@ -9,9 +9,9 @@ use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec};
 use super::{Metrics, counter, histograms, opts, register};
 use crate::id::Id;
 use crate::store::{
-    Appended, Change, Changed, Conversation, ConversationSummary, Delivered, Done, Ends, History, MarkRead,
-    Message, Missed, NewConversation, NewMessage, NewReport, Page, Profile, Range, Read, Report, Result,
-    Store, StoreError, User, Withdrawn,
+    Appended, Change, Changed, Conversation, ConversationSummary, Delivered, Done, Ends, History, ListPlace,
+    ListQuery, MarkRead, Message, Missed, NewConversation, NewMessage, NewReport, Page, Profile, Range, Read,
+    Report, Result, Store, StoreError, User, Withdrawn,
 };
 use crate::timestamp::Timestamp;
 
@@ -70,7 +70,7 @@ macro_rules! operations {
 }
 
 operations! {
-    append_message, conversation, open_conversation, conversations_of, conversation_summary, history, missed,
+    append_message, conversation, open_conversation, conversation_list, conversation_summaries, conversation_summary, history, missed,
     mark_read, change_message, set_delivered, message, partners_of, positions_of, ends_of, set_last_seen, set_block, blocks_between,
     blocked_by, report, reports, withdrawn, forget_withdrawn, revoke_tokens, revocations, unread_count, profile,
     create_user, user_by_email, user, set_password_hash, ping,
@@ -126,8 +126,12 @@ impl Store for MeasuredStore {
         self.operations().open_conversation.time(self.store.open_conversation(conversation)).await
     }
 
-    async fn conversations_of(&self, user: &Id) -> Result<Vec<ConversationSummary>> {
-        self.operations().conversations_of.time(self.store.conversations_of(user)).await
+    async fn conversation_list(&self, user: &Id, query: ListQuery) -> Result<Vec<ListPlace>> {
+        self.operations().conversation_list.time(self.store.conversation_list(user, query)).await
+    }
+
+    async fn conversation_summaries(&self, keys: &[i64], user: &Id) -> Result<Vec<ConversationSummary>> {
+        self.operations().conversation_summaries.time(self.store.conversation_summaries(keys, user)).await
     }
 
     async fn conversation_summary(&self, key: i64, user: &Id) -> Result<Option<ConversationSummary>> {

@@ -2,6 +2,7 @@
 
 mod clock;
 mod import;
+mod lists;
 pub mod postgres;
 pub mod sqlite;
 mod types;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use self::import::{ImportFile, ImportTarget, Staged, StagedConversation, StagedMessage};
+pub use self::lists::{InvalidCursor, ListPlace, ListQuery};
 pub use self::types::{
     Appended, Change, Changed, Conversation, ConversationSummary, Delivered, Done, Ends, History,
     LastMessage, MarkRead, Message, Missed, NewConversation, NewMessage, NewReport, Page, Profile, Range,
@@ -67,11 +69,15 @@ pub trait Store: Send + Sync + 'static {
     async fn conversation(&self, id: &Id) -> Result<Option<Conversation>>;
 
     /// The one conversation of these two about that horse (in either order); made if there is none, also
-    /// if both ask at once.
+    /// if both ask at once. The first of the two opens it; the other does not see it before a message was written in
+    /// it, or before opening it, too.
     async fn open_conversation(&self, conversation: NewConversation) -> Result<Conversation>;
 
-    /// The conversations in which `user` takes part, newest `updated_at` first.
-    async fn conversations_of(&self, user: &Id) -> Result<Vec<ConversationSummary>>;
+    /// A part of the list of the conversations that `user` sees, newest `updated_at` first.
+    async fn conversation_list(&self, user: &Id, query: ListQuery) -> Result<Vec<ListPlace>>;
+
+    /// The conversations with these keys as `user`'s list shows them, in that order.
+    async fn conversation_summaries(&self, keys: &[i64], user: &Id) -> Result<Vec<ConversationSummary>>;
 
     /// One conversation as `user`'s list shows it.
     async fn conversation_summary(&self, key: i64, user: &Id) -> Result<Option<ConversationSummary>>;
@@ -104,7 +110,7 @@ pub trait Store: Send + Sync + 'static {
     /// The message with this id.
     async fn message(&self, id: &Id) -> Result<Option<(Arc<Conversation>, Message)>>;
 
-    /// With whom each of these users shares a conversation, blocked ones left out, each of them once.
+    /// With whom each of these users shares a conversation that both see, blocked ones left out, each of them once.
     async fn partners_of(&self, users: Vec<Id>) -> Result<Vec<Vec<Id>>>;
 
     /// Notes when users' last devices went.

@@ -114,6 +114,8 @@ pub struct ConversationSummary {
     pub last_seq: i64,
     /// What is known of each of the two, in the order of `participants`.
     pub sides: [Side; 2],
+    /// Whether both see the conversation: it has a message, or both have opened it.
+    pub is_mutual: bool,
 }
 
 /// What is known of one of the two in a conversation.

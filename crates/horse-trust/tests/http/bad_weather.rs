@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use horse_trust::id::Id;
 use horse_trust::store::{
-    Appended, Change, Changed, Conversation, ConversationSummary, Delivered, Done, Ends, History, MarkRead,
-    Message, Missed, NewConversation, NewMessage, NewReport, Page, Profile, Range, Read, Report, Result,
-    Store, StoreError, User, Withdrawn,
+    Appended, Change, Changed, Conversation, ConversationSummary, Delivered, Done, Ends, History, ListPlace,
+    ListQuery, MarkRead, Message, Missed, NewConversation, NewMessage, NewReport, Page, Profile, Range, Read,
+    Report, Result, Store, StoreError, User, Withdrawn,
 };
 use horse_trust::timestamp::Timestamp;
 
@@ -59,7 +59,10 @@ impl Store for Broken {
     async fn open_conversation(&self, _: NewConversation) -> Result<Conversation> {
         self.fail()
     }
-    async fn conversations_of(&self, _: &Id) -> Result<Vec<ConversationSummary>> {
+    async fn conversation_list(&self, _: &Id, _: ListQuery) -> Result<Vec<ListPlace>> {
+        self.fail()
+    }
+    async fn conversation_summaries(&self, _: &[i64], _: &Id) -> Result<Vec<ConversationSummary>> {
         self.fail()
     }
     async fn conversation_summary(&self, _: i64, _: &Id) -> Result<Option<ConversationSummary>> {

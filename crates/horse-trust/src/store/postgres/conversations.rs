@@ -6,7 +6,8 @@ use super::codec::{conversation_columns, count, optional_time, read_conversation
 use super::pool::Pool;
 use crate::id::Id;
 use crate::store::{
-    Conversation, ConversationSummary, LastMessage, NewConversation, Result, Side, StoreError,
+    Conversation, ConversationSummary, LastMessage, ListPlace, ListQuery, NewConversation, Result, Side,
+    StoreError,
 };
 
 const CONVERSATION: &str =
@@ -35,7 +36,8 @@ macro_rules! summary {
                  a.id, a.full_name, a.profile_picture_url, b.id, b.full_name, b.profile_picture_url,
                  m.sender, m.sent_at, m.text, m.is_read, i.sender, i.sent_at, i.text, i.is_read,
                  c.read_seq_a, greatest(c.read_seq_a, c.delivered_seq_a), sa.at, ba.blocker IS NOT NULL,
-                 c.read_seq_b, greatest(c.read_seq_b, c.delivered_seq_b), sb.at, bb.blocker IS NOT NULL
+                 c.read_seq_b, greatest(c.read_seq_b, c.delivered_seq_b), sb.at, bb.blocker IS NOT NULL,
+                 c.last_seq > 0 OR c.hidden_from IS NULL
              FROM conversations c
              LEFT JOIN last_seen sa ON sa.user_id = c.user_a
              LEFT JOIN last_seen sb ON sb.user_id = c.user_b
@@ -53,14 +55,30 @@ macro_rules! summary {
 }
 
 const ONE: &str = summary!("c.key = $2");
-const ALL_OF: &str = summary!("(c.user_a = $1 OR c.user_b = $1) ORDER BY c.updated_at DESC, c.key DESC");
+const SEVERAL: &str = summary!("c.key = ANY($2) ORDER BY array_position($2, c.key)");
+
+const LIST: &str = "
+    SELECT l.key, l.updated_at FROM (
+        SELECT key, updated_at, unread_a AS unread FROM conversations
+        WHERE user_a = $1 AND (last_seq > 0 OR hidden_from IS DISTINCT FROM 0)
+        UNION ALL
+        SELECT key, updated_at, unread_b FROM conversations
+        WHERE user_b = $1 AND user_a <> $1 AND (last_seq > 0 OR hidden_from IS DISTINCT FROM 1)) l
+    WHERE (l.unread > 0 OR NOT $2) AND (l.updated_at, l.key) < ($3, $4)
+    ORDER BY l.updated_at DESC, l.key DESC LIMIT $5";
 
 pub(super) async fn summary(pool: &Pool, key: i64, user: &Id) -> Result<Option<ConversationSummary>> {
     pool.query(ONE, &[user, &key]).await?.first().map(read_summary).transpose()
 }
 
-pub(super) async fn summaries_of(pool: &Pool, user: &Id) -> Result<Vec<ConversationSummary>> {
-    pool.query(ALL_OF, &[user]).await?.iter().map(read_summary).collect()
+pub(super) async fn summaries(pool: &Pool, keys: &[i64], user: &Id) -> Result<Vec<ConversationSummary>> {
+    pool.query(SEVERAL, &[user, &keys]).await?.iter().map(read_summary).collect()
+}
+
+pub(super) async fn list(pool: &Pool, user: &Id, query: ListQuery) -> Result<Vec<ListPlace>> {
+    let [before, key] = query.before();
+    let rows = pool.query(LIST, &[user, &query.only_unread, &before, &key, &query.limit()]).await?;
+    rows.iter().map(|row| Ok(ListPlace { key: row.try_get(0)?, updated_at: time(row, 1)? })).collect()
 }
 
 fn read_summary(row: &Row) -> Result<ConversationSummary> {
@@ -93,6 +111,7 @@ fn read_summary(row: &Row) -> Result<ConversationSummary> {
         unread_count: count(row.try_get(8)?),
         last_message,
         sides: [side(23)?, side(27)?],
+        is_mutual: row.try_get(31)?,
         conversation,
     })
 }

@@ -32,9 +32,9 @@ use self::pool::Pool;
 use self::settings::{PING_TIMEOUT, Settings};
 use self::writer::Writer;
 use super::{
-    Appended, Change, Changed, Conversation, ConversationSummary, Delivered, Done, Ends, History, MarkRead,
-    Message, Missed, NewConversation, NewMessage, NewReport, Page, Profile, Range, Read, Report, Result,
-    Store, StoreError, User, Withdrawn,
+    Appended, Change, Changed, Conversation, ConversationSummary, Delivered, Done, Ends, History, ListPlace,
+    ListQuery, MarkRead, Message, Missed, NewConversation, NewMessage, NewReport, Page, Profile, Range, Read,
+    Report, Result, Store, StoreError, User, Withdrawn,
 };
 use crate::id::{Id, IdGenerator};
 use crate::timestamp::Timestamp;
@@ -93,8 +93,12 @@ impl Store for PostgresStore {
         conversations::find_or_insert(&self.pool, &self.ids.next(), &conversation).await
     }
 
-    async fn conversations_of(&self, user: &Id) -> Result<Vec<ConversationSummary>> {
-        conversations::summaries_of(&self.pool, user).await
+    async fn conversation_list(&self, user: &Id, query: ListQuery) -> Result<Vec<ListPlace>> {
+        conversations::list(&self.pool, user, query).await
+    }
+
+    async fn conversation_summaries(&self, keys: &[i64], user: &Id) -> Result<Vec<ConversationSummary>> {
+        conversations::summaries(&self.pool, keys, user).await
     }
 
     async fn conversation_summary(&self, key: i64, user: &Id) -> Result<Option<ConversationSummary>> {

@@ -86,8 +86,10 @@ pub(super) async fn profile(pool: &Pool, id: &Id) -> Result<Option<Profile>> {
 pub(super) async fn partners_of(pool: &Pool, users: &[Id]) -> Result<Vec<Vec<Id>>> {
     let sql = "
         SELECT u.place, p.other FROM unnest($1::text[]) WITH ORDINALITY AS u (id, place) CROSS JOIN LATERAL (
-            SELECT user_b AS other FROM conversations WHERE user_a = u.id
-            UNION SELECT user_a FROM conversations WHERE user_b = u.id) p
+            SELECT user_b AS other FROM conversations
+            WHERE user_a = u.id AND (last_seq > 0 OR hidden_from IS NULL)
+            UNION SELECT user_a FROM conversations
+            WHERE user_b = u.id AND (last_seq > 0 OR hidden_from IS NULL)) p
         WHERE NOT EXISTS (SELECT 1 FROM blocks WHERE blocker = u.id AND blocked = p.other)
           AND NOT EXISTS (SELECT 1 FROM blocks WHERE blocker = p.other AND blocked = u.id)";
     let mut partners = vec![Vec::new(); users.len()];

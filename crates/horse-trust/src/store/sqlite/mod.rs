@@ -10,6 +10,7 @@ mod cost;
 mod database;
 mod import;
 mod job;
+mod lists;
 mod memory;
 mod messages;
 mod people;
@@ -36,9 +37,9 @@ use self::reader::Readers;
 use self::writer::{Writer, count};
 use super::clock::before;
 use super::{
-    Appended, Change, Changed, Conversation, ConversationSummary, Delivered, Done, Ends, History, MarkRead,
-    Message, Missed, NewConversation, NewMessage, NewReport, Page, Profile, Range, Read, Report, Result,
-    Store, StoreError, User, Withdrawn,
+    Appended, Change, Changed, Conversation, ConversationSummary, Delivered, Done, Ends, History, ListPlace,
+    ListQuery, MarkRead, Message, Missed, NewConversation, NewMessage, NewReport, Page, Profile, Range, Read,
+    Report, Result, Store, StoreError, User, Withdrawn,
 };
 use crate::id::Id;
 use crate::timestamp::Timestamp;
@@ -115,9 +116,14 @@ impl Store for SqliteStore {
         .await
     }
 
-    async fn conversations_of(&self, user: &Id) -> Result<Vec<ConversationSummary>> {
+    async fn conversation_list(&self, user: &Id, query: ListQuery) -> Result<Vec<ListPlace>> {
         let user = user.clone();
-        self.readers.read(move |connection| statements::conversations_of(connection, &user)).await
+        self.readers.read(move |connection| lists::list(connection, &user, query)).await
+    }
+
+    async fn conversation_summaries(&self, keys: &[i64], user: &Id) -> Result<Vec<ConversationSummary>> {
+        let (keys, user) = (keys.to_vec(), user.clone());
+        self.readers.read(move |connection| lists::summaries(connection, &keys, &user)).await
     }
 
     async fn conversation_summary(&self, key: i64, user: &Id) -> Result<Option<ConversationSummary>> {

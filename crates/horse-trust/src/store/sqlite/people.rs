@@ -13,8 +13,10 @@ type Result<T> = rusqlite::Result<T>;
 pub(super) fn partners_of(connection: &Connection, users: &[Id]) -> Result<Vec<Vec<Id>>> {
     let mut statement = connection.prepare_cached(
         "SELECT other FROM (
-             SELECT user_b AS other FROM conversations WHERE user_a = ?1
-             UNION SELECT user_a FROM conversations WHERE user_b = ?1)
+             SELECT user_b AS other FROM conversations
+             WHERE user_a = ?1 AND (last_seq > 0 OR hidden_from IS NULL)
+             UNION SELECT user_a FROM conversations
+             WHERE user_b = ?1 AND (last_seq > 0 OR hidden_from IS NULL))
          WHERE NOT EXISTS (SELECT 1 FROM blocks WHERE blocker = ?1 AND blocked = other)
            AND NOT EXISTS (SELECT 1 FROM blocks WHERE blocker = other AND blocked = ?1)",
     )?;

@@ -123,7 +123,8 @@ pub(super) fn conversation(connection: &Connection, id: &Id) -> Result<Option<Co
         .optional()
 }
 
-/// The oldest conversation of these two about that horse; an import may have brought several.
+/// The oldest conversation of these two about that horse; an import may have brought several. The first of the two
+/// opens it, and sees it from then on.
 pub(super) fn find_or_insert_conversation(
     connection: &Connection,
     new: &NewConversation,
@@ -132,20 +133,25 @@ pub(super) fn find_or_insert_conversation(
     let [first, second] = &new.participants;
     let found = connection
         .prepare_cached(&format!(
-            "SELECT {CONVERSATION} FROM conversations
+            "SELECT {CONVERSATION}, hidden_from IS (user_a <> ?1) FROM conversations
              WHERE ((user_a = ?1 AND user_b = ?2) OR (user_a = ?2 AND user_b = ?1)) AND horse_id IS ?3
              ORDER BY created_at, key LIMIT 1"
         ))?
-        .query_row(params![first, second, new.horse_id], read_conversation)
+        .query_row(params![first, second, new.horse_id], |row| Ok((read_conversation(row)?, row.get(6)?)))
         .optional()?;
-    if let Some(conversation) = found {
+    if let Some((conversation, is_hidden)) = found {
+        if is_hidden {
+            connection
+                .prepare_cached("UPDATE conversations SET hidden_from = NULL WHERE key = ?1")?
+                .execute([conversation.key])?;
+        }
         return Ok(conversation);
     }
     let (id, created_at) = (new_id(), Timestamp::now());
     connection
         .prepare_cached(
-            "INSERT INTO conversations (id, user_a, user_b, horse_id, created_at, updated_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?5)",
+            "INSERT INTO conversations (id, user_a, user_b, horse_id, created_at, updated_at, hidden_from)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?5, 1)",
         )?
         .execute(params![id, first, second, new.horse_id, created_at.0])?;
     Ok(Conversation {
@@ -165,7 +171,8 @@ const SUMMARY: &str = "
            coalesce(m.seq, ra.seq, rb.seq), coalesce(m.sender, ra.sender, rb.sender),
            coalesce(m.sent_at, ra.sent_at, rb.sent_at), coalesce(m.text, ra.text, rb.text), m.is_read,
            i.sender, i.sent_at, i.text, i.is_read,
-           c.last_seq, c.delivered_seq_a, c.delivered_seq_b, sa.at, sb.at, ba.blocker NOT NULL, bb.blocker NOT NULL
+           c.last_seq, c.delivered_seq_a, c.delivered_seq_b, sa.at, sb.at, ba.blocker NOT NULL, bb.blocker NOT NULL,
+           c.last_seq > 0 OR c.hidden_from IS NULL
     FROM conversations c
     LEFT JOIN last_seen sa ON sa.user = c.user_a
     LEFT JOIN last_seen sb ON sb.user = c.user_b
@@ -218,6 +225,7 @@ fn read_summary(row: &Row<'_>, user: &Id) -> Result<ConversationSummary> {
         last_message,
         last_seq: row.get(26)?,
         sides: [side_of(0)?, side_of(1)?],
+        is_mutual: row.get(33)?,
         conversation,
     })
 }
@@ -231,18 +239,6 @@ pub(super) fn conversation_summary(
         .prepare_cached(&format!("{SUMMARY} WHERE c.key = ?1"))?
         .query_row([key], |row| read_summary(row, user))
         .optional()
-}
-
-pub(super) fn conversations_of(connection: &Connection, user: &Id) -> Result<Vec<ConversationSummary>> {
-    connection
-        .prepare_cached(&format!(
-            "{SUMMARY} WHERE c.key IN (
-                SELECT key FROM conversations WHERE user_a = ?1
-                UNION SELECT key FROM conversations WHERE user_b = ?1)
-             ORDER BY c.updated_at DESC, c.key DESC"
-        ))?
-        .query_map([user], |row| read_summary(row, user))?
-        .collect()
 }
 
 /// The end of a conversation: sequence number 0 and the beginning of time if there is no message.
