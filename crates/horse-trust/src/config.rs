@@ -1,6 +1,7 @@
 //! The settings: flag over environment over `.env` file. A bad value is an error that names it.
 
 mod flags;
+mod origins;
 mod parse;
 
 use std::fmt;
@@ -8,13 +9,13 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use http::HeaderValue;
-
 pub use self::flags::Flags;
+use self::origins::parse_origins;
+pub use self::origins::{CorsOrigins, OriginList};
 pub use self::parse::parse_duration;
 use self::parse::{
     parse_bool, parse_bytes, parse_count, parse_database_url, parse_drain, parse_filter, parse_host,
-    parse_log_format, parse_metrics_token, parse_networks, parse_node, parse_origins, parse_port, parse_rate,
+    parse_log_format, parse_metrics_token, parse_networks, parse_node, parse_port, parse_rate,
     parse_redis_url, parse_threads,
 };
 use crate::chat::ChatConfig;
@@ -53,15 +54,6 @@ impl fmt::Debug for Secret {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("[redacted]")
     }
-}
-
-/// The origins that browsers may call from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CorsOrigins {
-    /// Any, without credentials.
-    Any,
-    /// These alone, with credentials.
-    Exact(Vec<HeaderValue>),
 }
 
 /// Where data is kept.
@@ -157,7 +149,7 @@ impl Config {
             port: 3000,
             jwt_secret: None,
             jwt_expires_in: Duration::from_hours(7 * 24),
-            cors_origins: CorsOrigins::Exact(vec![HeaderValue::from_static("http://localhost:5173")]),
+            cors_origins: CorsOrigins::Listed(OriginList::default()),
             database: None,
             allows_nodes_without_redis: false,
             redis_url: None,
@@ -175,7 +167,8 @@ impl Config {
         set(&mut config.host, "HOST", flags.host.as_deref(), parse_host)?;
         set(&mut config.port, "PORT", flags.port.as_deref(), parse_port)?;
         set(&mut config.jwt_expires_in, "JWT_EXPIRES_IN", flags.jwt_expires_in.as_deref(), parse_duration)?;
-        set(&mut config.cors_origins, "CORS_ORIGINS", flags.cors_origins.as_deref(), parse_origins)?;
+        let origins = flags.cors_origins.as_deref().or(Some("http://localhost:5173"));
+        set(&mut config.cors_origins, "CORS_ORIGINS", origins, parse_origins)?;
         let database = |text: &str| parse_database_url(text).map(Some);
         set(&mut config.database, "DATABASE_URL", flags.database_url.as_deref(), database)?;
         let chat = &mut config.chat;
@@ -267,6 +260,9 @@ mod tests {
         assert_eq!(config.database(), Database::Sqlite("data/horse-trust.db".into()));
         assert_eq!(config.jwt_expires_in, Duration::from_hours(168));
         assert_eq!(config.chat.message_rate, NonZeroU32::new(10));
+        assert!(
+            matches!(&config.cors_origins, CorsOrigins::Listed(list) if list.contains("http://localhost:5173"))
+        );
         assert!(config.require_secret().unwrap_err().to_string().contains("openssl rand"));
     }
 
@@ -341,7 +337,8 @@ mod tests {
         assert_eq!(config.chat.message_rate, None);
         assert_eq!(config.jwt_expires_in, Duration::from_mins(90));
         assert_eq!(config.listener.trusted_proxies.len(), 2);
-        assert!(matches!(config.cors_origins, CorsOrigins::Exact(origins) if origins.len() == 2));
+        let CorsOrigins::Listed(origins) = config.cors_origins else { panic!("not any origin") };
+        assert!(origins.contains("https://a.example") && origins.contains("http://localhost:5173"));
     }
 
     #[test]

@@ -6,7 +6,8 @@
 //! client is bounded in bytes; a client that can't keep up is closed, never skipped.
 //!
 //! Where to look, from the wire inwards:
-//! - `listener`: the accept loop; `service`: the tower service that answers requests
+//! - `listener`: the accept loop; `forwarded`: the client's address behind proxies; `service`: the tower service that
+//!   answers requests
 //! - `handshake`: a request's query; `upgrade`: from polling to WebSocket
 //! - `websocket`: frames in and out; `polling`: GET and POST bodies
 //! - `session`: one Engine.IO session as all see it; `connection`: the task that runs it
@@ -21,6 +22,7 @@ mod client;
 mod close;
 mod config;
 mod connection;
+mod forwarded;
 mod frame;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
@@ -44,8 +46,9 @@ mod websocket;
 pub use close::{CloseCounts, CloseReason};
 pub use config::{Config, RecoveryConfig};
 pub use connection::{EngineSocket, Message, MessageHandler};
+pub use forwarded::client_address;
 pub use hand_over::HandedOver;
-pub use listener::{ClientAddress, ListenerConfig, client_address, raise_descriptor_limit, serve};
+pub use listener::{ClientAddress, ListenerConfig, raise_descriptor_limit, serve};
 pub use namespace::{
     Accept, ConnectRequest, Connecting, Event, EventFuture, LostSocket, Namespace, NamespaceHandler, Refuse,
     SocketHandler,

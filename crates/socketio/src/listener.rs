@@ -1,5 +1,4 @@
-//! The accept loop: TCP options, header limits, how many connections there may be, and the client's
-//! address behind proxies.
+//! The accept loop: TCP options, header limits, and how many connections there may be.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -11,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::{HeaderMap, Request, Response};
+use http::{Request, Response};
 use hyper::body::{Body, Incoming};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use ipnet::IpNet;
@@ -19,6 +18,8 @@ use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+
+use crate::forwarded::client_address;
 
 /// Descriptors that are kept for the store, the log and the like.
 const RESERVED_DESCRIPTORS: u64 = 64;
@@ -41,7 +42,7 @@ pub struct ListenerConfig {
     pub max_connections_per_address: Option<usize>,
     /// How long sent bytes may stay unacknowledged by the peer's system (`TCP_USER_TIMEOUT`). 20 s.
     pub write_timeout: Duration,
-    /// The proxies whose `X-Forwarded-For` is believed.
+    /// The proxies whose `X-Forwarded-For` or `Forwarded` is believed.
     pub trusted_proxies: Vec<IpNet>,
     /// How long requests may take to finish at shutdown. 2 s.
     pub shutdown_timeout: Duration,
@@ -186,30 +187,6 @@ async fn serve_connection<S, B>(
     }
 }
 
-/// The client's address: the peer's, or where that is a trusted proxy, the nearest address in
-/// `X-Forwarded-For` that is none.
-pub fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
-    let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
-    let mut address = peer;
-    if trusted.is_empty() || !is_trusted(&peer) {
-        return address;
-    }
-    let forwarded: Vec<&str> = headers
-        .get_all("x-forwarded-for")
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .collect();
-    for hop in forwarded.iter().rev() {
-        let Ok(hop) = hop.trim().parse::<IpAddr>() else { break };
-        address = hop.to_canonical();
-        if !is_trusted(&address) {
-            break;
-        }
-    }
-    address
-}
-
 #[derive(Debug, Default)]
 struct Counts {
     all: AtomicUsize,
@@ -308,19 +285,6 @@ impl AsyncWrite for AcceptedStream {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn forwarded_addresses_count_behind_trusted_proxies_alone() {
-        let trusted: Vec<IpNet> = vec!["10.0.0.0/8".parse().unwrap()];
-        let mut headers = HeaderMap::new();
-        headers.append("x-forwarded-for", "1.2.3.4, 5.6.7.8".parse().unwrap());
-        headers.append("x-forwarded-for", "10.0.0.2".parse().unwrap());
-        let address =
-            |peer: &str, trusted: &[IpNet]| client_address(peer.parse().unwrap(), &headers, trusted);
-        assert_eq!(address("10.0.0.1", &trusted).to_string(), "5.6.7.8");
-        assert_eq!(address("10.0.0.1", &[]).to_string(), "10.0.0.1");
-        assert_eq!(address("9.9.9.9", &trusted).to_string(), "9.9.9.9");
-    }
 
     #[test]
     fn places_are_given_back() {

@@ -48,7 +48,7 @@ pub struct Flags {
     /// How it is logged: pretty or json [default: pretty]
     #[arg(long, env = "LOG_FORMAT", hide_env = true)]
     pub log_format: Option<String>,
-    /// Proxies whose X-Forwarded-For is believed: addresses or networks, comma-separated [default: none]
+    /// Proxies whose X-Forwarded-For or Forwarded is believed: addresses or networks, comma-separated [default: none]
     #[arg(long, env = "TRUSTED_PROXIES", hide_env = true)]
     pub trusted_proxies: Option<String>,
     /// Connections in all [default: as many as the process may have open files]
@@ -99,8 +99,9 @@ pub struct Flags {
 }
 
 // Not as doc comments: rustdoc wants URLs to be links there, which a terminal would show as such.
-const CORS_ORIGINS_HELP: &str = "Origins that browsers may call from, comma-separated; * is any, without \
-                                 credentials [default: http://localhost:5173]";
+const CORS_ORIGINS_HELP: &str = "Origins that browsers may call from, comma-separated: https://example.com, \
+                                 https://*.example.com, capacitor://localhost; * alone is any, without credentials \
+                                 [default: http://localhost:5173]";
 const DATABASE_URL_HELP: &str = "Where data is kept: sqlite://path, or postgres://user:password@host/database \
                                  [default: sqlite://data/horse-trust.db]";
 

@@ -3,10 +3,9 @@
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
-use http::HeaderValue;
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 
-use super::{CorsOrigins, Database, LogFormat, Secret};
+use super::{Database, LogFormat, Secret};
 
 pub(super) fn parse_host(text: &str) -> Result<String, String> {
     if text.is_empty() || text.contains(char::is_whitespace) {
@@ -107,32 +106,23 @@ pub(super) fn parse_networks(text: &str) -> Result<Vec<IpNet>, String> {
         .map(|part| {
             part.parse::<IpNet>()
                 .or_else(|_| part.parse::<std::net::IpAddr>().map(IpNet::from))
+                .map(canonical_network)
                 .map_err(|_| format!("{part:?} is neither an address nor a network"))
         })
         .collect()
 }
 
-pub(super) fn parse_origins(text: &str) -> Result<CorsOrigins, String> {
-    if text == "*" {
-        return Ok(CorsOrigins::Any);
+/// A network of addresses that only map IPv4 addresses is one of those: peers' addresses are compared so.
+fn canonical_network(network: IpNet) -> IpNet {
+    let length = network.prefix_len();
+    match network {
+        IpNet::V6(v6) if length >= 96 => v6
+            .addr()
+            .to_ipv4_mapped()
+            .and_then(|address| Ipv4Net::new(address, length - 96).ok())
+            .map_or(network, IpNet::V4),
+        _ => network,
     }
-    let origins = text.split(',').map(str::trim).filter(|origin| !origin.is_empty());
-    let origins: Vec<_> = origins.map(parse_origin).collect::<Result<_, _>>()?;
-    Ok(CorsOrigins::Exact(origins))
-}
-
-/// `scheme://host[:port]`, as browsers send it.
-fn parse_origin(origin: &str) -> Result<HeaderValue, String> {
-    let error = || format!("{origin:?} is not an origin like https://example.com");
-    let uri: http::Uri = origin.parse().map_err(|_| error())?;
-    let is_origin = matches!(uri.scheme_str(), Some("http" | "https"))
-        && uri.authority().is_some_and(|authority| !authority.as_str().contains('@'))
-        && !origin.ends_with('/')
-        && uri.path_and_query().is_none_or(|path| path.as_str() == "/");
-    if !is_origin {
-        return Err(error());
-    }
-    HeaderValue::from_str(origin).map_err(|_| error())
 }
 
 pub(super) fn parse_database_url(text: &str) -> Result<Database, String> {
@@ -168,7 +158,7 @@ pub(super) fn parse_redis_url(text: &str, is_cluster: bool) -> Result<Option<Sec
 }
 
 /// A URL without what may be a password.
-fn redact(url: &str) -> String {
+pub(super) fn redact(url: &str) -> String {
     match (url.find("://"), url.rfind('@')) {
         (Some(scheme), Some(at)) if scheme + 3 < at => format!("{}…{}", &url[..scheme + 3], &url[at..]),
         _ => url.to_owned(),

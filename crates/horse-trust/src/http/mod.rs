@@ -115,8 +115,12 @@ fn cors(origins: &CorsOrigins) -> CorsLayer {
         .max_age(PREFLIGHT_TIME);
     match origins {
         CorsOrigins::Any => layer.allow_origin(AllowOrigin::any()),
-        CorsOrigins::Exact(origins) => {
-            layer.allow_origin(AllowOrigin::list(origins.iter().cloned())).allow_credentials(true)
+        CorsOrigins::Listed(origins) => {
+            let origins = Arc::new(origins.clone());
+            let allows = move |origin: &HeaderValue, _: &_| {
+                origin.to_str().is_ok_and(|origin| origins.contains(origin))
+            };
+            layer.allow_origin(AllowOrigin::predicate(allows)).allow_credentials(true)
         }
     }
 }

@@ -66,6 +66,19 @@ async fn browsers_of_the_named_origins_may_call() {
         let other = from(&server, "https://c.example", path).await;
         assert_eq!(other.header("access-control-allow-origin"), None, "{path}");
     }
+    let written = "https://App.Example.com,https://c.example:443,https://*.d.example,capacitor://localhost";
+    let others = Server::with(|flags| flags.cors_origins = Some(written.into())).await;
+    for origin in
+        ["https://app.example.com", "https://c.example", "https://x.y.d.example", "capacitor://localhost"]
+    {
+        let allowed = from(&others, origin, "/socket.io/?EIO=4&transport=polling").await;
+        assert_eq!(allowed.header("access-control-allow-origin"), Some(origin));
+        assert_eq!(allowed.header("vary").map(|vary| vary.contains("origin")), Some(true));
+    }
+    for origin in ["https://d.example", "http://x.d.example", "null", "ionic://localhost"] {
+        let other = from(&others, origin, "/health").await;
+        assert_eq!(other.header("access-control-allow-origin"), None, "{origin}");
+    }
     let preflight = server
         .request(Method::OPTIONS, "/api/auth/login")
         .header("origin", "https://a.example")

@@ -92,6 +92,13 @@ async fn sessions_are_counted_per_address_behind_a_proxy() {
     assert_eq!(open("1.2.3.4").await, "200");
     assert_eq!(open("1.2.3.4").await, "429");
     assert_eq!(open("1.2.3.5").await, "200");
+    // The port is the connection's, not the client's.
+    assert_eq!(open("1.2.3.4:51008").await, "429");
+    // Clients that the proxy does not name by an address share neither the proxy's place nor each other's.
+    for client in ["_one", "_two", "[2001:db8::1]:443"] {
+        assert_eq!(open(client).await, "200", "{client}");
+        assert_eq!(open(client).await, "429", "{client}");
+    }
 }
 
 #[tokio::test]
