@@ -414,7 +414,7 @@ test("reports: a snapshot for admins alone", async (t) => {
   assert.equal(report.success, true);
   await a.ask("delete_message", { message_id: message._id });
   const posted = await server.request("POST", "/api/chat/reports", { token: bruno.token, body: { message_id: message._id, reason: "still rude" } });
-  assert.equal(posted.status, 201);
+  assert.deepEqual([posted.status, posted.json.data], [201, report.data], "one report of each reporter and message is kept");
   for (const [client, payload, text] of [
     [a, { message_id: message._id, reason: "x" }, "Cannot report your own message"],
     [b, { message_id: message._id, reason: " " }, "A reason is required (maximum 1000 characters)"],
@@ -425,9 +425,44 @@ test("reports: a snapshot for admins alone", async (t) => {
   }
   assert.equal((await server.request("GET", "/api/admin/reports", { token: ana.token })).status, 403);
   const { json } = await server.request("GET", "/api/admin/reports", { token: token({ userId: "boss", role: "admin" }) });
-  assert.deepEqual(json.data.map(({ reason, message }) => [reason, message.text]), [["still rude", "rude words"], ["rude", "rude words"]]);
-  assert.equal(json.data[1]._id, report.data.report_id);
+  assert.deepEqual(json.data.map(({ reason, message }) => [reason, message.text]), [["rude", "rude words"]]);
+  assert.equal(json.data[0]._id, report.data.report_id);
   assert.deepEqual(json.data[0].reporter, { _id: bruno.id, full_name: "Bruno" });
+});
+
+test("an edit counts as a message; a message is reported once, and reports have a rate", async (t) => {
+  const server = await Server.start(t, { MESSAGE_RATE: undefined });
+  const { ana, bruno, conversation } = await server.pair();
+  const [a, b] = [await connect(t, server, ana), await connect(t, server, bruno)];
+  const { data: message } = await a.send(conversation, "0");
+  const edits = await Promise.all(
+    Array.from({ length: 300 }, (_, n) => a.ask("edit_message", { message_id: message._id, text: `${n}` })),
+  );
+  const taken = edits.filter(({ success }) => success).length;
+  // A burst of 50, and ten a second.
+  assert.ok(taken >= 40 && taken < 100, `${taken} edits were taken`);
+  const refused = edits.find(({ success }) => !success);
+  assert.deepEqual([refused.message, refused.retry_after], ["Too many messages", 1]);
+  assert.equal((await a.send(conversation, "x")).message, "Too many messages", "edits and messages have one rate");
+  const patched = await server.request("PATCH", `/api/chat/messages/${message._id}`, { token: ana.token, body: { text: "y" } });
+  assert.equal(patched.status, 429);
+
+  const reports = await Promise.all(
+    Array.from({ length: 300 }, () => b.ask("report_message", { message_id: message._id, reason: "rude" })),
+  );
+  assert.equal(new Set(reports.map(({ data }) => data.report_id)).size, 1);
+  const others = [];
+  for (let n = 0; n < 25; n++) {
+    let sent;
+    await eventually("a message is taken", async () => (sent = await a.send(conversation, `${n}`)).success);
+    others.push(await b.ask("report_message", { message_id: sent.data._id, reason: "rude" }));
+  }
+  const kept = others.filter(({ success }) => success).length;
+  assert.ok(kept >= 19 && kept < 25, `${kept} reports were kept`);
+  assert.equal(others.at(-1).message, "Too many messages");
+  const admin = token({ userId: "boss", role: "admin" });
+  const { json } = await server.request("GET", "/api/admin/reports?limit=100", { token: admin });
+  assert.equal(json.data.length, kept + 1);
 });
 
 test("a token's end closes the socket; a new one keeps it; an end of all sessions closes all", async (t) => {

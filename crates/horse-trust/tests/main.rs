@@ -23,6 +23,7 @@ mod import;
 mod postgres;
 mod postgres_cost;
 mod postgres_server;
+mod postgres_silence;
 mod postgres_tls;
 mod server;
 mod store;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use horse_trust::store::postgres::{OpenError, PostgresStore};
-use horse_trust::store::{Changed, Conversation, NewMessage, Result, Store, StoreError, Stored};
+use horse_trust::store::{Changed, Conversation, NewMessage, Page, Result, Store, StoreError, Stored};
 use horse_trust::timestamp::Timestamp;
 use tokio::sync::oneshot;
 use tokio_postgres::Client;
@@ -222,13 +222,21 @@ async fn a_block_refuses_messages_and_edits_but_no_deletion() {
     soon(node.close()).await;
 }
 
+/// As a version kept it that did not know repeats.
+const REPORTED_TWICE: &str = "INSERT INTO reports
+    (id, reporter, reason, reported_at, message_id, conversation_id, sender, seq, sent_at, text)
+    SELECT 'r' || n, 'ben', 'rude', n, 'm1', 'c1', 'ann', 1, 0, 'words' FROM generate_series(1, 3) n";
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_of_the_first_version_is_brought_to_the_present() {
     let url = database().await;
     let first = include_str!("../migrations/postgres/0001_initial.sql");
     let client = client(&url).await;
     client.batch_execute(&format!("{first}; UPDATE horse_trust_schema SET version = 1")).await.unwrap();
+    client.batch_execute(REPORTED_TWICE).await.unwrap();
     let node = node(&url).await;
+    assert_eq!(soon(node.reports(Page { number: 1, limit: 10 })).await.unwrap().len(), 3);
+    assert_eq!(soon(node.report_by(&id("ben"), &id("m1"))).await.unwrap(), Some(id("r1")));
     let conversation = open(&*node, "ann", "ben").await;
     assert_eq!(append(&*node, &conversation, "ann", "one").await.unwrap().seq, 1);
     block(&*node, "ben", "ann", true).await;

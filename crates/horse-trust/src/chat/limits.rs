@@ -20,6 +20,8 @@ const TYPING: [u32; 2] = [20, 100];
 /// E-mails that a user may look up at once, and how long until the next: what an address book needs, and too little to
 /// find out which of a list have an account.
 const LOOKUPS: (u32, Duration) = (10, Duration::from_mins(6));
+/// Reports that are no repeats, and how long until the next: each is something that an admin has to read.
+const REPORTS: (u32, Duration) = (20, Duration::from_secs(6));
 /// Bursts of connections are this many seconds' worth: what one address may have is bounded elsewhere.
 const CONNECTION_BURST: u32 = 200;
 
@@ -30,6 +32,7 @@ pub(crate) struct Limits {
     requests: Option<Rate>,
     openings: Option<Rate>,
     email_lookups: Option<Rate>,
+    reports: Option<Rate>,
     typing: Rate,
     connections: Option<Rate>,
 }
@@ -66,6 +69,7 @@ impl Limits {
             requests: of_messages(REQUESTS),
             openings: of_messages(1),
             email_lookups: messages.and_then(|_| slow_rate(LOOKUPS)),
+            reports: messages.and_then(|_| slow_rate(REPORTS)),
             typing: rate(TYPING),
             connections: connections
                 .map(|count| rate([count.get(), count.get().saturating_mul(CONNECTION_BURST)])),
@@ -109,6 +113,11 @@ impl Limits {
         check(self.email_lookups.as_ref(), user)
     }
 
+    /// Counts a report that is no repeat.
+    pub(super) fn report(&self, user: &Id) -> Result<(), Refusal> {
+        check(self.reports.as_ref(), user)
+    }
+
     pub(crate) fn typing(&self, user: &Id) -> Result<(), Refusal> {
         check(Some(&self.typing), user)
     }
@@ -123,9 +132,16 @@ impl Limits {
             rate.retain_recent();
             rate.shrink_to_fit();
         }
-        let optional = [&self.joins, &self.requests, &self.openings, &self.email_lookups, &self.connections]
-            .into_iter()
-            .flatten();
+        let optional = [
+            &self.joins,
+            &self.requests,
+            &self.openings,
+            &self.email_lookups,
+            &self.reports,
+            &self.connections,
+        ]
+        .into_iter()
+        .flatten();
         for rate in optional.chain([&self.typing]) {
             rate.retain_recent();
             rate.shrink_to_fit();
@@ -159,6 +175,7 @@ mod tests {
         assert!(matches!(limits.message(&ann, |_, _| {}), Err(Refusal::TooManyMessages { retry_after: 1 })));
         assert!(limits.message(&ben, |_, _| {}).is_ok());
         assert!(limits.request(&ann).is_ok());
+        assert_eq!((0..100).take_while(|_| limits.report(&ann).is_ok()).count(), 20);
         let free = Limits::new(None, None);
         assert!((0..10_000).all(|_| free.message(&ann, |_, _| {}).is_ok() && free.request(&ann).is_ok()));
         assert!((0..10_000).any(|_| free.typing(&ann).is_err()));

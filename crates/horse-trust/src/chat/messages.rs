@@ -78,7 +78,16 @@ impl Chat {
         draft: Draft,
     ) -> Result<(MessageJson, bool), Refusal> {
         let desk = self.desk(user, conversation_id).await?;
-        // A node that has a device of the user has heard of all messages.
+        self.take_from_other_nodes(user).await?;
+        let (sender, receiver) = oneshot::channel();
+        // The caller may have gone away meanwhile; the message is stored all the same.
+        self.send(user, desk, draft, Box::new(move |result| drop(sender.send(result))));
+        receiver.await.unwrap_or(Err(Refusal::SendFailed))
+    }
+
+    /// Asks the other nodes whether `user` may write one more message, unless this one knows: a node that has a device
+    /// of the user has heard of all messages.
+    async fn take_from_other_nodes(&self, user: &Id) -> Result<(), Refusal> {
         if let Some(quota) = self.limits.message_quota()
             && self.bus.has_other_nodes()
             && !self.bus.has_device(user)
@@ -86,10 +95,7 @@ impl Chat {
         {
             return Err(too_many(wait));
         }
-        let (sender, receiver) = oneshot::channel();
-        // The caller may have gone away meanwhile; the message is stored all the same.
-        self.send(user, desk, draft, Box::new(move |result| drop(sender.send(result))));
-        receiver.await.unwrap_or(Err(Refusal::SendFailed))
+        Ok(())
     }
 
     /// Step two and three of `send_message`: the conversation, then the other's devices; then `told` is called.
@@ -126,7 +132,13 @@ impl Chat {
         message_id: &str,
         text: Option<&str>,
     ) -> Result<(Arc<Conversation>, i64, Option<Arc<Profile>>), Refusal> {
-        self.limits.request(user)?;
+        // An edit brings a new text to the other, as a message does, and keeps the old one.
+        if text.is_some() {
+            self.count_message(user)?;
+            self.take_from_other_nodes(user).await?;
+        } else {
+            self.limits.request(user)?;
+        }
         let (conversation, message) = self.message(user, message_id).await?;
         if message.sender != *user {
             return Err(Refusal::NotTheSender);

@@ -104,7 +104,7 @@ impl Chat {
         self.store.blocked_by(user).await.map_err(store_failed("blocked_by"))
     }
 
-    /// Keeps a complaint about a message of the other; answers its id.
+    /// Keeps a complaint about a message of the other; answers its id, for a repeat that of the first.
     pub async fn report_message(&self, user: &Id, message_id: &str, reason: &str) -> Result<Id, Refusal> {
         self.limits.request(user)?;
         let (conversation, message) = self.message(user, message_id).await?;
@@ -115,6 +115,12 @@ impl Chat {
         if reason.is_empty() || reason.chars().count() > MAX_REASON || reason.contains('\0') {
             return Err(Refusal::ReasonRequired);
         }
+        if let Some(known) =
+            self.store.report_by(user, &message.id).await.map_err(store_failed("report_by"))?
+        {
+            return Ok(known);
+        }
+        self.limits.report(user)?;
         let report =
             NewReport { conversation, seq: message.seq, reporter: user.clone(), reason: reason.to_owned() };
         let id = self.store.report(report).await.map_err(store_failed("report"))?;

@@ -72,7 +72,7 @@ macro_rules! operations {
 operations! {
     append_message, conversation, open_conversation, conversation_list, conversation_summaries, conversation_summary, history, missed,
     mark_read, change_message, set_delivered, message, partners_of, positions_of, ends_of, set_last_seen, set_block, blocks_between,
-    blocked_by, report, reports, withdrawn, forget_withdrawn, revoke_tokens, revocations, unread_count, profile,
+    blocked_by, report, report_by, reports, withdrawn, forget_withdrawn, revoke_tokens, revocations, unread_count, profile,
     create_user, user_by_email, user, set_password_hash, ping,
 }
 
@@ -192,6 +192,10 @@ impl Store for MeasuredStore {
 
     async fn report(&self, report: NewReport) -> Result<Id> {
         self.operations().report.time(self.store.report(report)).await
+    }
+
+    async fn report_by(&self, reporter: &Id, message: &Id) -> Result<Option<Id>> {
+        self.operations().report_by.time(self.store.report_by(reporter, message)).await
     }
 
     async fn reports(&self, page: Page) -> Result<Vec<Report>> {

@@ -125,8 +125,12 @@ pub trait Store: Send + Sync + 'static {
     /// Whom `user` has blocked, newest first, each with the profile if there is one.
     async fn blocked_by(&self, user: &Id) -> Result<Vec<(Id, Option<Profile>)>>;
 
-    /// Keeps a complaint with the message as it is, or was before it was deleted; answers its id.
+    /// Keeps a complaint with the message as it is, or was before it was deleted; answers its id. Of each reporter one
+    /// complaint about a message is kept: a repeat stores nothing and answers the first.
     async fn report(&self, report: NewReport) -> Result<Id>;
+
+    /// The complaint of `reporter` about this message.
+    async fn report_by(&self, reporter: &Id, message: &Id) -> Result<Option<Id>>;
 
     /// Complaints, newest first.
     async fn reports(&self, page: Page) -> Result<Vec<Report>>;

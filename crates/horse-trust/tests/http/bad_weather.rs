@@ -110,6 +110,9 @@ impl Store for Broken {
     async fn report(&self, _: NewReport) -> Result<Id> {
         self.fail()
     }
+    async fn report_by(&self, _: &Id, _: &Id) -> Result<Option<Id>> {
+        self.fail()
+    }
     async fn reports(&self, _: Page) -> Result<Vec<Report>> {
         self.fail()
     }

@@ -15,6 +15,7 @@ mod people;
 mod pool;
 mod schema;
 mod settings;
+mod silence;
 mod tls;
 mod writer;
 
@@ -159,9 +160,11 @@ impl Store for PostgresStore {
     }
 
     async fn report(&self, report: NewReport) -> Result<Id> {
-        let id = self.ids.next();
-        people::insert_report(&self.pool, &id, &report).await?;
-        Ok(id)
+        people::insert_report(&self.pool, self.ids.next(), &report).await
+    }
+
+    async fn report_by(&self, reporter: &Id, message: &Id) -> Result<Option<Id>> {
+        people::report_by(&self.pool, reporter, message).await
     }
 
     async fn reports(&self, page: Page) -> Result<Vec<Report>> {

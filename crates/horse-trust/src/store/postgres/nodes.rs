@@ -1,5 +1,5 @@
 //! Whether this node is alone on the database: a session's advisory lock, that nodes which tell each other share and
-//! one that tells nobody has for itself.
+//! one that tells nobody has for itself. Beside it, the node's watch over those who hold up all writes ([`silence`]).
 
 use std::time::Duration;
 
@@ -8,6 +8,7 @@ use tokio::time::timeout;
 
 use super::connection::{Connection, no_answer};
 use super::settings::{ANSWER_TIMEOUT, Settings};
+use super::silence;
 use crate::store::Result;
 
 /// How often it is seen to that the lock is there.
@@ -35,9 +36,14 @@ pub(super) async fn lock(settings: &Settings, is_cluster: bool) -> Result<Option
 
 /// Takes the lock again when its connection is lost.
 async fn keep(settings: Settings, is_cluster: bool, mut connection: Connection) {
+    let mut silent = None;
     loop {
         tokio::time::sleep(LOOK).await;
         if !connection.is_closed() {
+            silent = silence::look(&connection, &settings, silent).await.unwrap_or_else(|error| {
+                tracing::warn!(%error, "whether a node holds up all writes could not be seen");
+                None
+            });
             continue;
         }
         match lock(&settings, is_cluster).await {

@@ -129,8 +129,15 @@ pub(super) async fn blocked_by(pool: &Pool, user: &Id) -> Result<Vec<(Id, Option
     rows.iter().map(|row| Ok((row.try_get(0)?, read_profile(row, 1)?))).collect()
 }
 
-/// Keeps a complaint; of a message that was deleted, with the text that it had.
-pub(super) async fn insert_report(pool: &Pool, id: &Id, report: &NewReport) -> Result<()> {
+/// The complaint of `reporter` about this message.
+pub(super) async fn report_by(pool: &Pool, reporter: &Id, message: &Id) -> Result<Option<Id>> {
+    let sql = "SELECT id FROM reports WHERE reporter = $1 AND message_id = $2 AND NOT is_repeat";
+    pool.query(sql, &[reporter, message]).await?.first().map(|row| Ok(row.try_get(0)?)).transpose()
+}
+
+/// Keeps a complaint, unless the reporter has complained of the message before; of a message that was deleted, with the
+/// text that it had. Answers the id of what is kept.
+pub(super) async fn insert_report(pool: &Pool, id: Id, report: &NewReport) -> Result<Id> {
     let sql = "
         INSERT INTO reports (id, reporter, reason, reported_at, message_id, conversation_id, sender, seq, sent_at,
             text)
@@ -139,11 +146,19 @@ pub(super) async fn insert_report(pool: &Pool, id: &Id, report: &NewReport) -> R
                 SELECT w.text FROM withdrawn_texts w WHERE w.conversation = m.conversation AND w.seq = m.seq
                 ORDER BY w.key DESC LIMIT 1) END, m.text)
         FROM messages m JOIN conversations c ON c.key = m.conversation
-        WHERE m.conversation = $4 AND m.seq = $5 RETURNING id";
+        WHERE m.conversation = $4 AND m.seq = $5 ON CONFLICT DO NOTHING RETURNING id";
     let kept = pool
-        .query(sql, &[id, &report.reporter, &report.reason, &report.conversation.key, &report.seq])
+        .query(sql, &[&id, &report.reporter, &report.reason, &report.conversation.key, &report.seq])
         .await?;
-    if kept.is_empty() { Err(StoreError::Engine("no such message".into())) } else { Ok(()) }
+    if !kept.is_empty() {
+        return Ok(id);
+    }
+    // A statement does not see what another has just committed; the next one does.
+    let sql = "SELECT r.id FROM messages m JOIN reports r ON r.message_id = m.id AND r.reporter = $1 AND NOT r.is_repeat
+        WHERE m.conversation = $2 AND m.seq = $3";
+    let known = pool.query(sql, &[&report.reporter, &report.conversation.key, &report.seq]).await?;
+    let known = known.first().ok_or_else(|| StoreError::Engine("no such message".into()))?;
+    Ok(known.try_get(0)?)
 }
 
 pub(super) async fn reports(pool: &Pool, page: Page) -> Result<Vec<Report>> {

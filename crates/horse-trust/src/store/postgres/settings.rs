@@ -20,9 +20,12 @@ pub(super) const TURN_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long [`Store::ping`](crate::store::Store::ping) may take.
 pub(super) const PING_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Given to the server for each connection. A transaction whose node fell silent must not hold up the others; and
-/// the statements are all short, so that compiling them would cost more than it saves.
-const LIMITS: &str = "-c statement_timeout=4s -c idle_in_transaction_session_timeout=5s -c jit=off";
+/// Given to the server for each connection. A transaction whose node fell silent must not hold up the others: the times
+/// are those after which the server gives up an idle transaction, a peer that answers no probe, and one that
+/// acknowledges no data (milliseconds); what they do not see, [`super::silence`] does. The statements are all short, so
+/// that compiling them would cost more than it saves.
+const LIMITS: &str = "-c statement_timeout=4s -c idle_in_transaction_session_timeout=2s -c tcp_keepalives_idle=2 \
+    -c tcp_keepalives_interval=1 -c tcp_keepalives_count=3 -c tcp_user_timeout=4000 -c jit=off";
 /// The writer's statements look up single rows; a plan that was made while the tables were small must not read
 /// them whole when they have grown. Planning anew each time would cost more than a message does.
 const LOOK_UPS: &str = "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off \

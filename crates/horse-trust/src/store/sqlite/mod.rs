@@ -203,12 +203,12 @@ impl Store for SqliteStore {
 
     async fn report(&self, report: NewReport) -> Result<Id> {
         let ids = self.writer.ids();
-        self.write(move |connection| {
-            let id = ids.next();
-            people::insert_report(connection, &id, &report)?;
-            Ok(id)
-        })
-        .await
+        self.write(move |connection| Ok(people::insert_report(connection, ids.next(), &report)?)).await
+    }
+
+    async fn report_by(&self, reporter: &Id, message: &Id) -> Result<Option<Id>> {
+        let (reporter, message) = (reporter.clone(), message.clone());
+        self.readers.read(move |connection| people::report_by(connection, &reporter, &message)).await
     }
 
     async fn reports(&self, page: Page) -> Result<Vec<Report>> {

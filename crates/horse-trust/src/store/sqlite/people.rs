@@ -72,8 +72,17 @@ pub(super) fn blocked_by(connection: &Connection, user: &Id) -> Result<Vec<(Id, 
         .collect()
 }
 
-/// Keeps a complaint; of a message that was deleted, with the text that it had.
-pub(super) fn insert_report(connection: &Connection, id: &Id, report: &NewReport) -> Result<()> {
+/// The complaint of `reporter` about this message.
+pub(super) fn report_by(connection: &Connection, reporter: &Id, message: &Id) -> Result<Option<Id>> {
+    connection
+        .prepare_cached("SELECT id FROM reports WHERE reporter = ?1 AND message_id = ?2 AND is_repeat = 0")?
+        .query_row([reporter, message], |row| row.get(0))
+        .optional()
+}
+
+/// Keeps a complaint, unless the reporter has complained of the message before; of a message that was deleted, with the
+/// text that it had. Answers the id of what is kept.
+pub(super) fn insert_report(connection: &Connection, id: Id, report: &NewReport) -> Result<Id> {
     let key = report.conversation.key;
     let (message, sender, sent_at, text, is_deleted): (MessageId, usize, i64, String, bool) = connection
         .prepare_cached(
@@ -83,6 +92,9 @@ pub(super) fn insert_report(connection: &Connection, id: &Id, report: &NewReport
         .query_row([key, report.seq], |row| {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
         })?;
+    if let Some(known) = report_by(connection, &report.reporter, &message.0)? {
+        return Ok(known);
+    }
     let withdrawn: Option<String> = if is_deleted {
         connection
             .prepare_cached(
@@ -109,8 +121,8 @@ pub(super) fn insert_report(connection: &Connection, id: &Id, report: &NewReport
             report.seq,
             sent_at,
             withdrawn.unwrap_or(text)
-        ])
-        .map(drop)
+        ])?;
+    Ok(id)
 }
 
 pub(super) fn reports(connection: &Connection, page: Page) -> Result<Vec<Report>> {

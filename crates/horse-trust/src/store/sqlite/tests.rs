@@ -467,6 +467,26 @@ async fn what_cannot_be_opened_is_named() {
 }
 
 #[tokio::test]
+async fn reports_that_were_kept_twice_stay() {
+    let folder = TempDir::new().unwrap();
+    let file = Connection::open(folder.path().join("chat.db")).unwrap();
+    for migration in &super::schema::MIGRATIONS[..3] {
+        file.execute_batch(migration).unwrap();
+    }
+    file.execute_batch(
+        "PRAGMA application_id = 0x48735472;
+         PRAGMA user_version = 3;
+         INSERT INTO reports (id, reporter, reason, reported_at, message_id, conversation_id, sender, seq, sent_at, text)
+         SELECT 'r' || value, 'ben', 'rude', value, 'm1', 'c1', 'ann', 1, 0, 'words' FROM json_each('[1, 2, 3]')",
+    )
+    .unwrap();
+    drop(file);
+    let (store, _) = open(&folder).await;
+    assert_eq!(store.reports(Page { number: 1, limit: 10 }).await.unwrap().len(), 3);
+    assert_eq!(store.report_by(&id("ben"), &id("m1")).await.unwrap(), Some(id("r1")));
+}
+
+#[tokio::test]
 async fn after_the_close_everything_fails_and_is_told() {
     let folder = TempDir::new().unwrap();
     let (store, conversation) = open(&folder).await;
