@@ -9,6 +9,7 @@ const now = () => Math.floor(Date.now() / 1000);
 
 test("identity and connection", async (t) => {
   const server = await Server.start(t);
+  const { ana, conversation } = await server.pair();
 
   await t.test("no token is refused by its exact words", async (t) => {
     for (const auth of [undefined, {}, { token: "" }, { token: 7 }, { token: null }, { token: {} }, { token: ["x"] }]) {
@@ -82,6 +83,33 @@ test("identity and connection", async (t) => {
     const closed = client.disconnected();
     client.socket.io.engine.write(`0${JSON.stringify(client.socket.auth)}`);
     assert.equal(await closed, "transport close");
+  });
+
+  for (const [transport, options] of Object.entries(TRANSPORTS)) {
+    await t.test(`the path without its last slash, over ${transport}`, async (t) => {
+      const client = await Client.connect(t, server, ana, { ...options, addTrailingSlash: false });
+      if (transport === "upgrade") await client.upgraded();
+      assert.equal((await client.ask("join_conversation", conversation)).success, true);
+    });
+  }
+
+  await t.test("long polling responses are compressed", async () => {
+    const url = `${server.url}/socket.io?EIO=4&transport=polling`;
+    const { sid } = JSON.parse((await (await fetch(url)).text()).slice(1));
+    const post = (body) => fetch(`${url}&sid=${sid}`, { method: "POST", body });
+    await post(`40${JSON.stringify({ token: ana.token })}`);
+    const text = "\u99ac".repeat(1500);
+    for (let id = 0; id < 3; id += 1) {
+      await post(`42${id}${JSON.stringify(["send_message", { conversation_id: conversation, text }])}`);
+    }
+    const limit = Date.now() + 10_000;
+    for (let seen = ""; !seen.includes("432["); ) {
+      assert.ok(Date.now() < limit, seen);
+      const response = await fetch(`${url}&sid=${sid}`, { headers: { "accept-encoding": "gzip" } });
+      const body = await response.text();
+      assert.equal(response.headers.get("content-encoding"), Buffer.byteLength(body) < 1024 ? null : "gzip", body);
+      seen += body;
+    }
   });
 
   await t.test("coded errors are the official server's", async () => {

@@ -121,7 +121,8 @@ pub const DEFAULT_DATABASE: &str = "data/horse-trust.db";
 impl Config {
     /// Checks all settings.
     pub fn new(flags: &Flags) -> Result<Self, ConfigError> {
-        let mut engine = socketio::Config::default();
+        // The token is in the auth of CONNECT: nothing of a handshake is looked at.
+        let mut engine = socketio::Config { keep_handshakes: false, ..socketio::Config::default() };
         let mut listener = socketio::ListenerConfig::default();
         let mut recovery = socketio::RecoveryConfig::default();
         set(&mut engine.outbox_limit, "OUTBOX_BYTES", flags.outbox_bytes.as_deref(), parse_bytes)?;

@@ -178,7 +178,9 @@ impl Client {
             .and_then(|auth| serde_json::from_str::<RecoveryRequest>(auth.get()).ok());
         let lost = recovery.as_ref().filter(|request| namespace.recoverable(&request.pid).is_none());
         let lost = lost.map(|request| LostSocket { pid: &request.pid, offset: request.offset.as_deref() });
-        let request = ConnectRequest { auth, address: self.session.opening.address, lost };
+        let opening = &self.session.opening;
+        let request =
+            ConnectRequest { auth, address: opening.address, handshake: opening.handshake.as_deref(), lost };
         match span(&self.session).in_scope(|| handler.connect(request)) {
             Connecting::Done(answer) => self.connected(namespace, recovery, answer),
             Connecting::Later(answer) => {

@@ -43,6 +43,12 @@ pub struct Config {
     pub max_sessions_per_address: Option<usize>,
     /// Connection state recovery; `None` turns it off for all sockets.
     pub recovery: Option<RecoveryConfig>,
+    /// From how many bytes on a polling response is compressed, for a client that takes gzip or deflate; `None` is
+    /// never. 1024, as the official server.
+    pub compression_threshold: Option<usize>,
+    /// Whether [`ConnectRequest::handshake`](crate::ConnectRequest) is there: it is kept as long as the session, up to
+    /// [`ListenerConfig::max_header_bytes`](crate::ListenerConfig) each. True.
+    pub keep_handshakes: bool,
     /// What session ids begin with, so that a load balancer can bring the requests of a polling session to the
     /// server that holds it. Empty, or characters that need no escape in a URL. Empty.
     pub session_prefix: Box<str>,
@@ -102,6 +108,8 @@ impl Default for Config {
             max_pending_acknowledgements: 1000,
             max_sessions_per_address: None,
             recovery: None,
+            compression_threshold: Some(1024),
+            keep_handshakes: true,
             session_prefix: "".into(),
         }
     }

@@ -8,8 +8,8 @@
 //! Where to look, from the wire inwards:
 //! - `listener`: the accept loop; `forwarded`: the client's address behind proxies; `service`: the tower service that
 //!   answers requests
-//! - `handshake`: a request's query; `upgrade`: from polling to WebSocket
-//! - `websocket`: frames in and out; `polling`: GET and POST bodies
+//! - `handshake`: a request's query; `opening`: what is kept of it; `upgrade`: from polling to WebSocket
+//! - `websocket`: frames in and out; `polling`: GET and POST bodies; `compression`: of the first
 //! - `session`: one Engine.IO session as all see it; `connection`: the task that runs it
 //! - `binary_text`: binary packets in text form
 //! - `packet`: packets as clients send them; `frame`: packets as the server sends them
@@ -20,6 +20,7 @@
 mod binary_text;
 mod client;
 mod close;
+mod compression;
 mod config;
 mod connection;
 mod forwarded;
@@ -31,6 +32,7 @@ mod hand_over;
 mod handshake;
 mod listener;
 mod namespace;
+mod opening;
 mod packet;
 mod polling;
 mod recovery;
@@ -53,6 +55,7 @@ pub use namespace::{
     Accept, ConnectRequest, Connecting, Event, EventFuture, LostSocket, Namespace, NamespaceHandler, Refuse,
     SocketHandler,
 };
+pub use opening::Handshake;
 pub use server::{Builder, Server, Statistics};
 pub use service::ServiceResponse;
 pub use socket::{Acknowledged, Reply, Responder, Socket, SocketError, SocketId};

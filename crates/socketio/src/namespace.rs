@@ -16,6 +16,7 @@ use crate::close::CloseReason;
 use crate::config::Config;
 use crate::frame::{self, Frame};
 use crate::hand_over::HandedOver;
+use crate::opening::Handshake;
 use crate::recovery::{Offset, Recovery, format_offset};
 use crate::rooms::Rooms;
 use crate::socket::{Responder, Socket, SocketId};
@@ -33,6 +34,8 @@ pub struct ConnectRequest<'a> {
     pub auth: Option<&'a RawValue>,
     /// Where the client comes from.
     pub address: IpAddr,
+    /// The request that opened the session, unless [`Config::keep_handshakes`] is off.
+    pub handshake: Option<&'a Handshake>,
     /// The socket that the client wants to take up again, if this server does not have it: another may.
     pub lost: Option<LostSocket<'a>>,
 }

@@ -17,7 +17,8 @@ use crate::connection::{Connection, EngineSocket, MessageHandler};
 use crate::frame::Frame;
 use crate::handshake;
 use crate::namespace::{Namespace, NamespaceHandler};
-use crate::session::{Opening, Session};
+use crate::opening::Opening;
+use crate::session::Session;
 use crate::token::token_after;
 use crate::websocket::WebSocket;
 

@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::net::{IpAddr, Ipv4Addr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -16,16 +15,21 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use crate::close::CloseReason;
+use crate::compression::Encoding;
 use crate::handshake::{self, HandshakeError, TransportName};
-use crate::listener::{AcceptedStream, ClientAddress};
+use crate::listener::AcceptedStream;
+use crate::opening::Opening;
 use crate::polling::{Poller, Poster, Probe};
 use crate::server::{Server, Shared};
-use crate::session::{Opening, Session};
+use crate::session::Session;
 use crate::upgrade;
 use crate::websocket::{WebSocket, accept_key, decoder};
 
 /// What the service answers.
 pub type ServiceResponse = Response<Full<Bytes>>;
+
+/// The content type of what a poll brings.
+const POLL_TYPE: &str = "text/plain; charset=UTF-8";
 
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
@@ -62,13 +66,15 @@ where
             return plain(StatusCode::SERVICE_UNAVAILABLE, "the server is shutting down");
         }
         Ok(handshake::Request::Open(TransportName::Polling)) => {
-            return match shared.open(Opening::of(&request), None) {
-                Some(session) => poll(session).await,
+            let opening = Opening::of(&request, shared.config.keep_handshakes);
+            return match shared.open(opening, None) {
+                // The handshake packet waits already, and is short.
+                Some(session) => poll(shared, session, None).await,
                 None => plain(StatusCode::TOO_MANY_REQUESTS, "too many connections from this address"),
             };
         }
         Ok(handshake::Request::Open(TransportName::WebSocket)) => {
-            let opening = Opening::of(&request);
+            let opening = Opening::of(&request, shared.config.keep_handshakes);
             let shared = Arc::clone(shared);
             return upgrade_websocket(&shared.clone(), request, move |websocket| {
                 // Over the limit, the connection is closed without a word.
@@ -103,20 +109,29 @@ where
         return coded(HandshakeError::BadRequest);
     }
     match *request.method() {
-        Method::GET => poll(session).await,
+        Method::GET => {
+            let encoding = Encoding::accepted(request.headers());
+            drop(request);
+            poll(shared, session, encoding).await
+        }
         Method::POST => post(shared, session, request).await,
         _ => coded(HandshakeError::BadRequest),
     }
 }
 
-async fn poll(session: Arc<Session>) -> ServiceResponse {
-    match Poller::new(session) {
-        Ok(poller) => match poller.await {
-            Some(payload) => ok("text/plain; charset=UTF-8", payload),
-            None => coded(HandshakeError::UnknownSid),
-        },
-        Err(_) => coded(HandshakeError::BadRequest),
+/// Answers a GET once there is something to send. The request itself is not kept while it waits.
+async fn poll(shared: &Shared, session: Arc<Session>, encoding: Option<Encoding>) -> ServiceResponse {
+    let Ok(poller) = Poller::new(session) else { return coded(HandshakeError::BadRequest) };
+    let Some(payload) = poller.await.map(Bytes::from) else { return coded(HandshakeError::UnknownSid) };
+    let is_long = shared.config.compression_threshold.is_some_and(|threshold| payload.len() >= threshold);
+    if let Some(encoding) = encoding.filter(|_| is_long)
+        && let Some(compressed) = encoding.compress(&payload).await
+    {
+        let mut response = ok(POLL_TYPE, compressed);
+        response.headers_mut().insert(header::CONTENT_ENCODING, encoding.header());
+        return response;
     }
+    ok(POLL_TYPE, payload)
 }
 
 async fn post<B>(shared: &Arc<Shared>, session: Arc<Session>, request: Request<B>) -> ServiceResponse
@@ -216,16 +231,6 @@ fn upgrade_websocket<B>(
         headers.insert(header::SEC_WEBSOCKET_PROTOCOL, subprotocol);
     }
     response
-}
-
-impl Opening {
-    fn of<B>(request: &Request<B>) -> Self {
-        let address = request
-            .extensions()
-            .get::<ClientAddress>()
-            .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ClientAddress(address)| *address);
-        Self { address, is_text_only: handshake::is_text_only(request.uri().query().unwrap_or("")) }
-    }
 }
 
 /// A coded error, as the official server answers it.

@@ -2,7 +2,6 @@
 //! runs it is in [`crate::connection`].
 
 use std::collections::VecDeque;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll, Waker};
@@ -13,6 +12,7 @@ use tokio::time::Instant;
 
 use crate::close::CloseReason;
 use crate::frame::Frame;
+use crate::opening::Opening;
 use crate::polling::Polling;
 use crate::server::Shared;
 use crate::websocket::WebSocket;
@@ -25,15 +25,6 @@ pub(crate) struct Session {
     /// Events that handlers have not finished.
     in_flight: AtomicU32,
     state: Mutex<State>,
-}
-
-/// What is kept of the request that opened a session.
-#[derive(Debug)]
-pub(crate) struct Opening {
-    /// Where the client comes from.
-    pub(crate) address: IpAddr,
-    /// Whether the client wants binary packets in text form over WebSocket, too.
-    pub(crate) is_text_only: bool,
 }
 
 /// What is behind the session's lock. Nothing is called under it but wakers.

@@ -61,6 +61,9 @@ pub struct AppState {
     pub draining: Arc<AtomicBool>,
 }
 
+/// Where the engine is: its path as clients are set up with it, also without its last slash or with one too many.
+const ENGINE_PATHS: [&str; 3] = ["/socket.io/", "/socket.io", "/socket.io//"];
+
 /// All routes, with the engine under `/socket.io/`.
 pub fn router(state: AppState, engine: socketio::Server, origins: &CorsOrigins) -> Router {
     let figures = Arc::clone(&state.metrics);
@@ -89,7 +92,9 @@ pub fn router(state: AppState, engine: socketio::Server, origins: &CorsOrigins) 
         .method_not_allowed_fallback(async || ApiError::RouteNotFound)
         .layer(middleware::from_fn(body::take_whole))
         .layer(middleware::from_fn(security::add_headers))
-        .route_service("/socket.io/", engine)
+        .route_service(ENGINE_PATHS[0], engine.clone())
+        .route_service(ENGINE_PATHS[1], engine.clone())
+        .route_service(ENGINE_PATHS[2], engine)
         .layer(CatchPanicLayer::custom(|panic: Box<dyn std::any::Any + Send>| {
             let message =
                 panic.downcast_ref::<&str>().copied().or(panic.downcast_ref::<String>().map(|text| &**text));

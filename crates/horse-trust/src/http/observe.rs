@@ -9,7 +9,7 @@ use axum::response::Response;
 use http::{HeaderName, HeaderValue};
 use tracing::Instrument as _;
 
-use super::client_address;
+use super::{ENGINE_PATHS, client_address};
 use crate::metrics::Metrics;
 
 /// The header that has a request's id, in the request and in its answer.
@@ -26,7 +26,7 @@ pub(super) async fn observe(
     next: Next,
 ) -> Response {
     // Connections have an id of their own, and their requests are too many for a line each.
-    if request.uri().path() == "/socket.io/" {
+    if ENGINE_PATHS.contains(&request.uri().path()) {
         let response = next.run(request).await;
         metrics.answered(response.status());
         return response;

@@ -27,6 +27,8 @@ pub(crate) struct Guests;
 
 pub(crate) struct Guest {
     auth: String,
+    /// What is told of the handshake, if the auth asks for it.
+    handshake: Option<String>,
 }
 
 impl NamespaceHandler for Guests {
@@ -40,7 +42,15 @@ impl NamespaceHandler for Guests {
             .contains("\"recovery\"")
             .then(|| if auth.contains("\"mallory\"") { "mallory".to_owned() } else { "alice".to_owned() });
         let is_slow = auth.contains("\"slow\"");
-        let accept = Accept { handler: Box::new(Guest { auth }), recovery, handed_over: None };
+        let handshake = auth.contains("\"handshake\"").then(|| {
+            let text =
+                |text: Option<&str>| text.map_or_else(|| "null".to_owned(), |text| format!("\"{text}\""));
+            let query = request.handshake.and_then(|handshake| handshake.query("c"));
+            let agent =
+                request.handshake.map(|handshake| handshake.headers()["user-agent"].to_str().unwrap());
+            format!("{},{}", text(query.as_deref()), text(agent))
+        });
+        let accept = Accept { handler: Box::new(Guest { auth, handshake }), recovery, handed_over: None };
         if !is_slow {
             return Connecting::Done(Ok(accept));
         }
@@ -55,6 +65,9 @@ impl SocketHandler for Guest {
     fn connected(&mut self, socket: &Socket, recovered: bool) {
         if !recovered {
             socket.join("all").unwrap();
+        }
+        if let Some(handshake) = &self.handshake {
+            socket.emit("handshake", handshake);
         }
         if !self.auth.contains("\"recovery\"") {
             socket.emit("auth", &self.auth);

@@ -1,8 +1,10 @@
 //! What clients in other languages send, and the official server takes.
 
+use std::io::Read as _;
 use std::time::Duration;
 
-use socketio::CloseReason;
+use socketio::{CloseReason, Config};
+use tokio::io::AsyncReadExt as _;
 use tokio::time::{Instant, timeout};
 
 use crate::client::{LIMIT, Received, eventually, frame, patient_config, quick_config, read_answer, start};
@@ -248,4 +250,78 @@ async fn queries_are_read_however_they_are_escaped() {
     }
     let open = server.get("/engine.io/?EIO=4&EIO=3&transport=polling").await;
     assert_eq!(open.body, r#"{"code":5,"message":"Unsupported protocol version"}"#);
+}
+
+/// Asks for what waits; answers the head of the response and its body.
+async fn poll_accepting(server: &crate::client::TestServer, path: &str, accepted: &str) -> (String, Vec<u8>) {
+    let headers = format!("Accept-Encoding: {accepted}\r\n");
+    let mut stream = server.send_request_with("GET", path, &headers, b"").await;
+    let mut bytes = Vec::new();
+    timeout(LIMIT, stream.read_to_end(&mut bytes)).await.expect("no answer in time").unwrap();
+    let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").expect("a head") + 4;
+    let body = bytes.split_off(end);
+    (String::from_utf8(bytes).unwrap().to_ascii_lowercase(), body)
+}
+
+#[tokio::test]
+async fn long_polling_responses_are_compressed() {
+    let server = start(Config { max_payload: 500_000, ..patient_config() }).await;
+    // The longest are compressed on another thread.
+    for length in [1024, 10_000, 400_000] {
+        for (accepted, encoding) in [("gzip, deflate, br", "gzip"), ("deflate", "deflate")] {
+            let path = server.open_polling("/engine.io/").await;
+            let message = format!("4{}", "\u{99ac}".repeat(length / 3 + 1));
+            server.post(&path, &message).await;
+            let (head, body) = poll_accepting(&server, &path, accepted).await;
+            assert!(head.contains(&format!("content-encoding: {encoding}\r\n")), "{head}");
+            assert!(head.contains(&format!("content-length: {}\r\n", body.len())), "{head}");
+            assert!(body.len() < message.len() / 10, "{} of {}", body.len(), message.len());
+            let mut text = String::new();
+            match encoding {
+                "gzip" => flate2::read::GzDecoder::new(&*body).read_to_string(&mut text).unwrap(),
+                _ => flate2::read::ZlibDecoder::new(&*body).read_to_string(&mut text).unwrap(),
+            };
+            assert_eq!(text, message);
+            assert_eq!(server.post(&path, "4next").await.status, 200);
+            assert_eq!(server.get(&path).await.body, "4next");
+        }
+    }
+}
+
+#[tokio::test]
+async fn short_responses_and_those_for_others_are_not_compressed() {
+    let server = start(patient_config()).await;
+    for (length, accepted) in [(1000, "gzip"), (5000, "identity"), (5000, "br"), (5000, "gzip;q=0")] {
+        let path = server.open_polling("/engine.io/").await;
+        let message = format!("4{}", "x".repeat(length));
+        server.post(&path, &message).await;
+        let (head, body) = poll_accepting(&server, &path, accepted).await;
+        assert!(!head.contains("content-encoding"), "{head}");
+        assert_eq!(body, message.as_bytes());
+    }
+    let never = start(Config { compression_threshold: None, ..patient_config() }).await;
+    let path = never.open_polling("/engine.io/").await;
+    never.post(&path, &format!("4{}", "x".repeat(5000))).await;
+    assert!(!poll_accepting(&never, &path, "gzip").await.0.contains("content-encoding"));
+}
+
+#[tokio::test]
+async fn the_application_sees_the_handshake() {
+    for (keeps, expected) in
+        [(true, r#"42["handshake","d e","first/1.0"]"#), (false, r#"42["handshake",null,null]"#)]
+    {
+        let server = start(Config { keep_handshakes: keeps, ..patient_config() }).await;
+        let path = "/socket.io/?EIO=4&transport=websocket&c=d+e";
+        let (_, mut client) = server.websocket_with(path, "User-Agent: first/1.0\r\n").await;
+        client.text().await;
+        for (connect, entered) in
+            [("40{\"handshake\":1}", "40{"), ("40/custom,{\"handshake\":1}", "40/custom,{")]
+        {
+            client.send(connect).await;
+            assert!(client.text().await.starts_with(entered));
+            let seen = client.text().await;
+            assert_eq!(seen.replace("/custom,", ""), expected, "also in a second namespace");
+            client.text().await;
+        }
+    }
 }
