@@ -130,6 +130,7 @@ impl Config {
         set(&mut engine.ping_interval, "PING_INTERVAL", flags.ping_interval.as_deref(), parse_duration)?;
         set(&mut engine.ping_timeout, "PING_TIMEOUT", flags.ping_timeout.as_deref(), parse_duration)?;
         set(&mut engine.write_timeout, "WRITE_TIMEOUT", flags.write_timeout.as_deref(), parse_duration)?;
+        set(&mut listener.idle_timeout, "IDLE_TIMEOUT", flags.idle_timeout.as_deref(), parse_duration)?;
         set(&mut recovery.window, "RECOVERY_WINDOW", flags.recovery_window.as_deref(), parse_duration)?;
         engine.recovery = Some(recovery);
         set(&mut engine.session_prefix, "NODE", flags.node.as_deref(), parse_node)?;

@@ -6,7 +6,7 @@
 //! client is bounded in bytes; a client that can't keep up is closed, never skipped.
 //!
 //! Where to look, from the wire inwards:
-//! - `listener`: the accept loop; `forwarded`: the client's address behind proxies; `service`: the tower service that
+//! - `listener`: the accept loop; `head_time`: how long a request's head may take; `forwarded`: the client's address behind proxies; `service`: the tower service that
 //!   answers requests
 //! - `handshake`: a request's query; `opening`: what is kept of it; `upgrade`: from polling to WebSocket
 //! - `websocket`: frames in and out; `polling`: GET and POST bodies; `compression`: of the first
@@ -30,6 +30,7 @@ mod frame;
 pub mod fuzzing;
 mod hand_over;
 mod handshake;
+mod head_time;
 mod listener;
 mod namespace;
 mod opening;

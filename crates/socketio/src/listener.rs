@@ -11,6 +11,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::{Request, Response};
+use http_body_util::BodyExt as _;
 use hyper::body::{Body, Incoming};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use ipnet::IpNet;
@@ -20,6 +21,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use crate::forwarded::client_address;
+use crate::head_time::HeadTime;
 
 /// Descriptors that are kept for the store, the log and the like.
 const RESERVED_DESCRIPTORS: u64 = 64;
@@ -29,9 +31,13 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Settings of the accept loop.
 #[derive(Debug, Clone)]
 pub struct ListenerConfig {
-    /// How long the headers of a request may take, also how long a connection may idle between requests.
-    /// 20 s.
+    /// How long the headers of a request may take from their first byte on; of the first request, from when the
+    /// connection was accepted. 20 s.
     pub header_timeout: Duration,
+    /// How long a connection may idle between requests; not shorter than `header_timeout` in effect. A load balancer
+    /// has to close its idle connections first, or it sends a request into one that is just being closed; most keep
+    /// them for 60 s. 75 s.
+    pub idle_timeout: Duration,
     /// How many bytes of headers a request may have; at least 8192. 16 KiB.
     pub max_header_bytes: usize,
     /// How many connections there may be; what is over is closed at once. `None`: as many as the process
@@ -52,6 +58,7 @@ impl Default for ListenerConfig {
     fn default() -> Self {
         Self {
             header_timeout: Duration::from_secs(20),
+            idle_timeout: Duration::from_secs(75),
             max_header_bytes: 16 * 1024,
             max_connections: None,
             max_connections_per_address: None,
@@ -129,7 +136,7 @@ where
             tracing::debug!(%address, "a connection over the limit was closed");
             continue;
         };
-        let stream = AcceptedStream { stream, permit };
+        let stream = AcceptedStream { stream, permit, head_time: HeadTime::new() };
         tokio::spawn(serve_connection(
             stream,
             address,
@@ -167,21 +174,49 @@ async fn serve_connection<S, B>(
     let mut builder = hyper::server::conn::http1::Builder::new();
     builder
         .timer(TokioTimer::new())
-        .header_read_timeout(config.header_timeout)
+        // It runs from the end of one request to the head of the next: idling is in it.
+        .header_read_timeout(config.idle_timeout.max(config.header_timeout))
         .max_buf_size(config.max_header_bytes.max(8192));
-    let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
-        let address = client_address(peer, request.headers(), &config.trusted_proxies);
-        request.extensions_mut().insert(ClientAddress(address));
-        service.clone().call(request)
-    });
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service).with_upgrades());
-    let result = tokio::select! {
-        result = connection.as_mut() => result,
-        _ = stopped.changed() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
+    let head_time = stream.head_time.clone();
+    let header_timeout = config.header_timeout;
+    let service = {
+        let head_time = head_time.clone();
+        hyper::service::service_fn(move |mut request: Request<Incoming>| {
+            let busy = head_time.request();
+            let address = client_address(peer, request.headers(), &config.trusted_proxies);
+            request.extensions_mut().insert(ClientAddress(address));
+            let response = service.clone().call(request);
+            async move {
+                // Until hyper drops the body, the response is on its way.
+                response.await.map(|response| {
+                    response.map(|body| {
+                        body.map_err(move |error| {
+                            let _ = &busy;
+                            error
+                        })
+                    })
+                })
+            }
+        })
     };
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service).with_upgrades());
+    let mut sleep = pin!(tokio::time::sleep(header_timeout));
+    let mut stop = pin!(stopped.changed());
+    let mut is_stopping = false;
+    let result = std::future::poll_fn(|cx| {
+        if !is_stopping && stop.as_mut().poll(cx).is_ready() {
+            is_stopping = true;
+            connection.as_mut().graceful_shutdown();
+        }
+        if let Poll::Ready(result) = connection.as_mut().poll(cx) {
+            return Poll::Ready(result);
+        }
+        head_time.poll_over(cx, sleep.as_mut(), header_timeout).map(|()| {
+            tracing::debug!(%peer, "the head of a request did not come in time");
+            Ok(())
+        })
+    })
+    .await;
     if let Err(error) = result {
         tracing::debug!(%error, %peer, "an HTTP connection ended");
     }
@@ -238,6 +273,7 @@ impl Drop for Permit {
 pub(crate) struct AcceptedStream {
     stream: TcpStream,
     permit: Permit,
+    head_time: HeadTime,
 }
 
 impl AcceptedStream {
@@ -252,7 +288,12 @@ impl AsyncRead for AcceptedStream {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buffer)
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        if buffer.filled().len() > before {
+            self.head_time.received();
+        }
+        read
     }
 }
 

@@ -72,6 +72,9 @@ pub struct Flags {
     /// How long a client may take no byte of what waits for it [default: 20s]
     #[arg(long, env = "WRITE_TIMEOUT", hide_env = true)]
     pub write_timeout: Option<String>,
+    /// How long a connection may idle between HTTP requests; longer than a balancer keeps its own [default: 75s]
+    #[arg(long, env = "IDLE_TIMEOUT", hide_env = true)]
+    pub idle_timeout: Option<String>,
     /// How long a lost connection can be recovered [default: 2m]
     #[arg(long, env = "RECOVERY_WINDOW", hide_env = true)]
     pub recovery_window: Option<String>,

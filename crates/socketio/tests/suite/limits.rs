@@ -5,7 +5,7 @@ use std::time::Duration;
 use socketio::{Config, ListenerConfig};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::client::{LIMIT, eventually, patient_config, start, start_with};
 
@@ -26,6 +26,55 @@ async fn slow_headers_are_cut_off() {
     slow.write_all(b"GET /socket.io/ HTTP/1.1\r\nhost: x\r\n").await.unwrap();
     read_to_end(&mut silent).await;
     read_to_end(&mut slow).await;
+}
+
+/// Reads the answer to a request on a connection that is kept; its body is the open packet.
+async fn open_session(stream: &mut TcpStream) {
+    let request = "GET /engine.io/?EIO=4&transport=polling HTTP/1.1\r\nhost: x\r\n\r\n";
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    while !answer.ends_with('}') {
+        let byte = timeout(LIMIT, stream.read_u8()).await.expect("no answer in time").unwrap();
+        answer.push(char::from(byte));
+    }
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+/// A balancer keeps connections longer than a request's headers may take.
+#[tokio::test]
+async fn idling_between_requests_has_a_limit_of_its_own() {
+    let listener = ListenerConfig {
+        header_timeout: Duration::from_millis(200),
+        idle_timeout: Duration::from_millis(1500),
+        ..ListenerConfig::default()
+    };
+    let server = start_with(patient_config(), listener).await;
+    let (mut idle, mut slow) = (
+        TcpStream::connect(server.address).await.unwrap(),
+        TcpStream::connect(server.address).await.unwrap(),
+    );
+    open_session(&mut idle).await;
+    open_session(&mut slow).await;
+    // Idles for longer than headers may take, and is served again.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    open_session(&mut idle).await;
+    let begin = Instant::now();
+    slow.write_all(b"GET /engine.io/ HTTP/1.1\r\nhost: x\r\n").await.unwrap();
+    read_to_end(&mut slow).await;
+    let took = begin.elapsed();
+    assert!(took >= Duration::from_millis(200) && took < Duration::from_millis(900), "headers: {took:?}");
+    read_to_end(&mut idle).await;
+    assert!(begin.elapsed() >= Duration::from_millis(1400), "idling: {:?}", begin.elapsed());
+}
+
+/// The time for headers is over long before the poll is answered.
+#[tokio::test]
+async fn a_poll_may_wait_longer_than_headers_may_take() {
+    let listener = ListenerConfig { header_timeout: Duration::from_millis(100), ..ListenerConfig::default() };
+    let server =
+        start_with(Config { ping_interval: Duration::from_millis(400), ..patient_config() }, listener).await;
+    let path = server.open_polling("/engine.io/").await;
+    assert_eq!(server.get(&path).await.body, "2");
 }
 
 #[tokio::test]
