@@ -101,19 +101,22 @@ test("a chat", async (t) => {
     await one.locator(".toast").getByText("Thank you. We will look into it.").waitFor();
   });
 
-  await t.test("a block stops both, and can be undone", async () => {
+  await t.test("a block stops both, also what was written before it was known, and can be undone", async () => {
+    await other.context().setOffline(true);
+    await other.getByText(/^You are offline/).waitFor();
+    await write(other, "Why do you not answer?");
     await one.getByRole("button", { name: "Actions", exact: true }).click();
     await one.getByRole("menuitem", { name: "Block Bruno" }).click();
     await one.getByRole("dialog").getByRole("button", { name: "Block Bruno" }).click();
     await one.getByText("You blocked Bruno.").waitFor();
     await checkAccessibility(one, "a blocked person");
     await picture(one, "blocked");
-    await write(other, "Why do you not answer?");
+    await other.context().setOffline(false);
     await message(other, "Why do you not answer?").getByText("This person does not take messages from you.").waitFor();
     await checkAccessibility(other, "a refused message");
     await picture(other, "refused");
     await one.getByRole("button", { name: "Unblock" }).click();
-    await field(one).waitFor();
+    await Promise.all([field(one).waitFor(), field(other).waitFor()]);
     await message(other, "Why do you not answer?").getByRole("button", { name: "Try again" }).click();
     await message(one, "Why do you not answer?").waitFor();
     await status(other, "Why do you not answer?", "read");
@@ -152,6 +155,44 @@ test("a chat", async (t) => {
     assert.deepEqual(await texts(other), history.map(({ text, deleted_at }) => (deleted_at ? "Message deleted" : text)));
   });
 });
+
+for (const [name, minutes] of Object.entries({ "ahead": 20, "behind": -20, "right": 0 })) {
+  test(`Edit is offered for as long as the server lets, with a clock that is ${name}`, async (t) => {
+    const server = await Server.start(t, { EDIT_WINDOW: "3s" });
+    const { ana, conversation } = await server.pair();
+    const page = await open(t, server, ana);
+    const moved = minutes * 60_000;
+    await page.addInitScript((difference) => {
+      const { now } = Date;
+      Date.now = () => now() + difference;
+      const Real = Date;
+      window.Date = class extends Real {
+        constructor(...values) {
+          super(...(values.length ? values : [Real.now()]));
+        }
+      };
+    }, moved);
+    await page.goto(`${server.url}/#/c/${conversation}`);
+    await page.reload();
+    await ready(page);
+    const offers = async () => {
+      await menuOf(page, "a message");
+      await page.getByRole("menuitem", { name: "Copy text" }).waitFor();
+      const count = await page.getByRole("menuitem", { name: "Edit" }).count();
+      await page.keyboard.press("Escape");
+      return count === 1;
+    };
+    await write(page, "a message");
+    await status(page, "a message", "sent");
+    assert.equal(await offers(), true, "it is new");
+    await eventually("it is too old", async () => !(await offers()), 8000);
+    const [{ _id: id }] = await server.history(ana.token, conversation);
+    const refused = await server.request("PATCH", `/api/chat/messages/${id}`, { token: ana.token, body: { text: "late" } });
+    await eventually("the server says so, too", async () => refused.status === 403);
+    await field(page).press("ArrowUp");
+    assert.equal(await page.getByText("Editing your message").count(), 0);
+  });
+}
 
 test("the list", async (t) => {
   const server = await Server.start(t);

@@ -79,6 +79,45 @@ test("a conversation is begun with an id or an e-mail address", async (t) => {
   assert.equal(await page.locator(".row-name").count(), 2);
 });
 
+test("a block closes the other's field at once, and its end opens it, over reloads and in all windows", async (t) => {
+  const server = await Server.start(t);
+  const { ana, bruno, conversation } = await server.pair();
+  const horse = (await server.request("POST", "/api/chat/conversations", {
+    token: ana.token, body: { recipient_id: bruno.id, horse_id: "a".repeat(24) },
+  })).json.data._id;
+  for (const id of [conversation, horse]) {
+    await server.request("POST", `/api/chat/conversations/${id}/messages`, { token: ana.token, body: { text: `about ${id}` } });
+  }
+  const hers = await openConversation(t, server, ana, conversation);
+  const his = await openConversation(t, server, bruno, conversation);
+  const aboutTheHorse = await openConversation(t, server, bruno, horse);
+  const block = async () => {
+    await hers.getByRole("button", { name: "Actions", exact: true }).click();
+    await hers.getByRole("menuitem", { name: "Block Bruno" }).click();
+    await hers.getByRole("dialog").getByRole("button", { name: "Block Bruno" }).click();
+  };
+  const unblock = () => hers.getByRole("button", { name: "Unblock" }).click();
+  const isClosed = (page) => page.getByText("You can’t write in this conversation.").waitFor();
+
+  await field(his).fill("a draft that stays");
+  await block();
+  await Promise.all([isClosed(his), isClosed(aboutTheHorse)]);
+  await checkAccessibility(his, "blocked by the other");
+  await unblock();
+  await Promise.all([field(his).waitFor(), field(aboutTheHorse).waitFor()]);
+  assert.equal(await field(his).inputValue(), "a draft that stays");
+  await his.locator(".presence").getByText("Online").waitFor();
+
+  await block();
+  await isClosed(his);
+  await his.reload();
+  await isClosed(his);
+  await unblock();
+  await field(his).waitFor();
+  await field(his).press("Enter");
+  await message(hers, "a draft that stays").waitFor();
+});
+
 test("who signs out leaves nothing of the session to who comes next", async (t) => {
   const server = await Server.start(t);
   const { ana, bruno, conversation } = await server.pair();

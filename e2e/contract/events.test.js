@@ -61,6 +61,7 @@ test("two talk", async (t) => {
   const elsewhere = await connect(t, server, bruno);
   await done(b, "block_user", { user_id: ana.id });
   await elsewhere.received("user_blocked");
+  await a.received("conversation_updated");
   await done(b, "unblock_user", { user_id: ana.id });
   await elsewhere.received("user_unblocked");
   await done(b, "block_user", ana.id);

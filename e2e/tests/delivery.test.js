@@ -405,6 +405,50 @@ test("a block: nothing of the one reaches the other, by any way in", async (t) =
   await eventually("the block is over", async () => (await again.send(conversation, "again")).success);
 });
 
+test("a block and its end: both are sent what their lists show, once for a burst", async (t) => {
+  const server = await Server.start(t);
+  const { ana, bruno, conversation } = await server.pair();
+  const { ana: carla } = await server.pair();
+  const [a, b, c] = await Promise.all([ana, bruno, carla].map((user) => connect(t, server, user)));
+  await a.send(conversation, "before");
+  const listed = async (user) => (await server.request("GET", "/api/chat/conversations", { token: user.token })).json.data;
+  const updates = (client) => client.named("conversation_updated");
+  const latest = async (client, blocked) => {
+    const isTold = () => updates(client).at(-1)?.blocked_by_me === blocked[0] && updates(client).at(-1)?.blocked_by_other === blocked[1];
+    await eventually("the list's item is sent", isTold);
+    return updates(client).at(-1);
+  };
+  await b.ask("block_user", { user_id: ana.id });
+  assert.deepEqual([await latest(a, [false, true])], await listed(ana));
+  assert.deepEqual([await latest(b, [true, false])], await listed(bruno));
+  await b.ask("unblock_user", { user_id: ana.id });
+  assert.deepEqual([await latest(a, [false, false])], await listed(ana));
+  await latest(b, [false, false]);
+  // 21 changes in a moment.
+  const before = updates(a).length;
+  const begin = performance.now();
+  for (let count = 0; count < 10; count++) {
+    await b.ask("block_user", { user_id: ana.id });
+    await b.ask("unblock_user", { user_id: ana.id });
+  }
+  await b.ask("block_user", { user_id: ana.id });
+  await latest(a, [false, true]);
+  // With several nodes each of them announces what it has changed.
+  const most = 3 * (2 + (performance.now() - begin) / 100);
+  assert.ok(updates(a).length - before <= most, `${updates(a).length - before} for 21 changes`);
+  assert.deepEqual(updates(c), [], "nobody else is told");
+});
+
+test("the list says what a client needs to know until when a message can be changed", async (t) => {
+  const server = await Server.start(t, { EDIT_WINDOW: "90s" });
+  const { ana } = await server.pair();
+  const begin = Date.now();
+  const { json } = await server.request("GET", "/api/chat/conversations", { token: ana.token });
+  assert.equal(json.edit_window_ms, 90_000);
+  assert.match(json.server_time, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+  assert.ok(Date.parse(json.server_time) >= begin - 1 && Date.parse(json.server_time) <= Date.now() + 1);
+});
+
 test("reports: a snapshot for admins alone", async (t) => {
   const server = await Server.start(t);
   const { ana, bruno, conversation } = await server.pair();

@@ -368,6 +368,11 @@ export interface ServerToClientEvents {
   resync: (resync: Resync) => void;
   /** The token ends at this time, in a minute: the server closes the connection then unless `refresh_token` comes. */
   token_expiring: (expiring: { expires_at: Time }) => void;
+  /**
+   * What the list shows of a conversation has changed: a block between the two was set or taken back, by whichever of
+   * them. Comes for the newest ten conversations of the two, at most ten times a second; a block is the same in all.
+   */
+  conversation_updated: (conversation: Conversation) => void;
   /** The user has blocked somebody, on another device. */
   user_blocked: (blocked: { user_id: Id }) => void;
   /** The user has ended a block, on another device. */

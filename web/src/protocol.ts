@@ -22,5 +22,3 @@ export type Answer<Data> = { success: true; data: Data; has_more?: boolean } | R
 
 /** The longest text, counted as JavaScript's `length` does. */
 export const MAX_TEXT = 2000;
-/** For how long the sender may change a message, in milliseconds. */
-export const EDIT_WINDOW = 15 * 60_000;

@@ -381,6 +381,17 @@ pub(crate) async fn blocks_go_one_way_and_hide_both(store: AnyStore) {
     assert_eq!(soon(store.blocked_by(&ann)).await.unwrap(), []);
     let summary = soon(store.conversation_summary(conversation.key, &ann)).await.unwrap().unwrap();
     assert_eq!(summary.sides.map(|side| side.has_blocked), [false, true]);
+    let shared = async |user, other, limit| -> Vec<i64> {
+        soon(store.shared_conversations(&id(user), &id(other), limit)).await.unwrap()
+    };
+    assert_eq!(shared("ann", "ben", 10).await, [conversation.key]);
+    assert_eq!(shared("ben", "ann", 10).await, [conversation.key]);
+    assert!(shared("ben", "cat", 10).await.is_empty());
+    assert!(shared("ann", "cat", 0).await.is_empty());
+    assert_eq!(shared("ann", "cat", 1).await, shared("cat", "ann", 10).await);
+    let unwritten = open(&*store, "ann", "dan").await;
+    assert_eq!(shared("ann", "dan", 10).await, [unwritten.key]);
+    assert!(shared("dan", "ann", 10).await.is_empty(), "dan has not seen it yet");
     block(&*store, "ben", "ann", false).await;
     assert_eq!(soon(store.blocks_between(&ann, &ben)).await.unwrap(), [false, false]);
     assert_eq!(partners().await[2], [id("ann")]);

@@ -48,6 +48,7 @@ class Device {
     message_deleted: 0,
     resync: 0,
     token_expiring: 0,
+    conversation_updated: 0,
     user_blocked: 0,
     user_unblocked: 0,
   };
@@ -87,6 +88,7 @@ class Device {
       saw("resync", ...conversations.map(({ conversation_id, last_seq }) => `${conversation_id} ${last_seq}`));
     });
     this.socket.on("token_expiring", ({ expires_at }) => saw("token_expiring", expires_at));
+    this.socket.on("conversation_updated", ({ _id, blocked_by_other }) => saw("conversation_updated", _id, `${blocked_by_other}`));
     this.socket.on("user_blocked", ({ user_id }) => saw("user_blocked", user_id));
     this.socket.on("user_unblocked", ({ user_id }) => saw("user_unblocked", user_id));
   }
@@ -167,6 +169,7 @@ async function play(a: Device, b: Device, elsewhere: Device, { ana, conversation
   if (refusal.success || refusal.message !== "You cannot message this user") throw new Error("a block refuses");
   done(await b.socket.emitWithAck("unblock_user", ana.id));
   await until("the other device knows", () => elsewhere.seen.user_blocked > 0 && elsewhere.seen.user_unblocked > 0);
+  await until("the other learns it", () => a.seen.conversation_updated > 0);
 
   await until("the token is about to end", () => a.seen.token_expiring > 0);
   const { expires_at } = data(await a.socket.emitWithAck("refresh_token", { token: ana.token }));

@@ -3,7 +3,7 @@ import { signal } from "@preact/signals";
 import { refusal, text } from "../language";
 import type { Message } from "../protocol";
 import { NoAnswer, ask } from "./connection";
-import { noteChange, updatePerson } from "./conversations";
+import { noteBlocks, noteChange } from "./conversations";
 import { change } from "./timelines";
 
 /** What is asked in a dialog. */
@@ -50,10 +50,10 @@ export const report = (message: Message, reason: string) =>
   attempt("report_message", { message_id: message._id, reason }, () => showToast(text().reported));
 
 export const block = (user: string) =>
-  attempt("block_user", { user_id: user }, () => updatePerson(user, { blockedByMe: true }));
+  attempt("block_user", { user_id: user }, () => noteBlocks(user, { blockedByMe: true }));
 
 export async function tryUnblock(user: string): Promise<void> {
-  const done = () => updatePerson(user, { blockedByMe: false });
+  const done = () => noteBlocks(user, { blockedByMe: false });
   const problem = await attempt("unblock_user", { user_id: user }, done);
   if (problem) showToast(problem);
 }

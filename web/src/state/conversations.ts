@@ -2,6 +2,7 @@
 import { computed, signal } from "@preact/signals";
 import type { ConversationItem, Message, Profile } from "../protocol";
 import { request } from "./api";
+import { type ServerTime, serverClock } from "./clock";
 import { me } from "./session";
 
 export interface Conversation {
@@ -39,6 +40,7 @@ export const unreadTotal = computed(() => {
 // When a value last came over the socket: a list that was asked for before knows an older one.
 const unreadAt = new Map<string, number>();
 const presenceAt = new Map<string, number>();
+const blocksAt = new Map<string, number>();
 
 export function find(id: string): Conversation | undefined {
   return conversations.peek().get(id);
@@ -58,6 +60,9 @@ function fromItem(item: ConversationItem, asked: number): Conversation {
   const lastSeq = item.last_seq;
   const isUnreadNewer = known && (unreadAt.get(item._id) ?? 0) > asked;
   const isPresenceNewer = known && (presenceAt.get(other._id) ?? 0) > asked;
+  const areBlocksNewer = known && (blocksAt.get(other._id) ?? 0) > asked;
+  const blockedByMe = areBlocksNewer ? known.blockedByMe : item.blocked_by_me;
+  const blockedByOther = areBlocksNewer ? known.blockedByOther : item.blocked_by_other;
   // A message that came while the list was on its way is newer than the list.
   const isBehind = known !== undefined && known.lastSeq > lastSeq;
   return {
@@ -74,9 +79,9 @@ function fromItem(item: ConversationItem, asked: number): Conversation {
     myReadSeq: Math.max(mine?.read_seq ?? 0, known?.myReadSeq ?? 0),
     otherReadSeq: Math.max(theirs?.read_seq ?? 0, known?.otherReadSeq ?? 0),
     otherDeliveredSeq: Math.max(theirs?.delivered_seq ?? 0, known?.otherDeliveredSeq ?? 0),
-    blockedByMe: item.blocked_by_me,
-    blockedByOther: item.blocked_by_other,
-    typing: known?.typing ?? false,
+    blockedByMe,
+    blockedByOther,
+    typing: (known?.typing ?? false) && !blockedByMe && !blockedByOther,
   };
 }
 
@@ -85,8 +90,10 @@ export async function load(): Promise<void> {
   const asked = performance.now();
   const owner = me.peek();
   try {
-    const { data } = await request<{ data: ConversationItem[] }>("GET", "/api/chat/conversations");
+    const answer = await request<{ data: ConversationItem[] } & ServerTime>("GET", "/api/chat/conversations");
     if (owner !== me.peek()) return;
+    serverClock.note(answer, asked);
+    const { data } = answer;
     conversations.value = new Map(data.map((item) => [item._id, fromItem(item, asked)]));
     listPhase.value = "ready";
   } catch (error) {
@@ -114,6 +121,22 @@ export async function open(person: string): Promise<string> {
     conversations.value = new Map(conversations.peek()).set(data._id, fromItem(data, performance.now()));
   }
   return data._id;
+}
+
+/** The server says anew what the list shows of a conversation. What is between two people is so in all of theirs. */
+export function take(item: ConversationItem): void {
+  const now = performance.now();
+  const next = fromItem(item, now);
+  conversations.value = new Map(conversations.peek()).set(next.id, next);
+  const { blockedByMe, blockedByOther, online, lastSeen } = next;
+  presenceAt.set(next.other._id, now);
+  noteBlocks(next.other._id, { blockedByMe, blockedByOther, online, lastSeen });
+}
+
+/** One of the two has blocked the other, or no longer. */
+export function noteBlocks(user: string, change: Partial<Conversation>): void {
+  blocksAt.set(user, performance.now());
+  updatePerson(user, change);
 }
 
 /** A stored message is the conversation's newest, if it is; whether it is news. */
@@ -180,4 +203,5 @@ export function clear(): void {
   listPhase.value = "loading";
   unreadAt.clear();
   presenceAt.clear();
+  blocksAt.clear();
 }

@@ -89,8 +89,9 @@ on("user_stop_typing", ({ userId, conversation_id }) => {
   if (userId !== me.peek()) conversations.update(conversation_id, { typing: false });
 });
 
-on("user_blocked", ({ user_id }) => conversations.updatePerson(user_id, { blockedByMe: true }));
-on("user_unblocked", ({ user_id }) => conversations.updatePerson(user_id, { blockedByMe: false }));
+on("conversation_updated", conversations.take);
+on("user_blocked", ({ user_id }) => conversations.noteBlocks(user_id, { blockedByMe: true }));
+on("user_unblocked", ({ user_id }) => conversations.noteBlocks(user_id, { blockedByMe: false }));
 
 on("token_expiring", () => {
   interruption.value ??= "expiring";

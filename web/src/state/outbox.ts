@@ -3,6 +3,7 @@
 import { batch, signal } from "@preact/signals";
 import type { Message } from "../protocol";
 import { NoAnswer, ask, isConnected } from "./connection";
+import { refresh } from "./conversations";
 import { me } from "./session";
 import { shared } from "./storage";
 
@@ -15,6 +16,9 @@ export interface Pending {
   /** Why the server refused it. */
   refusal?: string;
 }
+
+/** Refusals after which the list is asked for: it knows of the block. */
+const OF_A_BLOCK = ["You have blocked this user", "You cannot message this user"];
 
 export const outbox = signal<readonly Pending[]>([]);
 
@@ -104,6 +108,7 @@ async function sendOne(entry: Pending): Promise<void> {
       await new Promise((resolve) => setTimeout(resolve, answer.retry_after! * 1000));
     } else if (outbox.peek().some((other) => other.client_id === client_id)) {
       put({ ...entry, refusal: answer.message });
+      if (OF_A_BLOCK.includes(answer.message)) void refresh();
     }
   } catch (error) {
     // Whether it was stored is not known; the same `client_id` is sent again.

@@ -1,8 +1,9 @@
 // The messages of each conversation, as far as they were loaded: one stretch without a gap, from `first` to
 // `last`, in blocks of consecutive `seq`, so that the view redraws and measures a block and never the whole.
 import { signal, type Signal } from "@preact/signals";
-import { type Answer, EDIT_WINDOW, type Message } from "../protocol";
+import type { Answer, Message } from "../protocol";
 import { request } from "./api";
+import { serverClock } from "./clock";
 import { NoAnswer, ask } from "./connection";
 
 /** Messages a block. */
@@ -181,7 +182,7 @@ async function fetchChanges(conversation: string, state: Signal<Timeline>): Prom
   const { blocks, last } = state.peek();
   const newest = blocks.get(blockOf(last))?.at(-1);
   if (!newest) return;
-  const since = Date.parse(newest.sent_at) - EDIT_WINDOW;
+  const since = Date.parse(newest.sent_at) - serverClock.editWindow;
   for (let before = last + 1; before > state.peek().first; ) {
     const { messages } = await fetchMessages(conversation, { before_seq: before });
     const oldest = messages[0];

@@ -2,8 +2,9 @@
 import { day, dayOf, fullTime, time } from "../format";
 import { refusal, say, text } from "../language";
 import { pieces } from "../links";
-import { EDIT_WINDOW, type Message } from "../protocol";
+import type { Message } from "../protocol";
 import { copy, dialog } from "../state/actions";
+import { serverClock } from "../state/clock";
 import { editing, focusComposer, takeBack } from "../state/composing";
 import { type Pending, remove, retry } from "../state/outbox";
 import { me } from "../state/session";
@@ -110,7 +111,7 @@ export function startEditing(message: Message): void {
 export const canChange = (message: Message) =>
   message.sender_id._id === me.peek() &&
   message.deleted_at === undefined &&
-  Date.now() - Date.parse(message.sent_at) < EDIT_WINDOW;
+  serverClock.canEdit(message.sent_at);
 
 export function messageMenu(message: Message): MenuItem[] {
   const words = text();

@@ -11,6 +11,7 @@ mod reading;
 mod receipts;
 mod refusal;
 mod remote;
+mod shared;
 pub mod text;
 mod typing;
 pub mod view;
@@ -23,6 +24,7 @@ use quick_cache::sync::Cache;
 use socketio::{LostSocket, Socket};
 use tokio::task::JoinSet;
 
+use self::coalescer::Coalescer;
 use self::limits::Limits;
 pub use self::messages::{Draft, Sent};
 use self::presence::Presence;
@@ -83,6 +85,8 @@ pub struct Chat {
     profiles: Cache<Id, Option<Arc<Profile>>>,
     /// Of two users, in the order of their ids: whether the first has blocked the second, and the other way round.
     blocks: Cache<(Id, Id), [bool; 2]>,
+    /// Pairs of users, in the order of their ids, who are to learn that a block between them changed.
+    block_changes: Coalescer<(Id, Id), ()>,
     limits: Limits,
     presence: Presence,
     receipts: Receipts,
@@ -130,6 +134,7 @@ impl Chat {
             conversations: Cache::new(CACHED_ENTRIES),
             profiles: Cache::new(CACHED_ENTRIES),
             blocks: Cache::new(CACHED_ENTRIES),
+            block_changes: Coalescer::new(),
             limits: Limits::new(config.message_rate, config.connection_rate),
             presence: Presence::new(config.presence_grace),
             receipts: Receipts::new(),
@@ -147,6 +152,7 @@ impl Chat {
         tasks.spawn(Arc::clone(self).tell_unread());
         tasks.spawn(Arc::clone(self).store_delivered());
         tasks.spawn(Arc::clone(self).end_typing());
+        tasks.spawn(Arc::clone(self).announce_block_changes());
         tasks
     }
 
@@ -154,6 +160,11 @@ impl Chat {
     pub async fn close(&self) {
         self.store_last_seen().await;
         self.flush_delivered().await;
+    }
+
+    /// For how long a message can be edited and deleted by its sender.
+    pub fn edit_window(&self) -> Duration {
+        self.config.edit_window
     }
 
     /// How much one user may ask for. What may ask the store is counted before it does.

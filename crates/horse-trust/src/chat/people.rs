@@ -90,6 +90,7 @@ impl Chat {
             self.tell_presence_to(other, blocker, false);
         }
         self.bus.publish(Notice::BlocksChanged { users: [blocker.clone(), other.clone()] });
+        self.note_block_change(blocker, other);
         self.bus.publish(Notice::Event {
             name: if is_blocked { "user_blocked" } else { "user_unblocked" }.into(),
             argument: view::user(other),

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{RawQuery, State};
@@ -21,6 +22,7 @@ use crate::chat::view::{self, ConversationView};
 use crate::chat::{Chat, Draft, Refusal};
 use crate::id::Id;
 use crate::store::{InvalidCursor, ListPlace, ListQuery, Page, Range};
+use crate::timestamp::Timestamp;
 
 /// Messages a page if nothing is said.
 const DEFAULT_LIMIT: u64 = 30;
@@ -64,7 +66,7 @@ async fn list(
     let mut places = chat.list(&user, query).await?;
     let has_more = places.len() > limit;
     places.truncate(limit);
-    let mut body = br#"{"success":true,"data":["#.to_vec();
+    let mut body = list_head(chat.edit_window());
     write_part(&chat, &user, &places, &mut body, true).await?;
     body.push(b']');
     if let (true, Some(last)) = (has_more, places.last()) {
@@ -95,7 +97,7 @@ fn list_query(query: &str) -> Result<Option<ListQuery>, ApiError> {
 
 /// The whole list. There is no bound on how long it is, so more than one part of it is never held in memory.
 async fn whole_list(chat: Arc<Chat>, user: Id, places: Vec<ListPlace>) -> Result<Response, ApiError> {
-    let mut body = br#"{"success":true,"data":["#.to_vec();
+    let mut body = list_head(chat.edit_window());
     let first = places.len().min(LISTED_AT_ONCE);
     write_part(&chat, &user, &places[..first], &mut body, true).await?;
     if first == places.len() {
@@ -141,6 +143,13 @@ async fn write_part(
         })?;
     }
     Ok(())
+}
+
+/// The beginning of a list, with what a client needs to know until when a message can be changed whatever its own clock
+/// says: the server's time, and the window in milliseconds.
+fn list_head(edit_window: Duration) -> Vec<u8> {
+    let (now, window) = (Timestamp::now(), edit_window.as_millis());
+    format!(r#"{{"success":true,"server_time":"{now}","edit_window_ms":{window},"data":["#).into_bytes()
 }
 
 async fn open(

@@ -72,6 +72,7 @@ macro_rules! operations {
 operations! {
     append_message, conversation, open_conversation, conversation_list, conversation_summaries, conversation_summary, history, missed,
     mark_read, change_message, set_delivered, message, partners_of, positions_of, ends_of, set_last_seen, set_block, blocks_between,
+    shared_conversations,
     blocked_by, report, report_by, reports, withdrawn, forget_withdrawn, revoke_tokens, revocations, unread_count, profile,
     create_user, user_by_email, user, set_password_hash, ping,
 }
@@ -184,6 +185,11 @@ impl Store for MeasuredStore {
 
     async fn blocks_between(&self, first: &Id, second: &Id) -> Result<[bool; 2]> {
         self.operations().blocks_between.time(self.store.blocks_between(first, second)).await
+    }
+
+    async fn shared_conversations(&self, user: &Id, other: &Id, limit: u32) -> Result<Vec<i64>> {
+        let operation = &self.operations().shared_conversations;
+        operation.time(self.store.shared_conversations(user, other, limit)).await
     }
 
     async fn blocked_by(&self, user: &Id) -> Result<Vec<(Id, Option<Profile>)>> {

@@ -122,6 +122,9 @@ pub trait Store: Send + Sync + 'static {
     /// Whether the first has blocked the second, and the second the first.
     async fn blocks_between(&self, first: &Id, second: &Id) -> Result<[bool; 2]>;
 
+    /// The keys of the conversations with `other` that `user` sees, at most `limit`, newest `updated_at` first.
+    async fn shared_conversations(&self, user: &Id, other: &Id, limit: u32) -> Result<Vec<i64>>;
+
     /// Whom `user` has blocked, newest first, each with the profile if there is one.
     async fn blocked_by(&self, user: &Id) -> Result<Vec<(Id, Option<Profile>)>>;
 

@@ -104,6 +104,9 @@ impl Store for Broken {
     async fn blocks_between(&self, _: &Id, _: &Id) -> Result<[bool; 2]> {
         Ok([false; 2])
     }
+    async fn shared_conversations(&self, _: &Id, _: &Id, _: u32) -> Result<Vec<i64>> {
+        self.fail()
+    }
     async fn blocked_by(&self, _: &Id) -> Result<Vec<(Id, Option<Profile>)>> {
         self.fail()
     }

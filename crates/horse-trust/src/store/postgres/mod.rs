@@ -155,6 +155,10 @@ impl Store for PostgresStore {
         people::blocks_between(&self.pool, first, second).await
     }
 
+    async fn shared_conversations(&self, user: &Id, other: &Id, limit: u32) -> Result<Vec<i64>> {
+        people::shared_conversations(&self.pool, user, other, limit).await
+    }
+
     async fn blocked_by(&self, user: &Id) -> Result<Vec<(Id, Option<Profile>)>> {
         people::blocked_by(&self.pool, user).await
     }

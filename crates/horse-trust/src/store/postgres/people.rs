@@ -121,6 +121,16 @@ pub(super) async fn blocks_between(pool: &Pool, first: &Id, second: &Id) -> Resu
     Ok([row.try_get(0)?, row.try_get(1)?])
 }
 
+pub(super) async fn shared_conversations(pool: &Pool, user: &Id, other: &Id, limit: u32) -> Result<Vec<i64>> {
+    let sql = "SELECT key, updated_at FROM conversations
+               WHERE user_a = $1 AND user_b = $2 AND (last_seq > 0 OR hidden_from IS DISTINCT FROM 0)
+               UNION ALL SELECT key, updated_at FROM conversations
+               WHERE user_a = $2 AND user_b = $1 AND (last_seq > 0 OR hidden_from IS DISTINCT FROM 1)
+               ORDER BY updated_at DESC, key DESC LIMIT $3";
+    let rows = pool.query(sql, &[user, other, &i64::from(limit)]).await?;
+    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+}
+
 pub(super) async fn blocked_by(pool: &Pool, user: &Id) -> Result<Vec<(Id, Option<Profile>)>> {
     let sql = "SELECT b.blocked, u.id, u.full_name, u.profile_picture_url
         FROM blocks b LEFT JOIN users u ON u.id = b.blocked

@@ -196,6 +196,13 @@ impl Store for SqliteStore {
         self.readers.read(move |connection| people::blocks_between(connection, &first, &second)).await
     }
 
+    async fn shared_conversations(&self, user: &Id, other: &Id, limit: u32) -> Result<Vec<i64>> {
+        let (user, other) = (user.clone(), other.clone());
+        self.readers
+            .read(move |connection| people::shared_conversations(connection, &user, &other, limit))
+            .await
+    }
+
     async fn blocked_by(&self, user: &Id) -> Result<Vec<(Id, Option<Profile>)>> {
         let user = user.clone();
         self.readers.read(move |connection| people::blocked_by(connection, &user)).await

@@ -55,6 +55,24 @@ pub(super) fn blocks_between(connection: &Connection, first: &Id, second: &Id) -
         .query_row([first, second], |row| Ok([row.get(0)?, row.get(1)?]))
 }
 
+pub(super) fn shared_conversations(
+    connection: &Connection,
+    user: &Id,
+    other: &Id,
+    limit: u32,
+) -> Result<Vec<i64>> {
+    connection
+        .prepare_cached(
+            "SELECT key, updated_at FROM conversations
+             WHERE user_a = ?1 AND user_b = ?2 AND (last_seq > 0 OR hidden_from IS NOT 0)
+             UNION ALL SELECT key, updated_at FROM conversations
+             WHERE user_a = ?2 AND user_b = ?1 AND (last_seq > 0 OR hidden_from IS NOT 1)
+             ORDER BY updated_at DESC, key DESC LIMIT ?3",
+        )?
+        .query_map(params![user, other, limit], |row| row.get(0))?
+        .collect()
+}
+
 pub(super) fn blocked_by(connection: &Connection, user: &Id) -> Result<Vec<(Id, Option<Profile>)>> {
     connection
         .prepare_cached(
