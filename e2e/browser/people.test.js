@@ -79,6 +79,46 @@ test("a conversation is begun with an id or an e-mail address", async (t) => {
   assert.equal(await page.locator(".row-name").count(), 2);
 });
 
+test("nobody sees a conversation in which nothing was written; the first message brings it", async (t) => {
+  const server = await Server.start(t);
+  const [ana, bruno] = await Promise.all(["Ana", "Bruno"].map((name) => server.register(name)));
+  const hers = await open(t, server, ana);
+  const his = await open(t, server, bruno);
+  const isEmpty = () => his.getByRole("heading", { name: "No conversations yet" }).waitFor();
+  await isEmpty();
+  await hers.getByRole("button", { name: "New conversation" }).first().click();
+  await hers.getByLabel("E-mail address or user id").fill(bruno.id);
+  await hers.getByRole("dialog").getByRole("button", { name: "Start conversation" }).click();
+  await ready(hers);
+  // Her own list has it, and says that it is empty.
+  await hers.getByRole("link", { name: /Bruno.*No messages yet/s }).waitFor();
+  await field(hers).pressSequentially("Are y");
+  await hers.reload();
+  await ready(hers);
+  await hers.getByRole("link", { name: /Bruno/ }).waitFor();
+  await isEmpty();
+  await his.reload();
+  await isEmpty();
+  assert.equal(await his.locator("a.row, .typing-line").count(), 0);
+  // Not even by its address.
+  await his.goto(hers.url());
+  await his.getByRole("heading", { name: "This conversation is not yours, or not any more" }).waitFor();
+  const list = await his.context().newPage();
+  await list.goto(server.url);
+  await list.getByRole("heading", { name: "No conversations yet" }).waitFor();
+
+  await write(hers, "Are you there?");
+  await list.getByRole("link", { name: /Ana.*Are you there\?/s }).waitFor();
+  await list.getByRole("log").getByText("Ana: Are you there?").waitFor({ state: "attached" });
+  await ready(his);
+  await message(his, "Are you there?").waitFor();
+  // From now on they are no strangers.
+  await hers.locator(".presence").getByText("Online").waitFor();
+  await write(his, "I am");
+  await message(hers, "I am").waitFor();
+  await eventually("all is read", async () => (await list.title()) === "Horse Trust");
+});
+
 test("a block closes the other's field at once, and its end opens it, over reloads and in all windows", async (t) => {
   const server = await Server.start(t);
   const { ana, bruno, conversation } = await server.pair();

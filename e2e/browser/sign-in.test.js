@@ -95,6 +95,29 @@ test("somebody registers, signs out, and signs in", async (t) => {
   });
 });
 
+for (const [locale, words] of [
+  ["en-GB", "Your name has to be visible text in one line."],
+  ["es-ES", "Tu nombre tiene que ser texto visible en una sola línea."],
+]) {
+  test(`a name that nobody would see is refused at its field, ${locale}`, async (t) => {
+    const server = await Server.start(t);
+    const page = await open(t, server, undefined, { locale });
+    await page.getByRole("button", { name: /^(Create account|Crear cuenta)$/ }).click();
+    const name = page.getByLabel(/Full name|Nombre completo/);
+    await page.getByLabel(/E-mail|Correo/).fill("ines@example.com");
+    await page.getByRole("textbox", { name: /Password|Contraseña/ }).fill("correct horse");
+    for (const invisible of ["\u200B", "Ana\u202Enitram", "\u2066Ana"]) {
+      await name.fill(invisible);
+      await name.press("Enter");
+      await page.locator("#full_name-note").getByText(words).waitFor();
+      assert.equal(await name.evaluate((input) => input === document.activeElement), true);
+      await name.fill("");
+      await name.press("Enter");
+      await page.locator("#full_name-note").getByText(words).waitFor({ state: "detached" });
+    }
+  });
+}
+
 test("who is to wait is told for how long, whoever says so", async (t) => {
   const server = await Server.start(t);
   const answers = [

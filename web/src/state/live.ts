@@ -28,6 +28,8 @@ export function receiveMessage(message: Message): void {
     timelines.receive(message);
     const isMine = message.sender_id._id === me.peek();
     if (isMine && message.client_id) outbox.remove(message.client_id);
+    // Before the first message the two were strangers, and nothing was said of the other's presence.
+    if (isNews && message.seq === 1) void conversations.refresh();
     if (isMine || !isNews) return;
     reading.arrived(message);
     announceMessage(message);
