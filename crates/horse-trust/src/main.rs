@@ -53,7 +53,7 @@ enum Command {
     },
     /// Bring in what mongoexport wrote; all or nothing a file, and twice changes nothing
     Import {
-        /// Users, as JSON lines or an array
+        /// Users, as JSON records one after another, or an array
         #[arg(long)]
         users: Option<PathBuf>,
         /// Conversations
@@ -206,7 +206,12 @@ fn run_import(config: &Config, options: &ImportOptions) -> Result<(), Failure> {
         Database::Postgres(url) => Box::new(PostgresImport::open(url.expose())?),
     };
     for (name, counts) in import::run(options, &mut *target)? {
-        println!("{name}: {} imported, {} already there", counts.imported, counts.known);
+        let future = match counts.brought_back {
+            0 => String::new(),
+            1 => ", 1 date in the future brought back to the time of the import".to_owned(),
+            dates => format!(", {dates} dates in the future brought back to the time of the import"),
+        };
+        println!("{name}: {} imported, {} already there{future}", counts.imported, counts.known);
     }
     Ok(())
 }

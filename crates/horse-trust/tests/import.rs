@@ -224,6 +224,121 @@ async fn lines_and_arrays_are_alike(place: Place) {
     soon(store.close()).await;
 }
 
+/// A record a line, as `mongoexport --pretty` writes them, or older versions' spelling of values.
+fn rewritten(lines: &str, write: impl Fn(serde_json::Value) -> String) -> String {
+    let lines = lines.trim().trim_matches(['[', ']']).replace("},\n", "}\n");
+    let records = lines.lines().map(|line| write(serde_json::from_str(line).unwrap()));
+    records.collect::<Vec<_>>().join("\n")
+}
+
+async fn pretty_records_are_imported(place: Place) {
+    let pretty = |lines: &str| {
+        let records = rewritten(lines, |record| format!("{record:#}"));
+        format!("\u{feff}{}\n", records.replace("  ", "\t")).replace('\n', "\r\n")
+    };
+    let files = (pretty(USERS), pretty(CONVERSATIONS), pretty(&messages()));
+    assert_eq!(place.import_all(&files.0, &files.1, &files.2), [(2, 0), (2, 0), (5, 0)]);
+    let store = place.store().await;
+    check(&*store).await;
+    soon(store.close()).await;
+    // The line on which the record begins is the one that is named.
+    let text = files.2.find("\"second\"").unwrap();
+    let begin = files.2[..text].rfind("\n{").unwrap() + 1;
+    let begins = files.2[..begin].matches('\n').count() + 1;
+    assert!(begins > 5, "over several lines: {begins}");
+    let refusal = place.refusal("messages.json", files.2.replacen("\"second\"", "7", 1));
+    assert_eq!(refusal, format!("messages.json:{begins}: text: not a text"));
+}
+
+async fn only_what_is_read_has_to_be_right(place: Place) {
+    let odd = |lines: &str| {
+        rewritten(lines, |mut record| {
+            record["rating"] = "RATING".into();
+            let record = record.to_string();
+            let record =
+                record.replace("\"RATING\"", r#"NaN,"a":[-Infinity,undefined,"\ud800","NaN"],"2":1e999"#);
+            // As older versions wrote dates.
+            record.replace("Z\"}", "+0000\"}")
+        })
+    };
+    let files = [odd(USERS), odd(CONVERSATIONS), odd(&messages())];
+    assert!(files[2].contains(".000+0000\""), "{}", files[2]);
+    assert_eq!(place.import_all(&files[0], &files[1], &files[2]), [(2, 0), (2, 0), (5, 0)]);
+    let store = place.store().await;
+    check(&*store).await;
+    soon(store.close()).await;
+    for (value, field) in [("NaN", "text"), ("-Infinity", "is_read"), ("undefined", "read_at")] {
+        let record = message(
+            7,
+            &format!(
+                r#""sender_id":"{ANN}","text":"x","is_read":false,"read_at":null,"sent_at":{{"$date":"2024-03-01T00:00:00Z"}}"#
+            ),
+        );
+        let at = record.find(&format!("\"{field}\":")).unwrap() + field.len() + 3;
+        let end = at + record[at..].find(',').unwrap();
+        let refusal = place.refusal("messages.json", format!("{}{value}{}", &record[..at], &record[end..]));
+        assert!(refusal.starts_with(&format!("messages.json:1: {field}: n")), "{refusal}");
+    }
+    let missing =
+        message(7, r#""sender_id":"a","text":"x","sent_at":{"$date":"2024-02-30T00:00:00.000+0000"}"#);
+    assert_eq!(place.refusal("messages.json", missing), "messages.json:1: sent_at: not a date");
+}
+
+async fn dates_in_the_future_are_brought_back(place: Place) {
+    place.import_all(USERS, CONVERSATIONS, &messages());
+    let begun = Timestamp::now();
+    let ahead = |days: i64| Timestamp(begun.0 + days * 86_400_000);
+    let from_ann = |number: u32, text: &str, sent_at: Timestamp| {
+        message(number, &format!(r#""sender_id":"{ANN}","text":"{text}","sent_at":{{"$date":"{sent_at}"}}"#))
+    };
+    // The ids are in another order than the dates.
+    let late = [
+        from_ann(30, "first", ahead(400)),
+        from_ann(20, "second", ahead(401)),
+        from_ann(10, "third", ahead(20_000)),
+        from_ann(40, "before", ahead(-1)),
+    ]
+    .join("\n");
+    let user =
+        format!(r#"{{"_id":"late","email":"late@example.org","created_at":{{"$date":"{}"}}}}"#, ahead(400));
+    let conversation = format!(
+        r#"{{"_id":"late","participants":["late","{ANN}"],"created_at":{{"$date":"{0}"}},"updated_at":{{"$date":"{0}"}},"last_message":{{"text":"x","sender_id":"late","sent_at":{{"$date":"{0}"}}}}}}"#,
+        ahead(400)
+    );
+    let options = ImportOptions {
+        users: Some(place.file("users.json", user)),
+        conversations: Some(place.file("conversations.json", conversation)),
+        messages: Some(place.file("messages.json", late)),
+    };
+    let report = place.import(&options).unwrap();
+    let brought_back: Vec<_> =
+        report.iter().map(|(_, counts)| (counts.imported, counts.brought_back)).collect();
+    assert_eq!(brought_back, [(1, 1), (1, 3), (4, 3)]);
+    let ended = Timestamp::now();
+    let again = place.import(&options).unwrap();
+    assert!(again.iter().all(|(_, counts)| (counts.imported, counts.brought_back) == (0, 0)), "{again:?}");
+
+    let store = place.store().await;
+    let talk = Arc::new(soon(store.conversation(&id(TALK))).await.unwrap().unwrap());
+    let history = read_page(&*store, &talk, 1, 4).await;
+    let texts: Vec<_> = history.iter().map(|message| message.text.as_str()).collect();
+    assert_eq!(texts, ["before", "first", "second", "third"]);
+    assert_eq!(history[0].sent_at, ahead(-1));
+    let during = begun..=ended;
+    assert!(history[1..].iter().all(|message| during.contains(&message.sent_at)), "{history:?}");
+    let user = soon(store.user(&id("late"))).await.unwrap().unwrap();
+    assert!(during.contains(&user.created_at));
+    let list = list(&*store, "late").await;
+    let found = &list[0];
+    let dates =
+        [found.conversation.created_at, found.updated_at, found.last_message.as_ref().unwrap().sent_at];
+    assert!(dates.iter().all(|date| during.contains(date)), "{dates:?}");
+    // What is written now is of now.
+    let next = append(&*store, &talk, BEN, "now").await.unwrap();
+    assert!((begun.0..ended.0 + 60_000).contains(&next.sent_at.0), "{}", next.sent_at);
+    soon(store.close()).await;
+}
+
 async fn what_is_said_here_goes_on_behind_what_was_imported(place: Place) {
     place.import_all(USERS, CONVERSATIONS, &messages());
     let store = place.store().await;
@@ -357,7 +472,7 @@ async fn a_bad_record_is_named_and_nothing_of_its_file_stays(place: Place) {
         (bad(&format!(r#"{right},"text":7"#)), "messages.json:6: text: not a text"),
         (bad(&right), "messages.json:6: text: missing"),
         (
-            bad(&format!(r#"{right},"text":"x","is_read":"no""#)),
+            bad(&format!(r#"{right},"text":"x","is_read":"maybe""#)),
             "messages.json:6: is_read: neither true nor false",
         ),
         (
@@ -391,7 +506,8 @@ async fn a_bad_record_is_named_and_nothing_of_its_file_stays(place: Place) {
         (r#"{"_id":"u","email":"u@example.org","role":"king"}"#, "role: neither seller nor admin"),
         (r#"{"_id":"u"}"#, "email: missing"),
         (r#"{"_id":"u v","email":"u@example.org"}"#, "_id: not an id"),
-        (r#"{"_id":"u","email":"u@example.org","is_active":1}"#, "is_active: neither true nor false"),
+        (r#"{"_id":"u","email":"u@example.org","is_active":2}"#, "is_active: neither true nor false"),
+        (r#"{"_id":"u","email":"u@example.org","is_active":null}"#, "is_active: neither true nor false"),
     ] {
         let content = format!("{{\"_id\":\"new\",\"email\":\"new@example.org\"}}\n\n{line}\n");
         assert_eq!(place.refusal("users.json", content), format!("users.json:3: {expected}"));
@@ -427,7 +543,7 @@ async fn a_store_that_is_served_is_left_alone(place: Place) {
     let options = ImportOptions { users: Some(place.file("users.json", USERS)), ..ImportOptions::default() };
     assert!(place.import(&options).unwrap_err().to_string().contains("in use"));
     soon(store.close()).await;
-    assert_eq!(place.import(&options).unwrap()[0].1, Counts { imported: 2, known: 0 });
+    assert_eq!(place.import(&options).unwrap()[0].1, Counts { imported: 2, ..Counts::default() });
 }
 
 async fn with_place<F: Future<Output = ()>>(engine: &str, check: impl FnOnce(Place) -> F) {
@@ -437,6 +553,9 @@ async fn with_place<F: Future<Output = ()>>(engine: &str, check: impl FnOnce(Pla
 suite!(over [sqlite, postgresql], with with_place, [
     everything_arrives_and_twice_changes_nothing,
     lines_and_arrays_are_alike,
+    pretty_records_are_imported,
+    only_what_is_read_has_to_be_right,
+    dates_in_the_future_are_brought_back,
     what_is_said_here_goes_on_behind_what_was_imported,
     texts_and_ids_stay_as_they_are,
     a_bad_record_is_named_and_nothing_of_its_file_stays,

@@ -143,6 +143,7 @@ fn import(target: &mut dyn ImportTarget, messages: &[Imported]) {
             read_at: None,
             deleted_at: message.is_deleted.then_some(Timestamp(3000)),
             sent_at: Timestamp(2000 + number),
+            order: Timestamp(2000 + number),
         })
         .collect();
     let mut file = target.begin().unwrap();

@@ -1,11 +1,17 @@
-//! MongoDB's Extended JSON, relaxed and canonical: the types that the collections use.
+//! MongoDB's Extended JSON, relaxed, canonical and as older versions wrote it: the types that the collections use.
 
 use std::ops::RangeInclusive;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
+use serde_json::value::RawValue;
 
+use super::record::Record;
 use crate::id::Id;
+use crate::json::LossyString;
 use crate::timestamp::Timestamp;
+
+/// The longest value that is looked into, other than a text: none that is right has so many bytes.
+const MAX_VALUE: usize = 64 * 1024;
 
 /// A field that is not what it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,52 +27,35 @@ impl FieldError {
 }
 
 /// The fields of a record, each taken with its type. A missing field and `null` are the same.
-#[derive(Clone, Copy)]
-pub(super) struct Record<'a> {
-    fields: &'a Map<String, Value>,
-    /// What stands before a field's name in an error.
-    prefix: &'a str,
-}
-
 impl<'a> Record<'a> {
-    pub(super) fn new(value: &'a Value, prefix: &'a str) -> Result<Self, FieldError> {
-        match value {
-            Value::Object(fields) => Ok(Self { fields, prefix }),
-            _ => Err(FieldError::new(prefix.trim_end_matches('.'), "not an object")),
-        }
-    }
-
-    fn error(&self, name: &str, problem: &str) -> FieldError {
-        FieldError::new(format!("{}{name}", self.prefix), problem)
-    }
-
-    pub(super) fn value(&self, name: &str) -> Option<&'a Value> {
-        self.fields.get(name).filter(|value| !value.is_null())
-    }
-
     fn typed<T>(
         &self,
         name: &str,
         problem: &str,
-        read: impl FnOnce(&'a Value) -> Option<T>,
+        read: impl FnOnce(&'a RawValue) -> Option<T>,
     ) -> Result<Option<T>, FieldError> {
         self.value(name).map(|value| read(value).ok_or_else(|| self.error(name, problem))).transpose()
     }
 
+    /// A text; in place of a lone surrogate it has U+FFFD.
     pub(super) fn text(&self, name: &str) -> Result<Option<String>, FieldError> {
-        self.typed(name, "not a text", |value| value.as_str().map(str::to_owned))
+        self.typed(name, "not a text", |value| LossyString::parse(value.get()))
     }
 
     pub(super) fn id(&self, name: &str) -> Result<Option<Id>, FieldError> {
-        self.typed(name, "not an id", id)
+        self.typed(name, "not an id", |value| id(&parsed(value)?))
+    }
+
+    pub(super) fn ids(&self, name: &str) -> Result<Option<Vec<Id>>, FieldError> {
+        self.typed(name, "not two ids", |value| parsed(value)?.as_array()?.iter().map(id).collect())
     }
 
     pub(super) fn date(&self, name: &str) -> Result<Option<Timestamp>, FieldError> {
-        self.typed(name, "not a date", date)
+        self.typed(name, "not a date", |value| date(&parsed(value)?))
     }
 
     pub(super) fn flag(&self, name: &str) -> Result<Option<bool>, FieldError> {
-        self.typed(name, "neither true nor false", Value::as_bool)
+        self.typed(name, "neither true nor false", |value| flag(&parsed(value)?))
     }
 
     /// Makes a missing field an error.
@@ -75,8 +64,13 @@ impl<'a> Record<'a> {
     }
 }
 
+fn parsed(value: &RawValue) -> Option<Value> {
+    let text = value.get();
+    if text.len() > MAX_VALUE { None } else { serde_json::from_str(text).ok() }
+}
+
 /// `{"$oid": "…"}` or a text.
-pub(super) fn id(value: &Value) -> Option<Id> {
+fn id(value: &Value) -> Option<Id> {
     let text = match value {
         Value::Object(_) => only(value, "$oid")?.as_str()?,
         _ => value.as_str()?,
@@ -85,22 +79,41 @@ pub(super) fn id(value: &Value) -> Option<Id> {
 }
 
 /// `{"$date": "ISO 8601"}`, `{"$date": {"$numberLong": "ms"}}`, `{"$date": ms}`, or ISO 8601 as a text.
-pub(super) fn date(value: &Value) -> Option<Timestamp> {
+fn date(value: &Value) -> Option<Timestamp> {
     let date = match value {
         Value::Object(_) => only(value, "$date")?,
-        _ => return Timestamp::parse(value.as_str()?),
+        Value::String(_) => value,
+        _ => return None,
     };
-    match date {
-        Value::String(text) => Timestamp::parse(text),
-        other => number(other).filter(|at| WRITABLE.contains(at)).map(Timestamp),
-    }
+    let at = match date {
+        Value::String(text) => Timestamp::parse(text)?,
+        other => Timestamp(number(other)?),
+    };
+    WRITABLE.contains(&at.0).then_some(at)
 }
 
 /// The years 0 to 9999, which ISO 8601 can write.
 const WRITABLE: RangeInclusive<i64> = -62_167_219_200_000..=253_402_300_799_999;
 
+/// What Mongoose casts to a boolean when it reads a record, so that a flag means here what it meant to the application.
+fn flag(value: &Value) -> Option<bool> {
+    match value {
+        Value::Bool(flag) => Some(*flag),
+        Value::String(text) => match text.as_str() {
+            "true" | "1" | "yes" => Some(true),
+            "false" | "0" | "no" => Some(false),
+            _ => None,
+        },
+        _ => match number(value)? {
+            1 => Some(true),
+            0 => Some(false),
+            _ => None,
+        },
+    }
+}
+
 /// A whole number: plain, `$numberInt`, `$numberLong`, or a `$numberDouble` without a fraction.
-pub(super) fn number(value: &Value) -> Option<i64> {
+fn number(value: &Value) -> Option<i64> {
     const EXACT: f64 = 9_007_199_254_740_992.0;
     #[expect(clippy::cast_possible_truncation, reason = "within the integers that a double holds exactly")]
     let whole = |double: f64| (double.fract() == 0.0 && double.abs() <= EXACT).then_some(double as i64);
@@ -139,13 +152,17 @@ mod tests {
         let at = Timestamp(1_705_314_600_123);
         for date_json in [
             json!({"$date": "2024-01-15T10:30:00.123Z"}),
+            json!({"$date": "2024-01-15T10:30:00.123+0000"}),
+            json!({"$date": "2024-01-15T07:30:00.123-0300"}),
             json!({"$date": {"$numberLong": "1705314600123"}}),
             json!({"$date": {"$numberDouble": "1705314600123.0"}}),
             json!({"$date": 1_705_314_600_123_i64}),
+            json!({"$date": 1_705_314_600_123.0}),
             json!("2024-01-15T10:30:00.123Z"),
         ] {
             assert_eq!(date(&date_json), Some(at), "{date_json}");
         }
+        assert_eq!(date(&json!({"$date": {"$numberLong": "-1"}})), Some(Timestamp(-1)));
     }
 
     #[test]
@@ -162,13 +179,42 @@ mod tests {
         }
         for bad in [
             json!({"$date": "soon"}),
+            json!({"$date": "2024-02-30T00:00:00Z"}),
             json!({"$date": {"$numberLong": "x"}}),
+            json!({"$date": {"$numberDouble": "NaN"}}),
             json!({"$date": 1.5}),
             json!({"$date": {"$numberLong": "253402300800000"}}),
+            json!({"$date": "0000-01-01T00:00:00+01:00"}),
+            json!({"$date": null}),
+            json!({"$timestamp": {"t": 1, "i": 1}}),
+            json!(1_705_314_600_123_i64),
             json!(true),
             json!({"$date": {}}),
         ] {
             assert_eq!(date(&bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn flags_mean_what_mongoose_makes_of_them() {
+        for (value, expected) in [
+            (json!(true), Some(true)),
+            (json!(1), Some(true)),
+            (json!({"$numberInt": "1"}), Some(true)),
+            (json!("yes"), Some(true)),
+            (json!(false), Some(false)),
+            (json!(0.0), Some(false)),
+            (json!({"$numberLong": "0"}), Some(false)),
+            (json!("false"), Some(false)),
+            (json!("0"), Some(false)),
+            (json!("no"), Some(false)),
+            (json!(2), None),
+            (json!("False"), None),
+            (json!(""), None),
+            (json!([]), None),
+            (json!({"$numberDouble": "NaN"}), None),
+        ] {
+            assert_eq!(flag(&value), expected, "{value}");
         }
     }
 
@@ -179,6 +225,19 @@ mod tests {
             let canonical = json!({"$date": {"$numberLong": milliseconds.to_string()}});
             prop_assert_eq!(date(&relaxed), Some(Timestamp(milliseconds)));
             prop_assert_eq!(date(&canonical), Some(Timestamp(milliseconds)));
+        }
+
+        #[test]
+        fn whole_numbers_are_read_however_they_are_written(number in any::<i64>()) {
+            let read = super::number;
+            prop_assert_eq!(read(&json!(number)), Some(number));
+            prop_assert_eq!(read(&json!({"$numberLong": number.to_string()})), Some(number));
+            let whole = number >> 11;
+            #[expect(clippy::cast_precision_loss, reason = "53 bits are left")]
+            let double = whole as f64;
+            prop_assert_eq!(read(&json!(double)), Some(whole));
+            prop_assert_eq!(read(&json!({"$numberDouble": format!("{double:e}")})), Some(whole));
+            prop_assert_eq!(read(&json!(double / 2.0)), (whole % 2 == 0).then_some(whole / 2));
         }
     }
 }

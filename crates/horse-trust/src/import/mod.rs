@@ -3,6 +3,7 @@
 
 mod documents;
 mod extended_json;
+mod record;
 mod records;
 
 use std::fs::File;
@@ -10,11 +11,13 @@ use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::Value;
 
 use self::documents::Documents;
 use self::extended_json::FieldError;
+use self::record::Record;
+use self::records::Dated;
 use crate::store::{ImportFile, ImportTarget, Staged, StoreError};
+use crate::timestamp::Timestamp;
 
 /// The files to bring in, in this order.
 #[derive(Debug, Clone, Default)]
@@ -34,6 +37,8 @@ pub struct Counts {
     pub imported: u64,
     /// Those that were there before.
     pub known: u64,
+    /// Dates of new ones that lay in the future, and are the time of the import now.
+    pub brought_back: u64,
 }
 
 /// Why an import stopped. One line that names the file, and where it can the line and the field.
@@ -72,35 +77,41 @@ const BATCH: usize = 1000;
 const BATCH_BYTES: usize = 4 << 20;
 
 /// Brings the files into a store. Answers each collection with its counts.
+///
+/// A date in the future is one of a clock that was wrong. It becomes the time of this call; messages keep the order
+/// that their dates had.
 pub fn run(
     options: &ImportOptions,
     target: &mut dyn ImportTarget,
 ) -> Result<Vec<(&'static str, Counts)>, ImportError> {
+    let now = Timestamp::now();
     let mut report = Vec::new();
     if let Some(path) = &options.users {
-        let counts = import_file(target, "users", path, records::user, |file, users| file.users(users));
+        let counts = import_file(target, "users", path, now, records::user, |file, users| file.users(users));
         report.push(("users", counts?));
     }
     if let Some(path) = &options.conversations {
         let counts =
-            import_file(target, "conversations", path, records::conversation, |file, conversations| {
+            import_file(target, "conversations", path, now, records::conversation, |file, conversations| {
                 file.conversations(conversations)
             });
         report.push(("conversations", counts?));
     }
     if let Some(path) = &options.messages {
-        let counts =
-            import_file(target, "messages", path, records::message, |file, messages| file.messages(messages));
+        let counts = import_file(target, "messages", path, now, records::message, |file, messages| {
+            file.messages(messages)
+        });
         report.push(("messages", counts?));
     }
     Ok(report)
 }
 
-fn import_file<T>(
+fn import_file<T: Dated>(
     target: &mut dyn ImportTarget,
     name: &'static str,
     path: &Path,
-    read: impl Fn(&Value) -> Result<T, FieldError>,
+    now: Timestamp,
+    read: impl Fn(&Record<'_>) -> Result<T, FieldError>,
     add: impl Fn(&mut dyn ImportFile, &[T]) -> Result<Vec<Staged>, StoreError>,
 ) -> Result<Counts, ImportError> {
     let read_error = |source| ImportError::Read { path: path.to_owned(), source };
@@ -114,9 +125,12 @@ fn import_file<T>(
     let mut stored = target.begin().map_err(store_error)?;
     let mut flush = |stored: &mut dyn ImportFile, batch: &mut Batch<T>| {
         let outcomes = add(stored, &batch.records).map_err(store_error)?;
-        for (line, outcome) in batch.lines.iter().zip(outcomes) {
+        for ((line, brought_back), outcome) in batch.places.iter().zip(outcomes) {
             match outcome {
-                Staged::Added => counts.imported += 1,
+                Staged::Added => {
+                    counts.imported += 1;
+                    counts.brought_back += brought_back;
+                }
                 Staged::Known => counts.known += 1,
                 Staged::Refused(field, problem) => {
                     return Err(record_error(*line, format!("{field}: {problem}")));
@@ -130,7 +144,10 @@ fn import_file<T>(
     while let Some((line, text)) = documents.next().map_err(read_error)? {
         let bytes = text.map_or(0, <[u8]>::len);
         match text.map_err(str::to_owned).and_then(|text| parse(text, &read)) {
-            Ok(record) => batch.push(line, record, bytes),
+            Ok(mut record) => {
+                let brought_back = record.bring_back(now);
+                batch.push(line, brought_back, record, bytes);
+            }
             Err(message) => {
                 // What is wrong before it is named first.
                 flush(&mut *stored, &mut batch)?;
@@ -150,18 +167,19 @@ fn import_file<T>(
 
 /// Records that are not with the store yet.
 struct Batch<T> {
-    lines: Vec<u64>,
+    /// The line of each, and how many of its dates were brought back.
+    places: Vec<(u64, u64)>,
     records: Vec<T>,
     bytes: usize,
 }
 
 impl<T> Batch<T> {
     fn new() -> Self {
-        Self { lines: Vec::new(), records: Vec::new(), bytes: 0 }
+        Self { places: Vec::new(), records: Vec::new(), bytes: 0 }
     }
 
-    fn push(&mut self, line: u64, record: T, bytes: usize) {
-        self.lines.push(line);
+    fn push(&mut self, line: u64, brought_back: u64, record: T, bytes: usize) {
+        self.places.push((line, brought_back));
         self.records.push(record);
         self.bytes += bytes;
     }
@@ -172,12 +190,16 @@ impl<T> Batch<T> {
 }
 
 /// Reads a record; or says what is wrong with it.
-fn parse<T>(text: &[u8], read: impl Fn(&Value) -> Result<T, FieldError>) -> Result<T, String> {
-    let record: Value =
-        serde_json::from_slice(text).map_err(|error| format!("not JSON: {}", without_position(&error)))?;
-    if !record.is_object() {
-        return Err("not a JSON object".to_owned());
-    }
+fn parse<T>(json: &[u8], read: impl Fn(&Record<'_>) -> Result<T, FieldError>) -> Result<T, String> {
+    let converted;
+    let record = match Record::parse(json, records::FIELDS, "") {
+        Ok(record) => record,
+        Err(error) => {
+            converted = record::as_json(json);
+            Record::parse(&converted, records::FIELDS, "")
+                .map_err(|_| format!("not JSON: {}", without_position(&error)))?
+        }
+    };
     read(&record).map_err(|FieldError { field, problem }| format!("{field}: {problem}"))
 }
 

@@ -40,6 +40,9 @@ pub struct StagedMessage {
     pub deleted_at: Option<Timestamp>,
     /// When it was sent.
     pub sent_at: Timestamp,
+    /// What messages of a conversation are put in order by: the date that was brought along, which `sent_at` is too
+    /// unless it lay in the future.
+    pub order: Timestamp,
 }
 
 /// What became of a record.
@@ -82,6 +85,6 @@ pub trait ImportFile {
     /// Adds messages; [`ImportFile::commit`] puts them in their places.
     fn messages(&mut self, messages: &[StagedMessage]) -> Result<Vec<Staged>>;
 
-    /// Puts messages in the order of their time behind those that are there, counts, and commits.
+    /// Puts messages in their order behind those that are there, counts, and commits.
     fn commit(self: Box<Self>) -> Result<()>;
 }

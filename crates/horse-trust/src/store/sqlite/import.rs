@@ -24,7 +24,7 @@ impl<'a> Transaction<'a> {
         transaction.execute_batch(
             "CREATE TEMP TABLE staged (
                 id NOT NULL PRIMARY KEY, conversation INTEGER NOT NULL, sender INTEGER NOT NULL,
-                sent_at INTEGER NOT NULL, text TEXT NOT NULL, is_read INTEGER, read_at INTEGER, deleted_at INTEGER
+                sent_at INTEGER NOT NULL, place INTEGER NOT NULL, text TEXT NOT NULL, is_read INTEGER, read_at INTEGER, deleted_at INTEGER
             ) WITHOUT ROWID",
         )?;
         Ok(Self { transaction })
@@ -103,14 +103,15 @@ impl<'a> Transaction<'a> {
         let added = self
             .transaction
             .prepare_cached(
-                "INSERT INTO staged (id, conversation, sender, sent_at, text, is_read, read_at, deleted_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (id) DO NOTHING",
+                "INSERT INTO staged (id, conversation, sender, sent_at, place, text, is_read, read_at, deleted_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (id) DO NOTHING",
             )?
             .execute(params![
                 id,
                 key,
                 side,
                 message.sent_at.0,
+                message.order.0,
                 message.text,
                 message.is_read.then_some(1),
                 message.read_at.map(|at| at.0),
@@ -151,7 +152,7 @@ impl ImportFile for Transaction<'_> {
             "INSERT INTO messages
                  (conversation, seq, id, sender, sent_at, text, is_read, read_at, deleted_at)
              SELECT s.conversation,
-                 c.last_seq + row_number() OVER (PARTITION BY s.conversation ORDER BY s.sent_at, s.id),
+                 c.last_seq + row_number() OVER (PARTITION BY s.conversation ORDER BY s.place, s.id),
                  s.id, s.sender, s.sent_at, s.text, s.is_read, s.read_at, s.deleted_at
              FROM staged s JOIN conversations c ON c.key = s.conversation;
 
