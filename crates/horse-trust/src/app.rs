@@ -172,7 +172,7 @@ pub async fn run(
     let router = http::router(state, engine.clone(), &config.cors_origins);
     let mut background = chat.start();
     background.spawn(expiries.run());
-    background.spawn(tidy(Arc::clone(&chat), hub));
+    background.spawn(tidy(Arc::clone(&chat)));
     if let Ok(address) = listener.local_addr() {
         tracing::info!(%address, "listening");
     }
@@ -200,11 +200,10 @@ pub async fn run(
 }
 
 /// Throws away what is no longer needed, as long as it runs.
-async fn tidy(chat: Arc<Chat>, hub: Arc<Hub>) {
+async fn tidy(chat: Arc<Chat>) {
     let mut interval = tokio::time::interval(TIDY_INTERVAL);
     loop {
         interval.tick().await;
-        hub.tidy();
         chat.tidy().await;
     }
 }

@@ -20,8 +20,9 @@ use crate::postgres_server;
 use crate::store_delivery::{
     a_client_id_names_one_message, a_repeat_of_a_changed_message_finds_it, blocks_go_one_way_and_hide_both,
     complaints_keep_what_was_said, how_far_conversations_go_is_known,
-    messages_can_be_edited_and_deleted_for_some_time, receipts_never_go_back, revocations_only_grow,
-    slices_have_no_holes, unread_counts_follow_each_write, what_was_missed_is_known,
+    messages_are_read_by_pages_of_bounded_bytes, messages_can_be_edited_and_deleted_for_some_time,
+    receipts_never_go_back, revocations_only_grow, slices_have_no_holes, unread_counts_follow_each_write,
+    what_was_committed_before_was_told, what_was_missed_is_known,
 };
 
 /// A store that is empty but for what a check puts there.
@@ -463,6 +464,8 @@ suite!(
         unread_counts_follow_each_write,
         slices_have_no_holes,
         what_was_missed_is_known,
+        messages_are_read_by_pages_of_bounded_bytes,
+        what_was_committed_before_was_told,
         how_far_conversations_go_is_known,
         messages_can_be_edited_and_deleted_for_some_time,
         receipts_never_go_back,

@@ -223,7 +223,7 @@ pub(crate) async fn what_was_missed_is_known(store: AnyStore) {
         soon(store.missed(&id("ann"), after.as_ref(), limit)).await.unwrap()
     };
     let ids = |missed: &horse_trust::store::Missed| {
-        missed.messages.iter().map(|(_, message)| message.id.clone()).collect::<Vec<_>>()
+        missed.messages.iter().map(|message| message.id.clone()).collect::<Vec<_>>()
     };
     let all = [&sent[0], &sent[1], &sent[3], &sent[4]].map(Clone::clone);
     assert_eq!(ids(&missed(None, 10).await), all);
@@ -248,6 +248,44 @@ pub(crate) async fn what_was_missed_is_known(store: AnyStore) {
     change(&*store, &with_cat, 2, None, ALWAYS).await;
     assert_eq!(ids(&missed(Some(1), 10).await), &all[2..3]);
     assert_eq!(missed(Some(3), 10).await.changed, []);
+}
+
+pub(crate) async fn messages_are_read_by_pages_of_bounded_bytes(store: AnyStore) {
+    let [with_ben, with_cat] = [open(&*store, "ann", "ben").await, open(&*store, "cat", "ann").await];
+    let text = "x".repeat(100);
+    for conversation in [&with_ben, &with_cat, &with_ben] {
+        append(&*store, conversation, "ann", &text).await.unwrap();
+    }
+    let places = [(&with_cat, 1), (&with_ben, 2), (&with_ben, 7), (&with_ben, 1)];
+    let page = async |begin: usize, max_bytes| {
+        let places =
+            places[begin..].iter().map(|(conversation, seq)| (Arc::clone(conversation), *seq)).collect();
+        let page = soon(store.messages_at(places, max_bytes)).await.unwrap();
+        page.into_iter().map(|message| message.map(|message| message.seq)).collect::<Vec<_>>()
+    };
+    let all = [Some(1), Some(2), None, Some(1)];
+    assert_eq!(page(0, 1000).await, all);
+    assert_eq!(page(0, 300).await, all);
+    assert_eq!(page(0, 299).await, all[..3]);
+    assert_eq!(page(1, 99).await, all[1..2]);
+    // One is read, however long it is.
+    assert_eq!(page(3, 1).await, all[3..]);
+}
+
+pub(crate) async fn what_was_committed_before_was_told(store: AnyStore) {
+    let conversation = open(&*store, "ann", "ben").await;
+    let told = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    for _ in 0..20 {
+        let told = Arc::clone(&told);
+        let conversation = Arc::clone(&conversation);
+        let message = NewMessage { conversation, sender: id("ann"), text: "x".to_owned(), client_id: None };
+        store.append_message(
+            message,
+            Box::new(move |_| _ = told.fetch_add(1, std::sync::atomic::Ordering::SeqCst)),
+        );
+    }
+    soon(store.settled()).await.unwrap();
+    assert_eq!(told.load(std::sync::atomic::Ordering::SeqCst), 20);
 }
 
 pub(crate) async fn how_far_conversations_go_is_known(store: AnyStore) {

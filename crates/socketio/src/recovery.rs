@@ -45,6 +45,8 @@ pub(crate) struct Log {
     pub(crate) owner: Box<str>,
     /// When the connection was lost; `None` while there is one.
     pub(crate) lost_at: Option<Instant>,
+    /// Nobody may take up the socket now; see [`Socket::suspend_recovery`].
+    pub(crate) is_suspended: bool,
     frames: VecDeque<(Offset, Instant, Frame)>,
     bytes: usize,
     /// The last event that was dropped from the front: who has seen it has missed nothing older.
@@ -62,6 +64,7 @@ impl Recovery {
             pid,
             owner,
             lost_at: None,
+            is_suspended: false,
             frames: VecDeque::new(),
             bytes: 0,
             dropped: None,
@@ -139,7 +142,9 @@ async fn sweep(recovery: std::sync::Weak<Recovery>) {
 impl Log {
     /// Whether `owner` may take up the socket, and it is not too late.
     pub(crate) fn may_be_taken_by(&self, owner: &str, config: &RecoveryConfig) -> bool {
-        *self.owner == *owner && self.lost_at.is_none_or(|at| at.elapsed() <= config.window)
+        !self.is_suspended
+            && *self.owner == *owner
+            && self.lost_at.is_none_or(|at| at.elapsed() <= config.window)
     }
 
     /// Keeps a frame; what is too much or too old goes from the front.

@@ -303,6 +303,23 @@ impl Socket {
         }
     }
 
+    /// Until [`Socket::allow_recovery`] the socket ends with its connection. For an application that has not sent all
+    /// that belongs together: a part of it could not be told from the whole.
+    pub fn suspend_recovery(&self) {
+        self.set_suspended(true);
+    }
+
+    /// The socket can be recovered again, if it could be before [`Socket::suspend_recovery`].
+    pub fn allow_recovery(&self) {
+        self.set_suspended(false);
+    }
+
+    fn set_suspended(&self, is_suspended: bool) {
+        if let Some(log) = &mut self.0.link.lock().log {
+            log.is_suspended = is_suspended;
+        }
+    }
+
     /// `session` has ended. The socket ends with it, or is kept for recovery; unless another session has
     /// taken it up.
     pub(crate) fn detach(&self, session: &Arc<Session>, reason: CloseReason) {
@@ -313,7 +330,7 @@ impl Socket {
         link.session = None;
         self.0.waiting.lock().take();
         match (&mut link.log, self.0.namespace.recovery()) {
-            (Some(log), Some(recovery)) if reason.recoverable() => {
+            (Some(log), Some(recovery)) if reason.recoverable() && !log.is_suspended => {
                 let now = Instant::now();
                 log.lost_at = Some(now);
                 let pid = log.pid.clone();

@@ -1,31 +1,29 @@
 //! The sockets of this node: who is told what, and how a socket that replays what it missed gets to the present.
 //!
-//! A socket that asks for a replay gets everything by its feed. While the store is asked what it missed, the hub
-//! holds back what comes for it (the gate); then the replay is sent, then what was held back and was not in the
-//! replay. A message that was in the replay, and is told of only later, is passed over by its sequence number. So
-//! there is neither gap nor double, whatever was on its way meanwhile.
+//! A socket that asks for a replay gets everything by its feed. From before the store is asked what it missed, the hub
+//! holds back what comes for it ([`gates`]); then the replay is sent, then what was held back and was not in the
+//! replay. A message that was in the replay may be told of after the store was asked: so the replay is done only when
+//! all that was committed before was told ([`Bus::has_told`], `Store::settled`). So there is neither gap nor double,
+//! whatever was on its way meanwhile, and nothing is kept of a replay that is done.
+
+mod gates;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use parking_lot::Mutex;
-use socketio::{LostSocket, Namespace, Socket, SocketError, SocketId};
-use tokio::time::Instant;
+use socketio::{LostSocket, Namespace, Socket, SocketError};
+use tokio::task::AbortHandle;
 
+use self::gates::Gates;
+pub use self::gates::Held;
 use super::{
-    Attaching, Bus, Except, HandedOver, MessageNotice, MessageQuota, Notice, Reached, Told,
+    Attaching, Bus, Except, HandedOver, HasTold, MessageNotice, MessageQuota, Notice, Reached, Told,
     conversation_room, feed_room, user_room,
 };
 use crate::id::Id;
 use crate::store::Conversation;
-
-/// For how long after a replay messages may be told of that were in it.
-const LATE: Duration = Duration::from_mins(5);
-/// How many messages are held back for one socket; beyond, it is closed and comes again.
-const HELD: usize = 10_000;
 
 /// The events of a message.
 const NEW_MESSAGE: &str = "new_message";
@@ -34,75 +32,64 @@ const NOTIFICATION: &str = "message_notification";
 /// The sockets of this node. Alone, it is the bus of a server that has no other nodes.
 pub struct Hub {
     namespace: Namespace,
-    gates: Mutex<HashMap<SocketId, Gate>>,
-    /// How many gates there are: mostly none, and nothing has to be looked up.
-    gate_count: AtomicUsize,
-}
-
-/// What a socket is not to be told now: messages, and if it was handed over their notifications, too.
-enum Gate {
-    /// Its replay is not done: what comes waits here.
-    Holding { held: Vec<Held>, is_handed_over: bool },
-    /// Its replay failed, and its connection is being closed: whatever it were told would hide what it missed.
-    Shut { until: Instant },
-    /// Its replay went up to these sequence numbers.
-    Behind { last_seqs: HashMap<i64, i64>, until: Instant, is_handed_over: bool },
-}
-
-struct Held {
-    conversation: i64,
-    seq: i64,
-    event: &'static str,
-    json: Arc<str>,
+    gates: Gates,
 }
 
 impl Hub {
     /// The sockets of `namespace`.
     pub fn new(namespace: Namespace) -> Self {
-        Self { namespace, gates: Mutex::default(), gate_count: AtomicUsize::new(0) }
+        Self { namespace, gates: Gates::default() }
     }
 
-    /// Has `socket` follow all conversations of `user` from now on, and holds back what comes until
-    /// [`Hub::replayed`].
+    /// Has `socket` follow all conversations of `user` from now on. It is told of no message before the replay that
+    /// is to follow is done ([`Hub::take_held`]).
     pub fn follow(&self, socket: &Socket, user: &Id) -> Result<(), SocketError> {
-        self.change_gates(|gates| {
-            gates.insert(socket.key(), Gate::Holding { held: Vec::new(), is_handed_over: false })
-        });
+        // A part of a replay could not be told from the whole.
+        socket.suspend_recovery();
+        self.gates.add_closed(socket);
         socket.join(&feed_room(user))
     }
 
-    /// The replay for `socket` was sent, up to these sequence numbers by conversation: sends what was held back.
-    pub fn replayed(&self, socket: &Socket, last_seqs: HashMap<i64, i64>) {
-        self.change_gates(|gates| {
-            let (held, is_handed_over) = match gates.remove(&socket.key()) {
-                Some(Gate::Holding { held, is_handed_over }) => (held, is_handed_over),
-                _ => (Vec::new(), false),
-            };
-            for Held { conversation, seq, event, json } in held {
-                if last_seqs.get(&conversation).is_none_or(|last| seq > *last) {
-                    socket.emit(event, &json);
-                }
-            }
-            let until = Instant::now() + LATE;
-            gates.insert(socket.key(), Gate::Behind { last_seqs, until, is_handed_over });
-        });
+    /// The task that replays for `socket`: it is aborted when the connection ends before it is done.
+    pub fn replays(&self, socket: &Socket, task: AbortHandle) {
+        self.gates.set_task(socket, task);
     }
 
-    /// Holds back what comes for `socket`, which was handed over, until [`Hub::replayed`].
-    pub(super) fn hold(&self, socket: &Socket) {
-        self.change_gates(|gates| {
-            gates.insert(socket.key(), Gate::Holding { held: Vec::new(), is_handed_over: true })
-        });
+    /// What comes for `socket` from now on is held back: the store is about to be asked what came before.
+    pub fn hold(&self, socket: &Socket) {
+        self.gates.hold(socket);
     }
 
-    /// `socket` was told up to these sequence numbers by conversation before it was handed over.
+    /// Some of what was held back for `socket` and was not in its replay, in its order. When nothing is left the
+    /// replay is done, and messages are told as they come.
+    pub fn take_held(&self, socket: &Socket, is_replayed: impl Fn(i64, i64) -> bool) -> Option<Vec<Held>> {
+        self.gates.take_held(socket, is_replayed)
+    }
+
+    /// Holds back what comes for `socket`, which was handed over, until [`Hub::restored`].
+    pub(super) fn hold_handed_over(&self, socket: &Socket) {
+        self.gates.add_holding(socket);
+    }
+
+    /// `socket`, which was handed over, was told up to these sequence numbers by conversation: sends what was held
+    /// back. To be followed by [`Hub::caught_up`] when this node has told its user as much.
+    pub(super) fn restored(&self, socket: &Socket, last_seqs: HashMap<i64, i64>) {
+        self.gates.hold_no_longer(socket, last_seqs);
+    }
+
+    /// `socket` was told up to these sequence numbers by conversation before it was handed over. To be followed by
+    /// [`Hub::caught_up`] when this node has told its user as much.
     pub(super) fn pass_over(&self, socket: &Socket, last_seqs: HashMap<i64, i64>) {
-        let gate = Gate::Behind { last_seqs, until: Instant::now() + LATE, is_handed_over: true };
-        self.change_gates(|gates| gates.insert(socket.key(), gate));
+        self.gates.add_behind(socket, last_seqs);
     }
 
-    /// Takes a socket of `user` away for another node; answers up to where a replay has told it, if there was one. To
-    /// be called while the user is told of no message.
+    /// See [`Hub::pass_over`].
+    pub(super) fn caught_up(&self, socket: &Socket) {
+        self.gates.open(socket);
+    }
+
+    /// Takes a socket of `user` away for another node; answers up to where it was told elsewhere, if that is further
+    /// than here. To be called while the user is told of no message.
     pub(super) fn hand_over(
         &self,
         user: &Id,
@@ -110,48 +97,30 @@ impl Hub {
     ) -> Option<(socketio::HandedOver, Option<HashMap<i64, i64>>)> {
         let socket = self.namespace.recoverable(lost.pid)?;
         // What a replay that is not done has sent, or will, is not known here: the client gets another.
-        if matches!(self.gates.lock().get(&socket.key()), Some(Gate::Holding { .. } | Gate::Shut { .. })) {
+        if self.gates.is_shut(&socket) {
             return None;
         }
         let handed = socket.hand_over(user.as_str(), lost.offset)?;
-        let replayed = match self.change_gates(|gates| gates.remove(&socket.key())) {
-            Some(Gate::Behind { last_seqs, .. }) => Some(last_seqs),
-            _ => None,
-        };
-        Some((handed, replayed))
+        Some((handed, self.gates.open(&socket)))
     }
 
-    /// The replay for `socket` failed: it is told of no message any more, and has to come again.
-    pub fn shut(&self, socket: &Socket) {
-        self.change_gates(|gates| gates.insert(socket.key(), Gate::Shut { until: Instant::now() + LATE }));
+    /// The replay for `socket` failed: it is told of no message any more, and its connection ends, so that its client
+    /// comes again. Whatever it were told would hide what it missed.
+    pub fn give_up(&self, socket: &Socket) {
+        self.gates.close(socket);
+        socket.suspend_recovery();
+        socket.close_connection();
+        self.gates.remove_if_lost(socket);
     }
 
-    /// Whether the replay for `socket` failed, so that another is needed if its connection is recovered.
-    pub fn is_shut(&self, socket: &Socket) -> bool {
-        matches!(self.gates.lock().get(&socket.key()), Some(Gate::Shut { .. }))
-    }
-
-    /// Forgets what is no longer needed. To be called every minute or so.
-    pub fn tidy(&self) {
-        let now = Instant::now();
-        self.change_gates(|gates| {
-            gates.retain(|_, gate| match gate {
-                Gate::Holding { .. } => true,
-                Gate::Behind { until, .. } | Gate::Shut { until } => *until >= now,
-            });
-        });
+    /// The connection of `socket` has ended: a replay that is not done ends with it.
+    pub fn disconnected(&self, socket: &Socket) {
+        self.gates.disconnected(socket);
     }
 
     /// The connected and recoverable sockets of a user.
     pub fn sockets_of(&self, user: &Id) -> Vec<Socket> {
         self.namespace.sockets_in(&user_room(user))
-    }
-
-    fn change_gates<T>(&self, change: impl FnOnce(&mut HashMap<SocketId, Gate>) -> T) -> T {
-        let mut gates = self.gates.lock();
-        let result = change(&mut gates);
-        self.gate_count.store(gates.len(), Ordering::Release);
-        result
     }
 
     /// Tells the sockets of one of the two of a message.
@@ -160,42 +129,12 @@ impl Hub {
         let seq = *seq;
         let rooms = [conversation_room(&conversation.id, user), feed_room(user)];
         self.namespace.emit_to(&rooms.each_ref().map(String::as_str), NEW_MESSAGE, json, |socket, _| {
-            self.is_open(socket, NEW_MESSAGE, conversation.key, seq, json)
+            self.gates.is_open(socket, NEW_MESSAGE, conversation, seq, json)
         });
         if user != sender {
             self.namespace.emit_to(&[&user_room(user)], NOTIFICATION, notification, |socket, _| {
-                self.is_open(socket, NOTIFICATION, conversation.key, seq, notification)
+                self.gates.is_open(socket, NOTIFICATION, conversation, seq, notification)
             });
-        }
-    }
-
-    /// Whether `socket` is to be told now; what it is to be told later waits at its gate.
-    fn is_open(
-        &self,
-        socket: &Socket,
-        event: &'static str,
-        conversation: i64,
-        seq: i64,
-        json: &Arc<str>,
-    ) -> bool {
-        if self.gate_count.load(Ordering::Acquire) == 0 {
-            return true;
-        }
-        let is_message = event == NEW_MESSAGE;
-        match self.gates.lock().get_mut(&socket.key()) {
-            Some(Gate::Behind { last_seqs, is_handed_over, .. }) if is_message || *is_handed_over => {
-                last_seqs.get(&conversation).is_none_or(|last| seq > *last)
-            }
-            Some(Gate::Holding { held, is_handed_over }) if is_message || *is_handed_over => {
-                if held.len() >= HELD {
-                    socket.close_connection();
-                } else {
-                    held.push(Held { conversation, seq, event, json: Arc::clone(json) });
-                }
-                false
-            }
-            Some(Gate::Shut { .. }) => !is_message,
-            _ => true,
         }
     }
 
@@ -282,6 +221,10 @@ impl Bus for Hub {
 
     async fn present_elsewhere(&self, users: &[Id]) -> Vec<bool> {
         vec![false; users.len()]
+    }
+
+    async fn has_told(&self, _: &Id, _: i64) -> HasTold {
+        HasTold::NotCounted
     }
 
     async fn close(&self) {}

@@ -17,7 +17,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use socketio::{LostSocket, Socket, SocketId};
 
-pub use self::hub::Hub;
+pub use self::hub::{Held, Hub};
 pub use self::redis::{NodeName, RedisBus, RedisError};
 use crate::id::Id;
 use crate::store::{Conversation, Ends, StoreError};
@@ -144,8 +144,23 @@ pub trait Bus: Send + Sync + 'static {
     /// Which of the users have a device on another node.
     async fn present_elsewhere(&self, users: &[Id]) -> Vec<bool>;
 
+    /// Waits until the sockets of `user`, who has a device here, were told of all messages up to `position` (counted as
+    /// in [`MessageNotice::positions`]).
+    async fn has_told(&self, user: &Id, position: i64) -> HasTold;
+
     /// Says goodbye to the other nodes.
     async fn close(&self);
+}
+
+/// See [`Bus::has_told`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HasTold {
+    /// They were.
+    Yes,
+    /// They were not, though they had time.
+    No,
+    /// This bus counts no positions: it tells when the store does.
+    NotCounted,
 }
 
 /// See [`Bus::attach`].

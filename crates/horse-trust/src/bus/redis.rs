@@ -32,7 +32,8 @@ use self::recovery::{Moved, Questions};
 use super::sequencer::Sequencer;
 use super::wire::News;
 use super::{
-    Attached, Attaching, Bus, HandedOver, Hub, MessageNotice, MessageQuota, Notice, Reached, Source, Told,
+    Attached, Attaching, Bus, HandedOver, HasTold, Hub, MessageNotice, MessageQuota, Notice, Reached, Source,
+    Told,
 };
 use crate::id::Id;
 use crate::metrics::BusMetrics;
@@ -268,6 +269,10 @@ impl Bus for RedisBus {
             return Vec::new();
         }
         self.look_elsewhere(users).await.unwrap_or_else(|| vec![false; users.len()])
+    }
+
+    async fn has_told(&self, user: &Id, position: i64) -> HasTold {
+        if self.sequencer.has_told(user, position).await { HasTold::Yes } else { HasTold::No }
     }
 
     async fn close(&self) {

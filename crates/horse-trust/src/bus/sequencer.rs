@@ -14,6 +14,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use tokio::time::Instant;
 
 use super::{Hub, MessageNotice, Source, StoredMessage, Told};
 use crate::id::Id;
@@ -24,6 +25,8 @@ use crate::store::{Conversation, Ends, StoreError};
 const PATIENCE: Duration = Duration::from_millis(30);
 /// How long after a failure the store is asked again.
 const RETRY: Duration = Duration::from_millis(300);
+/// How long a socket waits for what its replay had to be told here, too.
+const REACHED_WITHIN: Duration = Duration::from_secs(30);
 /// How many users are looked up in one read.
 const BATCH: usize = 500;
 
@@ -200,6 +203,32 @@ impl Sequencer {
                     self.start_healing(&user, progress, Duration::ZERO);
                 }
             }
+        }
+    }
+
+    /// Waits until `user`, who has a device here, was told up to `position`; `false` if that takes too long.
+    pub(super) async fn has_told(&self, user: &Id, position: i64) -> bool {
+        let deadline = Instant::now() + REACHED_WITHIN;
+        loop {
+            {
+                let mut followers = self.followers.lock();
+                let Some(progress) = followers.get_mut(user).and_then(|follower| follower.progress.as_mut())
+                else {
+                    return true;
+                };
+                if progress.position >= position {
+                    return true;
+                }
+                // What is missing may be on its way.
+                if !progress.is_healing {
+                    progress.must_look = true;
+                    self.start_healing(user, progress, PATIENCE);
+                }
+            }
+            if Instant::now() >= deadline {
+                return false;
+            }
+            tokio::time::sleep(PATIENCE).await;
         }
     }
 

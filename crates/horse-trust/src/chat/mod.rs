@@ -28,7 +28,7 @@ use self::coalescer::Coalescer;
 use self::limits::Limits;
 pub use self::messages::{Draft, Sent};
 use self::presence::Presence;
-pub use self::reading::{Offset, Replay, Slice};
+pub use self::reading::{MessagePlace, Offset, Replay, Slice};
 use self::receipts::Receipts;
 pub use self::refusal::Refusal;
 use self::typing::Typing;

@@ -1,6 +1,5 @@
 //! Reading: pages and slices of a history, what is read, and what was missed.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use socketio::SocketId;
@@ -8,13 +7,15 @@ use tokio::sync::oneshot;
 
 use super::view::{self, MessageJson, MessageView};
 use super::{Blocks, Chat, Refusal, store_failed};
-use crate::bus::{Except, Notice};
+use crate::bus::{Except, HasTold, Notice};
 use crate::id::Id;
-use crate::store::{Conversation, History, MarkRead, Message, Page, Profile, Range, Read, TOLD_AT_ONCE};
+use crate::store::{Conversation, History, MarkRead, Message, Page, Profile, Range, Read};
 use crate::timestamp::Timestamp;
 
 /// How many missed messages are replayed; beyond, the client is told where to look.
 const MAX_REPLAYED: usize = 1000;
+/// How many messages of a replay are read at once.
+const PAGE: usize = 64;
 
 /// A part of a history.
 #[derive(Debug)]
@@ -39,15 +40,24 @@ pub enum Offset {
 /// What a client missed.
 #[derive(Debug, Default)]
 pub struct Replay {
-    /// The messages, in the order of their ids.
-    pub messages: Vec<MessageJson>,
+    /// Where the messages are, in the order of their ids.
+    pub places: Vec<MessagePlace>,
     /// The argument of `resync`, in place of messages that are too many.
     pub resync: Option<String>,
-    /// Up to where the replay goes, by the store's key of each conversation.
-    pub last_seqs: HashMap<i64, i64>,
-    /// The conversations in which something came, with the message up to which it did.
-    delivered: Vec<(Arc<Conversation>, Id, i64)>,
+    /// Up to where the replay goes: for each conversation, by the store's key, its last message. Sorted.
+    last_seqs: Vec<(i64, i64)>,
 }
+
+impl Replay {
+    /// Whether a message, by the store's key of its conversation, is in the replay, or before where it begins.
+    pub fn includes(&self, conversation: i64, seq: i64) -> bool {
+        let found = self.last_seqs.binary_search_by_key(&conversation, |(key, _)| *key);
+        found.is_ok_and(|at| seq <= self.last_seqs[at].1)
+    }
+}
+
+/// A conversation and a sequence number there.
+pub type MessagePlace = (Arc<Conversation>, i64);
 
 impl Chat {
     /// A page of history; marks what the other wrote as read.
@@ -216,33 +226,49 @@ impl Chat {
             Offset::Unknown => (None, 0),
         };
         let missed = self.store.missed(user, after, limit).await.map_err(store_failed("missed"))?;
-        let mut replay = Replay { last_seqs: missed.last_seqs.into_iter().collect(), ..Replay::default() };
+        let mut last_seqs = missed.last_seqs;
+        last_seqs.sort_unstable();
         if missed.is_too_much {
-            replay.resync = Some(view::resync(&missed.changed));
-            return Ok(replay);
+            let resync = Some(view::resync(&missed.changed));
+            return Ok(Replay { resync, last_seqs, ..Replay::default() });
         }
-        let mut ends = HashMap::new();
-        for (count, (conversation, message)) in missed.messages.iter().enumerate() {
-            if count % TOLD_AT_ONCE == TOLD_AT_ONCE - 1 {
-                tokio::task::yield_now().await;
-            }
-            let profiles = self.profiles_of(conversation).await?;
-            replay.messages.push(view_of(conversation, &profiles, message));
-            if message.sender != *user {
-                ends.insert(
-                    conversation.key,
-                    (Arc::clone(conversation), message.sender.clone(), message.seq),
-                );
-            }
-        }
-        replay.delivered = ends.into_values().collect();
-        Ok(replay)
+        let places = missed.messages.into_iter().map(|message| (message.conversation, message.seq)).collect();
+        Ok(Replay { places, resync: None, last_seqs })
     }
 
-    /// A replay has reached a device.
-    pub fn replayed(&self, replay: &Replay) {
-        for (conversation, sender, seq) in &replay.delivered {
-            self.note_delivered(conversation, sender, *seq);
+    /// The first of the messages at `places`, as many as have `max_bytes` of text, and at least one; `None` for one
+    /// that is deleted. They count as delivered to `user`.
+    pub async fn page(
+        &self,
+        user: &Id,
+        places: &[MessagePlace],
+        max_bytes: usize,
+    ) -> Result<Vec<Option<MessageJson>>, Refusal> {
+        let places = &places[..places.len().min(PAGE)];
+        let messages = self.store.messages_at(places.to_vec(), max_bytes).await;
+        let messages = messages.map_err(store_failed("messages_at"))?;
+        let mut page = Vec::with_capacity(messages.len());
+        for ((conversation, _), message) in places.iter().zip(messages) {
+            let Some(message) = message.filter(|message| message.deleted_at.is_none()) else {
+                page.push(None);
+                continue;
+            };
+            let profiles = self.profiles_of(conversation).await?;
+            page.push(Some(view_of(conversation, &profiles, &message)));
+            if message.sender != *user {
+                self.note_delivered(conversation, &message.sender, message.seq);
+            }
+        }
+        Ok(page)
+    }
+
+    /// Waits until the sockets of `user` on this node were told of all that is in `replay`.
+    pub async fn has_told(&self, user: &Id, replay: &Replay) -> Result<(), Refusal> {
+        let position = replay.last_seqs.iter().map(|(_, seq)| seq).sum();
+        match self.bus.has_told(user, position).await {
+            HasTold::Yes => Ok(()),
+            HasTold::No => Err(Refusal::StoreFailed),
+            HasTold::NotCounted => self.store.settled().await.map_err(store_failed("settled")),
         }
     }
 }

@@ -71,6 +71,7 @@ macro_rules! operations {
 
 operations! {
     append_message, conversation, open_conversation, conversation_list, conversation_summaries, conversation_summary, history, missed,
+    messages_at, settled,
     mark_read, change_message, set_delivered, message, partners_of, positions_of, ends_of, set_last_seen, set_block, blocks_between,
     shared_conversations,
     blocked_by, report, report_by, reports, withdrawn, forget_withdrawn, revoke_tokens, revocations, unread_count, profile,
@@ -145,6 +146,18 @@ impl Store for MeasuredStore {
 
     async fn missed(&self, user: &Id, after: Option<&Id>, limit: usize) -> Result<Missed> {
         self.operations().missed.time(self.store.missed(user, after, limit)).await
+    }
+
+    async fn messages_at(
+        &self,
+        places: Vec<(Arc<Conversation>, i64)>,
+        max_bytes: usize,
+    ) -> Result<Vec<Option<Message>>> {
+        self.operations().messages_at.time(self.store.messages_at(places, max_bytes)).await
+    }
+
+    async fn settled(&self) -> Result<()> {
+        self.operations().settled.time(self.store.settled()).await
     }
 
     async fn positions_of(&self, users: Vec<Id>) -> Result<Vec<(Id, i64)>> {

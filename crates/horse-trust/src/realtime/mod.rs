@@ -15,6 +15,7 @@ use socketio::{
 };
 
 pub use self::expiry::Expiries;
+use self::replay::Replays;
 use crate::auth::{Claims, Tokens};
 use crate::bus::{Attached, HandedOver, Hub, Reached, user_room};
 use crate::chat::{Chat, Offset, Refusal};
@@ -33,6 +34,7 @@ struct Services {
     hub: Arc<Hub>,
     expiries: Arc<Expiries>,
     metrics: Arc<Metrics>,
+    replays: Replays,
 }
 
 impl Realtime {
@@ -44,7 +46,16 @@ impl Realtime {
         expiries: Arc<Expiries>,
         metrics: Arc<Metrics>,
     ) -> Self {
-        Self { services: Arc::new(Services { chat, tokens, hub, expiries, metrics }) }
+        Self {
+            services: Arc::new(Services {
+                chat,
+                tokens,
+                hub,
+                expiries,
+                metrics,
+                replays: Replays::default(),
+            }),
+        }
     }
 }
 
@@ -152,7 +163,7 @@ impl SocketHandler for Participant {
             return socket.disconnect();
         }
         // What was missed by a connection that is recovered has come with it.
-        if let Some(offset) = self.offset.take().filter(|_| !recovered || self.services.hub.is_shut(socket)) {
+        if let Some(offset) = self.offset.take().filter(|_| !recovered) {
             replay::start(&self.services, socket, user, offset);
         }
         tracing::info!(%user, socket = socket.id(), recovered, "socket connected");
@@ -182,6 +193,7 @@ impl SocketHandler for Participant {
     fn disconnected(&mut self, socket: &Socket, reason: CloseReason) {
         let user = &self.claims.user;
         self.services.expiries.forget(socket);
+        self.services.hub.disconnected(socket);
         self.services.chat.socket_went(socket.key());
         self.services.chat.device_went(user);
         tracing::info!(%user, socket = socket.id(), %reason, "socket disconnected");

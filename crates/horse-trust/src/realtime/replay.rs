@@ -1,18 +1,103 @@
 //! What a client missed is sent before what comes now. How the two fit together is the [`Hub`]'s part.
 //!
+//! A replay goes by pages: the next one is read from the store when the client has taken most of the last. A user has a
+//! few replays at once, the others wait in line and hold nothing; and the more there are over all users, the less each
+//! may have under way. So what clients that read slowly have the server hold is bounded, whoever they are, and nobody
+//! waits for a stranger.
+//!
 //! [`Hub`]: crate::bus::Hub
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use parking_lot::Mutex;
 use socketio::Socket;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Services;
-use crate::chat::{Offset, Refusal, Replay};
+use crate::bus::Held;
+use crate::chat::{MessagePlace, Offset, Refusal};
 use crate::id::Id;
 use crate::json::LossyString;
 
+/// How many replays one user has at once; others wait for their turn.
+const AT_ONCE: usize = 4;
 /// How many bytes of a replay wait to be sent at once: the rest of the outbox is for what comes meanwhile.
 const WAITING: usize = 128 * 1024;
+/// How many bytes of all replays wait to be sent, as long as each has [`LEAST_WAITING`].
+const WAITING_OF_ALL: usize = 32 * 1024 * 1024;
+/// How many bytes each replay may have waiting, however many there are.
+const LEAST_WAITING: usize = 8 * 1024;
+
+/// The replays under way.
+#[derive(Default)]
+pub(super) struct Replays {
+    users: Mutex<HashMap<Id, Line>>,
+    count: AtomicUsize,
+}
+
+/// The replays of one user.
+struct Line {
+    turns: Arc<Semaphore>,
+    /// Those that have a turn or wait for one.
+    count: usize,
+}
+
+/// A place in a user's line.
+struct Place<'a> {
+    replays: &'a Replays,
+    user: &'a Id,
+}
+
+/// A replay under way.
+struct Turn<'a> {
+    replays: &'a Replays,
+    _permit: Option<OwnedSemaphorePermit>,
+    _place: Place<'a>,
+}
+
+impl Replays {
+    /// Waits for the user's next turn.
+    async fn turn<'a>(&'a self, user: &'a Id) -> Turn<'a> {
+        let turns = {
+            let mut users = self.users.lock();
+            let line = users
+                .entry(user.clone())
+                .or_insert_with(|| Line { turns: Arc::new(Semaphore::new(AT_ONCE)), count: 0 });
+            line.count += 1;
+            Arc::clone(&line.turns)
+        };
+        let place = Place { replays: self, user };
+        // The semaphore is never closed.
+        let permit = turns.acquire_owned().await.ok();
+        self.count.fetch_add(1, Ordering::Relaxed);
+        Turn { replays: self, _permit: permit, _place: place }
+    }
+
+    /// How many bytes a replay may have waiting to be sent.
+    fn waiting(&self) -> usize {
+        (WAITING_OF_ALL / self.count.load(Ordering::Relaxed).max(1)).clamp(LEAST_WAITING, WAITING)
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        if let Entry::Occupied(mut line) = self.replays.users.lock().entry(self.user.clone()) {
+            line.get_mut().count -= 1;
+            if line.get().count == 0 {
+                line.remove();
+            }
+        }
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.replays.count.fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 /// Reads `auth.serverOffset`; `None` if no replay is asked for.
 pub(super) fn parse_offset(json: &str) -> Option<Offset> {
@@ -34,35 +119,91 @@ pub(super) fn parse_offset(json: &str) -> Option<Offset> {
 pub(super) fn start(services: &Arc<Services>, socket: &Socket, user: &Id, offset: Offset) {
     if let Err(error) = services.hub.follow(socket, user) {
         tracing::error!(%error, %user, "a socket could not follow its user's conversations");
-        return socket.close_connection();
+        return services.hub.give_up(socket);
     }
-    let (services, socket, user) = (Arc::clone(services), socket.clone(), user.clone());
-    tokio::spawn(async move {
-        match services.chat.missed(&user, &offset).await {
-            Ok(replay) => send(&services, &socket, replay).await,
-            Err(refusal) => give_up(&services, &socket, refusal),
+    let (of_task, of_hub) = ((Arc::clone(services), socket.clone(), user.clone()), socket);
+    let task = tokio::spawn(async move {
+        let (services, socket, user) = of_task;
+        if let Err(refusal) = run(&services, &socket, &user, &offset).await {
+            // Without the replay there would be a gap: the client comes again.
+            tracing::warn!(%refusal, socket = socket.id(), "a replay failed");
+            services.hub.give_up(&socket);
         }
     });
+    // What waits in line, or for its client, ends with the connection.
+    services.hub.replays(of_hub, task.abort_handle());
 }
 
-async fn send(services: &Services, socket: &Socket, mut replay: Replay) {
+async fn run(services: &Services, socket: &Socket, user: &Id, offset: &Offset) -> Result<(), Refusal> {
+    let _turn = services.replays.turn(user).await;
+    services.hub.hold(socket);
+    let mut replay = services.chat.missed(user, offset).await?;
     if let Some(resync) = &replay.resync {
         socket.emit("resync", resync);
     }
-    for message in &replay.messages {
-        // A connection that is lost may be recovered, with what was sent to it: so it goes on without one.
-        socket.drained(WAITING).await;
-        socket.emit("new_message", message);
+    let places = std::mem::take(&mut replay.places);
+    if !send(services, socket, user, &places).await? {
+        return Ok(());
     }
-    services.hub.replayed(socket, std::mem::take(&mut replay.last_seqs));
-    services.chat.replayed(&replay);
+    drop(places);
+    services.chat.has_told(user, &replay).await?;
+    let is_replayed = |conversation, seq| replay.includes(conversation, seq);
+    while let Some(held) = services.hub.take_held(socket, is_replayed) {
+        if !send_held(services, socket, user, &held).await? {
+            return Ok(());
+        }
+    }
+    Ok(())
 }
 
-/// Without the replay there would be a gap: the client comes again.
-fn give_up(services: &Services, socket: &Socket, refusal: Refusal) {
-    tracing::warn!(%refusal, socket = socket.id(), "a replay failed");
-    services.hub.shut(socket);
-    socket.close_connection();
+/// Sends the messages at `places`; `false` if the connection ended.
+async fn send(
+    services: &Services,
+    socket: &Socket,
+    user: &Id,
+    mut places: &[MessagePlace],
+) -> Result<bool, Refusal> {
+    while !places.is_empty() {
+        if !socket.drained(services.replays.waiting() / 2).await {
+            return Ok(false);
+        }
+        let page = services.chat.page(user, places, services.replays.waiting() / 4).await?;
+        places = &places[page.len()..];
+        for message in page.iter().flatten() {
+            if !socket.drained(services.replays.waiting()).await {
+                return Ok(false);
+            }
+            socket.emit("new_message", message);
+        }
+    }
+    Ok(true)
+}
+
+/// Sends what was held back; `false` if the connection ended.
+async fn send_held(
+    services: &Services,
+    socket: &Socket,
+    user: &Id,
+    mut held: &[Held],
+) -> Result<bool, Refusal> {
+    while let [first, rest @ ..] = held {
+        if let Some(json) = &first.json {
+            if !socket.drained(services.replays.waiting()).await {
+                return Ok(false);
+            }
+            socket.emit(first.event, json);
+            held = rest;
+            continue;
+        }
+        let count = held.iter().take_while(|held| held.json.is_none()).count();
+        let places: Vec<_> =
+            held[..count].iter().map(|held| (Arc::clone(&held.conversation), held.seq)).collect();
+        if !send(services, socket, user, &places).await? {
+            return Ok(false);
+        }
+        held = &held[count..];
+    }
+    Ok(true)
 }
 
 #[cfg(test)]

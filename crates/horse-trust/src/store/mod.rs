@@ -18,8 +18,8 @@ pub use self::import::{ImportFile, ImportTarget, Staged, StagedConversation, Sta
 pub use self::lists::{InvalidCursor, ListPlace, ListQuery};
 pub use self::types::{
     Appended, Change, Changed, Conversation, ConversationSummary, Delivered, Done, Ends, History,
-    LastMessage, MarkRead, Message, Missed, NewConversation, NewMessage, NewReport, Page, Profile, Range,
-    Read, Report, Role, Side, Stored, Unread, User, Withdrawn,
+    LastMessage, MarkRead, Message, Missed, MissedMessage, NewConversation, NewMessage, NewReport, Page,
+    Profile, Range, Read, Report, Role, Side, Stored, Unread, User, Withdrawn,
 };
 use crate::id::Id;
 use crate::timestamp::Timestamp;
@@ -88,6 +88,17 @@ pub trait Store: Send + Sync + 'static {
     /// What came after the message `after` (everything, if `None`) in the conversations of `user`, at most
     /// `limit` messages.
     async fn missed(&self, user: &Id, after: Option<&Id>, limit: usize) -> Result<Missed>;
+
+    /// The messages at these places, each a conversation and a sequence number: as many of the first ones as have
+    /// `max_bytes` of text together, and at least one. `None` where there is no message.
+    async fn messages_at(
+        &self,
+        places: Vec<(Arc<Conversation>, i64)>,
+        max_bytes: usize,
+    ) -> Result<Vec<Option<Message>>>;
+
+    /// Waits until the `done` of everything that this process committed before was called.
+    async fn settled(&self) -> Result<()>;
 
     /// How many messages the conversations of each of these users have together, deleted ones included; a user without
     /// messages may be left out.

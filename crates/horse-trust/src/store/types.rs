@@ -309,14 +309,27 @@ pub struct History {
 /// What a user missed.
 #[derive(Debug, Clone, Default)]
 pub struct Missed {
-    /// The messages, in the order of their ids, without deleted ones; empty if there are too many.
-    pub messages: Vec<(Arc<Conversation>, Message)>,
+    /// Where the messages are, in the order of their ids, without deleted ones; empty if there are too many.
+    pub messages: Vec<MissedMessage>,
     /// Whether there are more than were asked for.
     pub is_too_much: bool,
     /// The conversations in which something came, each with its last message.
     pub changed: Vec<(Id, i64)>,
     /// Every conversation of the user that has messages, by the store's key, with its last message at that moment.
     pub last_seqs: Vec<(i64, i64)>,
+}
+
+/// A message that a user missed. Its text is read later ([`Store::messages_at`]): texts of many are large.
+///
+/// [`Store::messages_at`]: super::Store::messages_at
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MissedMessage {
+    /// Its id.
+    pub id: Id,
+    /// Its conversation.
+    pub conversation: Arc<Conversation>,
+    /// Its sequence number there.
+    pub seq: i64,
 }
 
 /// Up to where what the other wrote has reached a device of one of the two.

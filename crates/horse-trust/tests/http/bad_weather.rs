@@ -74,6 +74,12 @@ impl Store for Broken {
     async fn missed(&self, _: &Id, _: Option<&Id>, _: usize) -> Result<Missed> {
         self.fail()
     }
+    async fn messages_at(&self, _: Vec<(Arc<Conversation>, i64)>, _: usize) -> Result<Vec<Option<Message>>> {
+        self.fail()
+    }
+    async fn settled(&self) -> Result<()> {
+        self.fail()
+    }
     async fn positions_of(&self, _: Vec<Id>) -> Result<Vec<(Id, i64)>> {
         self.fail()
     }

@@ -14,8 +14,9 @@ use crate::bus::{HandedOver, Reached, StoredMessage, conversation_room, feed_roo
 use crate::id::Id;
 use crate::store::StoreError;
 
-/// How many messages a node may be ahead of the one that gives a socket away: what is between is read at once.
-const AHEAD: i64 = 2_000;
+/// How many messages a node may be ahead of the one that gives a socket away: what is between is read at once. Beyond,
+/// the client gets a new socket, and a replay by pages.
+const AHEAD: i64 = 128;
 /// How many bytes of what was missed wait to be sent at once: the rest of the outbox is for what comes meanwhile.
 const WAITING: usize = 128 * 1024;
 
@@ -49,9 +50,12 @@ impl Sequencer {
         let here = here.map(|progress| progress.position);
         let is_behind = here.is_none_or(|position| position > reached.position);
         if is_behind {
-            self.hub.hold(socket);
+            self.hub.hold_handed_over(socket);
         } else if here != Some(reached.position) || reached.is_ahead {
             self.hub.pass_over(socket, reached.seqs.clone());
+            if let Some(me) = self.me.upgrade() {
+                tokio::spawn(me.pass_over(socket.clone(), user.clone(), reached.seqs.values().sum()));
+            }
         }
         for room in rooms {
             if let Err(error) = socket.join(room) {
@@ -64,6 +68,15 @@ impl Sequencer {
             let rooms = rooms.iter().cloned().collect();
             tokio::spawn(me.catch_up(socket.clone(), user.clone(), reached.seqs, rooms));
         }
+    }
+
+    /// Messages up to `position`, which `socket` was told elsewhere, are passed over until they were told here.
+    async fn pass_over(self: Arc<Self>, socket: Socket, user: Id, position: i64) {
+        if !self.has_told(&user, position).await {
+            tracing::warn!(%user, "a node that had a user's socket told more than can be read here");
+            return self.hub.give_up(&socket);
+        }
+        self.hub.caught_up(&socket);
     }
 
     /// Tells `socket` what it missed between two nodes.
@@ -79,9 +92,7 @@ impl Sequencer {
             Err(error) => {
                 tracing::warn!(%error, %user, "what a socket missed between two nodes could not be read");
                 // Without it there would be a gap: the client comes again, as a new socket.
-                socket.give_up_recovery();
-                self.hub.shut(&socket);
-                return socket.close_connection();
+                return self.hub.give_up(&socket);
             }
         };
         let has_feed = rooms.contains(&*feed_room(&user));
@@ -95,13 +106,16 @@ impl Sequencer {
                 socket.emit("message_notification", &message.notification);
             }
         }
-        self.hub.replayed(&socket, last_seqs);
+        let position = last_seqs.values().sum();
+        self.hub.restored(&socket, last_seqs);
         if let Some(source) = self.source() {
             missing
                 .iter()
                 .filter_map(|message| message.notice.as_ref())
                 .for_each(|message| source.delivered(message));
         }
+        drop(missing);
+        self.pass_over(socket, user, position).await;
     }
 
     /// What the user's conversations have after `seqs`, and how far they go then.

@@ -34,6 +34,8 @@ pub(super) enum Job {
     },
     /// Commits something, to see whether that works.
     Touch(Done<()>),
+    /// Writes nothing: has its caller told in its turn.
+    Settle(Done<()>),
 }
 
 impl Job {
@@ -47,7 +49,7 @@ impl Job {
             }
             Self::MarkRead(mark, _) => side_of(&mark.conversation, &mark.reader).map(drop),
             Self::Change(change, _) => check_text(change.text.as_deref().unwrap_or_default()),
-            Self::SetBlock { .. } | Self::Touch(_) => Ok(()),
+            Self::SetBlock { .. } | Self::Touch(_) | Self::Settle(_) => Ok(()),
         }
     }
 
@@ -56,7 +58,9 @@ impl Job {
             Self::Append(_, appended) => Box::new(move || appended(Err(error))),
             Self::MarkRead(_, done) => Box::new(move || done(Err(error))),
             Self::Change(_, done) => Box::new(move || done(Err(error))),
-            Self::SetBlock { done, .. } | Self::Touch(done) => Box::new(move || done(Err(error))),
+            Self::SetBlock { done, .. } | Self::Touch(done) | Self::Settle(done) => {
+                Box::new(move || done(Err(error)))
+            }
         }
     }
 }
@@ -71,8 +75,8 @@ pub(super) enum Request {
     Append(Vec<(NewMessage, Appended)>),
     /// Any other job.
     Single(Job),
-    /// A job that is not tried; its caller is told in its turn.
-    Refused(Told),
+    /// A job without a statement; its caller is told in its turn.
+    Untried(Told),
 }
 
 /// The statements of a batch.
@@ -80,11 +84,12 @@ pub(super) fn requests(jobs: Vec<Job>) -> Vec<Request> {
     let mut requests = Vec::new();
     for job in jobs {
         match (job.check(), job) {
-            (Err(error), job) => requests.push(Request::Refused(job.fail(error))),
+            (Err(error), job) => requests.push(Request::Untried(job.fail(error))),
             (Ok(()), Job::Append(message, appended)) => match requests.last_mut() {
                 Some(Request::Append(messages)) => messages.push((message, appended)),
                 _ => requests.push(Request::Append(vec![(message, appended)])),
             },
+            (Ok(()), Job::Settle(done)) => requests.push(Request::Untried(Box::new(move || done(Ok(()))))),
             (Ok(()), job) => requests.push(Request::Single(job)),
         }
     }
@@ -159,7 +164,7 @@ impl Request {
                 (BLOCK, parameters![blocker, other, is_blocked])
             }
             Self::Single(Job::Touch(_)) => (TOUCH, Vec::new()),
-            Self::Single(Job::Append(..)) | Self::Refused(_) => return None,
+            Self::Single(Job::Append(..) | Job::Settle(_)) | Self::Untried(_) => return None,
         };
         Some(Statement { sql, parameters })
     }
@@ -172,7 +177,7 @@ impl Request {
                     .map(|(message, appended)| Job::Append(message, appended).fail(error.clone())),
             ),
             Self::Single(job) => told.push(job.fail(error.clone())),
-            Self::Refused(refused) => told.push(refused),
+            Self::Untried(refused) => told.push(refused),
         }
     }
 
@@ -202,8 +207,8 @@ impl Request {
             Self::Single(Job::SetBlock { done, .. } | Job::Touch(done)) => {
                 told.push(Box::new(move || done(Ok(()))));
             }
-            Self::Single(job @ Job::Append(..)) => told.push(job.fail(closed())),
-            Self::Refused(refused) => told.push(refused),
+            Self::Single(job @ (Job::Append(..) | Job::Settle(_))) => told.push(job.fail(closed())),
+            Self::Untried(refused) => told.push(refused),
         }
     }
 }

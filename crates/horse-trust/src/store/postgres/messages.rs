@@ -12,7 +12,8 @@ use super::codec::{
 use super::pool::Pool;
 use crate::id::Id;
 use crate::store::{
-    Conversation, Delivered, Ends, History, Message, Missed, Range, Result, StoreError, integer,
+    Conversation, Delivered, Ends, History, Message, Missed, MissedMessage, Range, Result, StoreError,
+    integer,
 };
 
 /// One statement each, so that the messages and what the conversation says of them are of one moment; a row without
@@ -63,9 +64,7 @@ pub(super) async fn history(pool: &Pool, conversation: &Conversation, range: Ran
 const MISSED: &str = concat!(
     "SELECT ",
     conversation_columns!(),
-    ", ",
-    message_columns!(),
-    ", r.last_seq
+    ", m.id, m.seq, r.last_seq
      FROM missed_messages($1, $2, $3) r JOIN conversations c ON c.key = r.conversation
      LEFT JOIN shown_messages m ON m.conversation = r.conversation AND m.seq = r.seq"
 );
@@ -81,23 +80,52 @@ pub(super) async fn missed(pool: &Pool, user: &Id, after: Option<&Id>, limit: us
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(place) => place.insert(Arc::new(read_conversation(&row)?)),
         };
-        let last_seq: i64 = row.try_get(CONVERSATION_COLUMNS + 9)?;
-        if row.try_get::<_, Option<Id>>(CONVERSATION_COLUMNS)?.is_none() {
+        let last_seq: i64 = row.try_get(CONVERSATION_COLUMNS + 2)?;
+        let Some(id) = row.try_get::<_, Option<Id>>(CONVERSATION_COLUMNS)? else {
             missed.last_seqs.push((key, last_seq));
             continue;
-        }
+        };
         if changed.insert(key) {
             missed.changed.push((conversation.id.clone(), last_seq));
         }
-        let message = read_message(&row, CONVERSATION_COLUMNS, &conversation.participants)?;
-        missed.messages.push((Arc::clone(conversation), message));
+        let seq = row.try_get(CONVERSATION_COLUMNS + 1)?;
+        missed.messages.push(MissedMessage { id, conversation: Arc::clone(conversation), seq });
     }
     missed.is_too_much = missed.messages.len() > limit;
     if missed.is_too_much {
         missed.messages.clear();
     }
-    missed.messages.sort_by(|(_, one), (_, other)| one.id.cmp(&other.id));
+    missed.messages.sort_by(|one, other| one.id.cmp(&other.id));
     Ok(missed)
+}
+
+/// The bytes are counted in the database, so that no more than is wanted is sent.
+const AT: &str = concat!(
+    "SELECT ",
+    message_columns!(),
+    " FROM (SELECT ",
+    message_columns!(),
+    ", p.place, sum(coalesce(octet_length(m.text), 0)) OVER (ORDER BY p.place) AS bytes
+     FROM unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY AS p (conversation, seq, place)
+     LEFT JOIN shown_messages m ON m.conversation = p.conversation AND m.seq = p.seq) m
+     WHERE m.place = 1 OR m.bytes <= $3 ORDER BY m.place"
+);
+
+/// See [`Store::messages_at`](crate::store::Store::messages_at).
+pub(super) async fn messages_at(
+    pool: &Pool,
+    places: &[(Arc<Conversation>, i64)],
+    max_bytes: usize,
+) -> Result<Vec<Option<Message>>> {
+    let (keys, seqs): (Vec<_>, Vec<_>) =
+        places.iter().map(|(conversation, seq)| (conversation.key, *seq)).unzip();
+    let most = i64::try_from(max_bytes).unwrap_or(i64::MAX);
+    let rows = pool.query(AT, &[&keys, &seqs, &most]).await?;
+    let read = |(row, (conversation, _)): (&Row, &(Arc<Conversation>, i64))| {
+        let is_there = row.try_get::<_, Option<Id>>(0)?.is_some();
+        is_there.then(|| read_message(row, 0, &conversation.participants)).transpose()
+    };
+    rows.iter().zip(places).map(read).collect()
 }
 
 /// How many messages the conversations of these users have.

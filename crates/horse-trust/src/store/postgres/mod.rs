@@ -114,6 +114,21 @@ impl Store for PostgresStore {
         messages::missed(&self.pool, user, after, limit).await
     }
 
+    async fn messages_at(
+        &self,
+        places: Vec<(Arc<Conversation>, i64)>,
+        max_bytes: usize,
+    ) -> Result<Vec<Option<Message>>> {
+        messages::messages_at(&self.pool, &places, max_bytes).await
+    }
+
+    async fn settled(&self) -> Result<()> {
+        let (sender, receiver) = oneshot::channel();
+        // Who has stopped waiting does not want to know.
+        self.writer.push(Job::Settle(Box::new(move |done| drop(sender.send(done)))));
+        receiver.await.unwrap_or_else(|_| Err(closed()))
+    }
+
     async fn positions_of(&self, users: Vec<Id>) -> Result<Vec<(Id, i64)>> {
         messages::positions_of(&self.pool, &users).await
     }

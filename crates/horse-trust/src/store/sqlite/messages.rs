@@ -12,7 +12,8 @@ use super::writer::count;
 use crate::id::Id;
 use crate::store::clock::is_within;
 use crate::store::{
-    Change, Changed, Conversation, Delivered, Ends, History, Message, Missed, Page, Range, Read, Unread,
+    Change, Changed, Conversation, Delivered, Ends, History, Message, Missed, MissedMessage, Page, Range,
+    Read, Unread,
 };
 use crate::timestamp::Timestamp;
 
@@ -204,37 +205,36 @@ pub(super) fn missed(connection: &Connection, user: &Id, after: Option<&Id>, lim
     };
     let conversations = connection
         .prepare_cached(&format!(
-            "SELECT {CONVERSATION}, last_seq, read_seq_a, read_seq_b FROM conversations
-             WHERE user_a = ?1 AND last_seq > 0
-             UNION ALL SELECT {CONVERSATION}, last_seq, read_seq_a, read_seq_b FROM conversations
+            "SELECT {CONVERSATION}, last_seq FROM conversations WHERE user_a = ?1 AND last_seq > 0
+             UNION ALL SELECT {CONVERSATION}, last_seq FROM conversations
              WHERE user_b = ?1 AND user_a <> ?1 AND last_seq > 0"
         ))?
-        .query_map([user], |row| {
-            Ok((Arc::new(read_conversation(row)?), row.get::<_, i64>(6)?, [row.get(7)?, row.get(8)?]))
-        })?
+        .query_map([user], |row| Ok((Arc::new(read_conversation(row)?), row.get::<_, i64>(6)?)))?
         .collect::<Result<Vec<_>>>()?;
     let mut missed = Missed::default();
-    let mut newest_first = connection.prepare_cached(&format!(
-        "SELECT {MESSAGE} FROM all_messages WHERE conversation = ?1 AND seq > ?2 ORDER BY seq DESC"
-    ))?;
-    for (conversation, last_seq, read_seq) in conversations {
+    let mut newest_first = connection.prepare_cached(
+        "SELECT id, seq, deleted_at IS NOT NULL FROM all_messages
+         WHERE conversation = ?1 AND seq > ?2 ORDER BY seq DESC",
+    )?;
+    for (conversation, last_seq) in conversations {
         missed.last_seqs.push((conversation.key, last_seq));
         let own_place = place.filter(|(key, _)| *key == conversation.key).map(|(_, seq)| seq);
         let mut rows = newest_first.query(params![conversation.key, own_place.unwrap_or(0)])?;
         let mut is_changed = false;
         while let Some(row) = rows.next()? {
-            let message = read_message(row, &conversation, read_seq)?;
-            if own_place.is_none() && after.is_some_and(|after| message.id <= *after) {
+            let MessageId(id) = row.get(0)?;
+            if own_place.is_none() && after.is_some_and(|after| id <= *after) {
                 break;
             }
-            if message.deleted_at.is_some() {
+            if row.get(2)? {
                 continue;
             }
             is_changed = true;
             if missed.is_too_much {
                 break;
             }
-            missed.messages.push((Arc::clone(&conversation), message));
+            let conversation = Arc::clone(&conversation);
+            missed.messages.push(MissedMessage { id, conversation, seq: row.get(1)? });
             missed.is_too_much = missed.messages.len() > limit;
         }
         if is_changed {
@@ -244,8 +244,27 @@ pub(super) fn missed(connection: &Connection, user: &Id, after: Option<&Id>, lim
     if missed.is_too_much {
         missed.messages.clear();
     }
-    missed.messages.sort_by(|(_, one), (_, other)| one.id.cmp(&other.id));
+    missed.messages.sort_by(|one, other| one.id.cmp(&other.id));
     Ok(missed)
+}
+
+/// See [`Store::messages_at`](crate::store::Store::messages_at).
+pub(super) fn messages_at(
+    connection: &Connection,
+    places: &[(Arc<Conversation>, i64)],
+    max_bytes: usize,
+) -> Result<Vec<Option<Message>>> {
+    let mut messages = Vec::new();
+    let mut bytes = 0;
+    for (conversation, seq) in places {
+        let message = message_at(connection, conversation, *seq).optional()?;
+        bytes += message.as_ref().map_or(0, |message| message.text.len());
+        if bytes > max_bytes && !messages.is_empty() {
+            break;
+        }
+        messages.push(message);
+    }
+    Ok(messages)
 }
 
 /// How far the conversations of these users go.

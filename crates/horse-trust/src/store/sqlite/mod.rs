@@ -143,6 +143,19 @@ impl Store for SqliteStore {
             .await
     }
 
+    async fn messages_at(
+        &self,
+        places: Vec<(Arc<Conversation>, i64)>,
+        max_bytes: usize,
+    ) -> Result<Vec<Option<Message>>> {
+        self.readers.snapshot(move |connection| messages::messages_at(connection, &places, max_bytes)).await
+    }
+
+    async fn settled(&self) -> Result<()> {
+        // Jobs are told in the order of the queue.
+        self.write(|_| Ok(())).await
+    }
+
     async fn positions_of(&self, users: Vec<Id>) -> Result<Vec<(Id, i64)>> {
         let ends = self.ends_of(users).await?;
         Ok(ends.into_iter().map(|Ends { user, position, .. }| (user, position)).collect())
