@@ -162,6 +162,7 @@ pub async fn run(
         metrics,
         metrics_token: config.metrics_token.clone(),
         draining: Arc::clone(&draining),
+        store_health: Arc::default(),
         chat: Arc::clone(&chat),
         store: Arc::clone(&store),
         tokens,

@@ -42,6 +42,39 @@ impl<'de, V: Deserialize<'de>> Visitor<'de> for FieldsVisitor<V> {
     }
 }
 
+/// The most digits that an `i64` has.
+const MAX_DIGITS: usize = 19;
+
+/// The whole number from 0 that a JSON number is, however it is spelled: `30`, `30.0`, `3e1`; `None` if `json` is
+/// something else, or a number that no `i64` holds.
+///
+/// Clients of languages with one kind of number send `30.0` for 30. The value is taken from the digits, because a detour
+/// by `f64` would change numbers above 2^53.
+pub(crate) fn whole_number(json: &str) -> Option<i64> {
+    let (unsigned, is_negative) = json.strip_prefix('-').map_or((json, false), |unsigned| (unsigned, true));
+    let (mantissa, exponent) = unsigned.split_once(['e', 'E']).unwrap_or((unsigned, "0"));
+    let (integer, fraction) = mantissa.split_once('.').unwrap_or((mantissa, "0"));
+    let are_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_padded = integer.len() > 1 && integer.starts_with('0');
+    if is_padded || ![integer, fraction, exponent.trim_start_matches(['+', '-'])].into_iter().all(are_digits)
+    {
+        return None;
+    }
+    let digits = format!("{integer}{fraction}");
+    let significant = digits.trim_matches('0');
+    if significant.is_empty() {
+        return Some(0);
+    }
+    let trailing = digits.len() - digits.trim_end_matches('0').len();
+    // How many zeros follow the last significant digit; fewer than none are a fraction.
+    let zeros = exponent.parse::<i64>().ok()?.checked_add_unsigned(trailing as u64)?;
+    let zeros = usize::try_from(zeros.checked_sub_unsigned(fraction.len() as u64)?).ok()?;
+    if is_negative || significant.len().saturating_add(zeros) > MAX_DIGITS {
+        return None;
+    }
+    format!("{significant}{:0<zeros$}", "").parse().ok()
+}
+
 /// A text whose lone surrogates (`"\ud800"` alone is JSON, but no text) have become U+FFFD.
 ///
 /// `JSON.parse` takes them, so a client may send them; a Rust string can't hold them.
@@ -157,6 +190,101 @@ mod tests {
             json.push('"');
             let units: Vec<u16> = units.iter().map(|(unit, _)| *unit).collect();
             prop_assert_eq!(LossyString::parse(&json), Some(String::from_utf16_lossy(&units)), "{}", json);
+        }
+    }
+
+    #[test]
+    fn whole_numbers_are_taken_however_they_are_spelled() {
+        for (json, number) in [
+            ("0", 0),
+            ("-0", 0),
+            ("0.0", 0),
+            ("-0.0e5", 0),
+            ("0e99999999999999999999", 0),
+            ("30", 30),
+            ("30.0", 30),
+            ("3e1", 30),
+            ("3.00E+1", 30),
+            ("300e-1", 30),
+            ("0.3e2", 30),
+            ("1e0", 1),
+            ("9007199254740993", 9_007_199_254_740_993),
+            ("9223372036854775807", i64::MAX),
+            ("9.223372036854775807e18", i64::MAX),
+        ] {
+            assert_eq!(whole_number(json), Some(number), "{json}");
+        }
+        for json in [
+            "",
+            "-",
+            "-1",
+            "-1.0",
+            "1.5",
+            "15e-1",
+            "1e-1",
+            "9223372036854775808",
+            "1e19",
+            "1e400",
+            "1e-400",
+            "1e99999999999999999999",
+            "null",
+            "true",
+            "\"30\"",
+            "[]",
+            "{}",
+            "NaN",
+            "Infinity",
+            "030",
+            "+5",
+            "5.",
+            ".5",
+            "1e",
+            "1e+-1",
+            "0x10",
+            "1_000",
+            " 5",
+        ] {
+            assert_eq!(whole_number(json), None, "{json}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_number_is_the_same_in_every_spelling(number in 0..=i64::MAX, zeros in 0_usize..20, shift in 0_usize..19) {
+            let plain = number.to_string();
+            prop_assert_eq!(whole_number(&plain), Some(number));
+            let fraction = format!("{plain}.{}", "0".repeat(zeros + 1));
+            prop_assert_eq!(whole_number(&fraction), Some(number));
+            // The point moved to the left, and the exponent moves it back.
+            let at = plain.len().saturating_sub(shift).max(1);
+            let moved = format!("{}.{}0e{}", &plain[..at], &plain[at..], plain.len() - at);
+            prop_assert_eq!(whole_number(&moved), Some(number));
+            let longer = format!("{plain}{}e-{zeros}", "0".repeat(zeros));
+            prop_assert_eq!(whole_number(&longer), Some(number));
+            if number > 0 {
+                let negative = format!("-{plain}");
+                prop_assert_eq!(whole_number(&negative), None);
+                let part = format!("{plain}.{}1", "0".repeat(zeros));
+                prop_assert_eq!(whole_number(&part), None);
+            }
+        }
+
+        /// Of what serde_json takes as a number below 2^53, the answer is that of JavaScript.
+        #[test]
+        fn numbers_are_those_of_javascript(json in "-?(0|[1-9][0-9]{0,6})(\\.[0-9]{1,4})?([eE][+-]?[0-9])?") {
+            let value: f64 = serde_json::from_str(&json).unwrap();
+            let is_whole = value >= 0.0 && value.fract() == 0.0;
+            let number = whole_number(&json);
+            prop_assert_eq!(number.is_some(), is_whole, "{}", json);
+            if let Some(number) = number {
+                let same = format!("{value:.0}").trim_start_matches('-') == number.to_string();
+                prop_assert!(same, "{} is {}", json, number);
+            }
+        }
+
+        #[test]
+        fn no_text_breaks_the_parser(text in any::<String>()) {
+            whole_number(&text);
         }
     }
 

@@ -5,8 +5,8 @@ use std::convert::Infallible;
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
-use http::header;
 use http::request::Parts;
+use http::{Method, header};
 use serde_json::value::RawValue;
 
 use super::error::FieldError;
@@ -28,10 +28,15 @@ impl FromRequestParts<AppState> for Authenticated {
             Some(token.trim()).filter(|token| scheme.eq_ignore_ascii_case("bearer") && !token.is_empty())
         });
         let token = token.ok_or(ApiError::NoToken)?;
-        state.tokens.verify(token).map(Self).map_err(|_| {
+        let claims = state.tokens.verify(token).map_err(|_| {
             tracing::info!(address = %client_address(&parts.extensions), "a token was refused");
             ApiError::InvalidToken
-        })
+        })?;
+        // What changes something is counted where the rule for it is.
+        if matches!(parts.method, Method::GET | Method::HEAD) {
+            state.chat.limits().request(&claims.user)?;
+        }
+        Ok(Self(claims))
     }
 }
 
@@ -106,9 +111,8 @@ impl Fields {
         let Some(value) = self.0.get(path).map(|value| value.get()).filter(|value| *value != "null") else {
             return Ok(None);
         };
-        let number = serde_json::from_str::<u64>(value).ok().and_then(|number| i64::try_from(number).ok());
         let error = || ApiError::field(path, format!("{path} must be a whole number from 0"));
-        number.map(Some).ok_or_else(error)
+        json::whole_number(value).map(Some).ok_or_else(error)
     }
 }
 

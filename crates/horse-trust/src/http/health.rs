@@ -6,8 +6,16 @@ use axum::{Json, Router};
 use http::StatusCode;
 use serde_json::{Value, json};
 use std::sync::atomic::Ordering;
+use tokio::sync::Mutex;
+use tokio::time::{Duration, Instant};
 
 use super::AppState;
+
+/// For how long an answer of the store serves others who ask. Asking commits something, and anybody may ask.
+const FRESH: Duration = Duration::from_millis(250);
+
+/// When the store was asked last, and whether it answered. Held while it is asked, so that it is asked once at a time.
+pub type StoreHealth = Mutex<Option<(Instant, bool)>>;
 
 /// The routes of health.
 pub(super) fn router() -> Router<AppState> {
@@ -35,10 +43,17 @@ async fn readiness(State(state): State<AppState>) -> (StatusCode, Json<Value>) {
 }
 
 async fn store_answers(state: &AppState) -> bool {
+    let mut last = state.store_health.lock().await;
+    if let Some((at, is_well)) = *last
+        && at.elapsed() < FRESH
+    {
+        return is_well;
+    }
     let answered = state.store.ping().await;
     if let Err(error) = &answered {
         tracing::warn!(%error, "the store does not answer");
     }
+    *last = Some((Instant::now(), answered.is_ok()));
     answered.is_ok()
 }
 

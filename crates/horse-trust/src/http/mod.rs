@@ -31,6 +31,7 @@ use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
 
 pub use self::error::ApiError;
+pub use self::health::StoreHealth;
 use crate::auth::{Passwords, Throttle, Tokens};
 use crate::chat::Chat;
 use crate::config::{CorsOrigins, Secret};
@@ -59,6 +60,8 @@ pub struct AppState {
     pub metrics_token: Option<Secret>,
     /// Whether the server is about to end, and wants no new clients.
     pub draining: Arc<AtomicBool>,
+    /// Whether the store answered when it was asked last.
+    pub store_health: Arc<StoreHealth>,
 }
 
 /// Where the engine is: its path as clients are set up with it, also without its last slash or with one too many.

@@ -11,7 +11,6 @@ use super::{Participant, Services};
 use crate::bus::conversation_room;
 use crate::chat::{Chat, Desk, Draft, MessageJson, Refusal};
 use crate::id::Id;
-use crate::json::LossyString;
 use crate::store::{Conversation, Range};
 use crate::timestamp::Timestamp;
 
@@ -48,7 +47,7 @@ impl Participant {
     pub(super) fn join_conversation(&self, socket: &Socket, event: Event<'_>) -> Option<EventFuture> {
         let socket = socket.clone();
         let responder = event.responder;
-        let Some(id) = first_text(event.arguments) else {
+        let Ok(id) = text_or_field(event.arguments, "conversation_id") else {
             return refuse(responder, Refusal::ConversationNotFound);
         };
         let (chat, user) = (&self.services.chat, &self.claims.user);
@@ -69,7 +68,7 @@ impl Participant {
     pub(super) fn set_typing(&self, socket: &Socket, event: Event<'_>, types: bool) -> Option<EventFuture> {
         let socket = socket.key();
         let responder = event.responder;
-        let Some(id) = first_text(event.arguments) else {
+        let Ok(id) = text_or_field(event.arguments, "conversation_id") else {
             return refuse(responder, Refusal::ConversationNotFound);
         };
         let (chat, user) = (&self.services.chat, &self.claims.user);
@@ -91,7 +90,7 @@ impl Participant {
 
     pub(super) fn mark_read(&self, socket: &Socket, event: Event<'_>) -> Option<EventFuture> {
         let (socket, responder) = (socket.key(), event.responder);
-        let parsed = Fields::parse(event.arguments)
+        let parsed = Fields::parse_or_bare(event.arguments, "conversation_id")
             .and_then(|fields| Ok((fields.required_text("conversation_id")?, fields.number("up_to_seq")?)));
         let (id, up_to) = match parsed {
             Ok(parsed) => parsed,
@@ -119,7 +118,7 @@ impl Participant {
 
     pub(super) fn fetch_messages(&self, event: Event<'_>) -> Option<EventFuture> {
         let responder = event.responder;
-        let parsed = Fields::parse(event.arguments)
+        let parsed = Fields::parse_or_bare(event.arguments, "conversation_id")
             .and_then(|fields| Ok((fields.required_text("conversation_id")?, range(&fields)?)));
         let (chat, user) = (Arc::clone(&self.services.chat), self.claims.user.clone());
         match chat.limits().request(&user).and(parsed) {
@@ -230,10 +229,6 @@ fn range(fields: &Fields<'_>) -> Result<Range, Refusal> {
         (None, Some(seq)) => Ok(Range::Before(seq, limit)),
         (None, None) => Ok(Range::Before(i64::MAX, limit)),
     }
-}
-
-fn first_text(arguments: &[&serde_json::value::RawValue]) -> Option<String> {
-    LossyString::parse(arguments.first()?.get())
 }
 
 fn join(socket: &Socket, user: &Id, conversation: Result<Arc<Conversation>, Refusal>, responder: Responder) {

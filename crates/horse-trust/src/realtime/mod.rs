@@ -183,9 +183,10 @@ impl SocketHandler for Participant {
             "unblock_user" => self.set_block(socket, event, false),
             "report_message" => self.report_message(event),
             "refresh_token" => self.refresh_token(socket, event),
-            name => {
-                tracing::debug!(name, user = %self.claims.user, "an unknown event");
-                events::refuse(event.responder, Refusal::UnknownEvent)
+            _ => {
+                // Its name is the client's own text, so it is not logged.
+                let counted = self.services.chat.limits().request(&self.claims.user);
+                events::refuse(event.responder, counted.err().unwrap_or(Refusal::UnknownEvent))
             }
         }
     }

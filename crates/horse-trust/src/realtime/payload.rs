@@ -55,6 +55,16 @@ impl<'a> Fields<'a> {
         fields.map(|fields| Self(fields.0)).map_err(|_| Refusal::InvalidRequest)
     }
 
+    /// As [`Fields::parse`]; a bare text stands for an object with the one field `name`.
+    pub(super) fn parse_or_bare(arguments: &[&'a RawValue], name: &str) -> Result<Self, Refusal> {
+        match arguments {
+            [bare, ..] if bare.get().starts_with('"') => {
+                Ok(Self(HashMap::from([(LossyString(name.to_owned()), *bare)])))
+            }
+            _ => Self::parse(arguments),
+        }
+    }
+
     /// A text; `None` if it is missing or null.
     pub(super) fn text(&self, name: &str) -> Result<Option<String>, Refusal> {
         let Some(value) = self.present(name) else { return Ok(None) };
@@ -69,8 +79,7 @@ impl<'a> Fields<'a> {
     /// A whole number that is not negative; `None` if it is missing or null.
     pub(super) fn number(&self, name: &str) -> Result<Option<i64>, Refusal> {
         let Some(value) = self.present(name) else { return Ok(None) };
-        let number = serde_json::from_str::<u64>(value).ok().and_then(|number| i64::try_from(number).ok());
-        number.map(Some).ok_or(Refusal::InvalidRequest)
+        json::whole_number(value).map(Some).ok_or(Refusal::InvalidRequest)
     }
 
     fn present(&self, name: &str) -> Option<&'a str> {
@@ -80,11 +89,7 @@ impl<'a> Fields<'a> {
 
 /// A text that is the argument itself, or the field `name` of an object.
 pub(super) fn text_or_field(arguments: &[&RawValue], name: &str) -> Result<String, Refusal> {
-    let json = arguments.first().map_or("", |argument| argument.get());
-    match LossyString::parse(json) {
-        Some(text) => Ok(text),
-        None => Fields::parse(arguments)?.required_text(name),
-    }
+    Fields::parse_or_bare(arguments, name)?.required_text(name)
 }
 
 #[cfg(test)]
@@ -136,7 +141,7 @@ mod tests {
     #[test]
     fn fields_are_taken_by_name_and_kind() {
         let value: Box<RawValue> =
-            serde_json::from_str(r#"{"a":"x","b":7,"c":null,"d":-1,"e":1.5,"f":{"a":1}}"#).unwrap();
+            serde_json::from_str(r#"{"a":"x","b":7.0e0,"c":null,"d":-1,"e":1.5,"f":{"a":1}}"#).unwrap();
         let arguments: &[&RawValue] = &[&value];
         let fields = Fields::parse(arguments).unwrap();
         assert_eq!(fields.text("a"), Ok(Some("x".to_owned())));
