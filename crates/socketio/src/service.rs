@@ -109,6 +109,7 @@ where
         return coded(HandshakeError::BadRequest);
     }
     match *request.method() {
+        Method::GET if session.is_over() => coded(HandshakeError::UnknownSid),
         Method::GET => {
             let encoding = Encoding::accepted(request.headers());
             drop(request);

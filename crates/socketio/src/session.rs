@@ -238,6 +238,12 @@ impl Session {
         Poll::Pending
     }
 
+    /// Whether a polling client was told that the session ends: from then on it is unknown, though its task may need a
+    /// moment to forget it.
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(self.state.lock().phase, Phase::Told | Phase::Ended)
+    }
+
     /// Nothing more is taken to be sent; wakes who waits for the end. Answers what still waits to be sent.
     pub(crate) fn stop(&self, reason: CloseReason) -> VecDeque<Frame> {
         let mut state = self.state.lock();
