@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 # For check-delivery.
 export SEED MESSAGES
-.PHONY: help run build test check lint fmt bench bench-quick bench-nodes check-delivery
+.PHONY: help run build test check lint fmt bench bench-quick bench-nodes check-delivery attacks
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,10 @@ check-delivery: build ## Messages through bad weather, on one node, on three, an
 	npm ci --prefix e2e --no-audit --no-fund
 	cd e2e && node --test --test-concurrency=1 tests/checker.test.js checks/cluster-checker.test.js
 	cd e2e && REDIS_CLUSTER=true node --test checks/cluster-checker.test.js
+
+attacks: build ## Attack a server, and two nodes over PostgreSQL and Redis, while others chat; half an hour: make attacks ONLY=reading
+	scripts/test-requirements
+	cd e2e && node attacks/run.js --only "$(ONLY)"
 
 web/dist/index.html: web/node_modules/.package-lock.json web/index.html web/vite.config.ts web/tsconfig.json packages/events/index.d.ts $(shell find web/src -type f)
 	npm run --silent build --prefix web

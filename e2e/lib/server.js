@@ -38,13 +38,13 @@ function environment(settings) {
   return { PATH, HOME, ...settings };
 }
 
-/** Runs the command to its end; answers its exit code and what it printed. */
-export function run(folder, args, settings = {}) {
+/** Runs the command to its end, which may take `timeout` milliseconds; answers its exit code and what it printed. */
+export function run(folder, args, settings = {}, timeout = 30_000) {
   const { status, stdout, stderr } = spawnSync(BINARY, args, {
     cwd: folder,
     env: environment(settings),
     encoding: "utf8",
-    timeout: 30_000,
+    timeout,
   });
   return { status, stdout, stderr };
 }
