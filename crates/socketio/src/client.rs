@@ -307,6 +307,10 @@ impl MessageHandler for Client {
         self.is_established
     }
 
+    fn held(&self) -> usize {
+        self.incomplete.as_ref().map_or(0, |incomplete| incomplete.text.len() + incomplete.bytes)
+    }
+
     fn closed(&mut self, reason: CloseReason) {
         // An event that waits is given up: its socket is gone.
         self.pending = None;

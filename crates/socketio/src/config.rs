@@ -18,6 +18,12 @@ pub struct Config {
     pub upgrade_timeout: Duration,
     /// How many bytes may wait to be sent to one client, over which it is closed. 1 MiB.
     pub outbox_limit: usize,
+    /// How many bytes may wait to be sent to all clients together; over it those are closed that have more than their
+    /// share. 256 MiB.
+    pub max_waiting_bytes: usize,
+    /// How many bytes of messages that are not whole yet all clients together may have sent over WebSocket; over it those
+    /// are closed that have more than their share. 64 MiB.
+    pub max_unfinished_bytes: usize,
     /// How long a client may take no byte of what waits for it, before it is closed. 20 s.
     pub write_timeout: Duration,
     /// How long the body of a polling POST may take. 30 s.
@@ -96,6 +102,8 @@ impl Default for Config {
             connect_timeout: Duration::from_secs(10),
             upgrade_timeout: Duration::from_secs(10),
             outbox_limit: 1024 * 1024,
+            max_waiting_bytes: 256 * 1024 * 1024,
+            max_unfinished_bytes: 64 * 1024 * 1024,
             write_timeout: Duration::from_secs(20),
             body_timeout: Duration::from_secs(30),
             max_fragments: 1024,

@@ -61,6 +61,11 @@ pub trait MessageHandler: Send + 'static {
         true
     }
 
+    /// How many bytes are held of what is not whole yet.
+    fn held(&self) -> usize {
+        0
+    }
+
     /// The session has ended.
     fn closed(&mut self, reason: CloseReason) {
         let _ = reason;
@@ -92,6 +97,8 @@ pub(crate) struct Connection {
     close_code: Option<u16>,
     /// Whether a polling client has closed the session in order.
     is_closed_by_client: bool,
+    /// Bytes of messages that have begun and not ended, as the server counts them.
+    unfinished: usize,
 }
 
 impl Connection {
@@ -109,6 +116,7 @@ impl Connection {
             transport: websocket.map_or(Transport::Polling(None), Transport::WebSocket),
             close_code: None,
             is_closed_by_client: false,
+            unfinished: 0,
             session,
             handler,
         }
@@ -246,6 +254,22 @@ impl Connection {
         for Reply(frame) in replies {
             websocket.queue_frame(frame);
         }
+        let unfinished = websocket.unfinished() + handler.held();
+        self.count_unfinished(unfinished)
+    }
+
+    fn count_unfinished(&mut self, bytes: usize) -> Result<(), CloseReason> {
+        // Most clients send whole messages.
+        if bytes == 0 && self.unfinished == 0 {
+            return Ok(());
+        }
+        let server = &self.session.server;
+        server.unfinished.change(self.unfinished, bytes);
+        self.unfinished = bytes;
+        if server.unfinished.is_over_share(bytes, server.open_sessions()) {
+            tracing::debug!(bytes, "a client holds too much of what all may send unfinished");
+            return Err(CloseReason::PayloadTooLarge);
+        }
         Ok(())
     }
 
@@ -308,6 +332,7 @@ impl Connection {
     }
 
     async fn finish(mut self, reason: CloseReason) {
+        self.session.server.unfinished.change(self.unfinished, 0);
         self.session.close(reason);
         if reason.flushes() {
             // What the client was promised an answer to, it gets.

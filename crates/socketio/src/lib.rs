@@ -15,9 +15,11 @@
 //! - `packet`: packets as clients send them; `frame`: packets as the server sends them
 //! - `client`: the Socket.IO side of a session; `socket`, `namespace`, `rooms`: what an application uses
 //! - `recovery`: connection state recovery; `hand_over`: from one server to another
+//! - `budget`: what all sessions may hold together
 //! - `server`: sessions, namespaces, counts; `config`: the bounds; `close`: why sessions end
 
 mod binary_text;
+mod budget;
 mod client;
 mod close;
 mod compression;

@@ -125,7 +125,7 @@ impl Future for Poller {
         let farewell = state.farewell();
         // What waits when the session upgrades goes over the WebSocket.
         let mut payload = match &state.polling {
-            Some(polling) if polling.upgraded.is_none() => encode(&Session::take_for_response(&mut state)),
+            Some(polling) if polling.upgraded.is_none() => encode(&session.take_for_response(&mut state)),
             _ => Vec::new(),
         };
         let mut is_over = false;

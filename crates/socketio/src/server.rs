@@ -10,6 +10,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use crate::budget::Budget;
 use crate::client::Client;
 use crate::close::{CloseCounts, CloseReason};
 use crate::config::Config;
@@ -52,6 +53,10 @@ pub(crate) struct Shared {
     opened: AtomicU64,
     closed: CloseCounts,
     draining: AtomicBool,
+    /// What waits to be sent to all clients.
+    pub(crate) waiting: Arc<Budget>,
+    /// Messages that have begun and not ended.
+    pub(crate) unfinished: Arc<Budget>,
     /// Told when the last session has ended.
     empty: Notify,
     /// The ping packet, made once.
@@ -117,6 +122,8 @@ impl Server {
     fn new(config: Config, protocol: Protocol) -> Self {
         Self {
             shared: Arc::new(Shared {
+                waiting: Budget::new(config.max_waiting_bytes),
+                unfinished: Budget::new(config.max_unfinished_bytes),
                 config,
                 protocol,
                 sessions: std::array::from_fn(|_| Mutex::default()),
@@ -134,7 +141,7 @@ impl Server {
 
     /// How many sessions are open.
     pub fn open_sessions(&self) -> usize {
-        self.shared.open.load(Ordering::Relaxed)
+        self.shared.open_sessions()
     }
 
     /// How many sessions were opened since the start.
@@ -273,6 +280,10 @@ impl Shared {
             Protocol::SocketIo(namespaces) => namespaces.get(name),
             Protocol::Engine(_) => None,
         }
+    }
+
+    pub(crate) fn open_sessions(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
     }
 
     pub(crate) fn is_draining(&self) -> bool {

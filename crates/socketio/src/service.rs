@@ -123,12 +123,14 @@ where
 /// Answers a GET once there is something to send. The request itself is not kept while it waits.
 async fn poll(shared: &Shared, session: Arc<Session>, encoding: Option<Encoding>) -> ServiceResponse {
     let Ok(poller) = Poller::new(session) else { return coded(HandshakeError::BadRequest) };
-    let Some(payload) = poller.await.map(Bytes::from) else { return coded(HandshakeError::UnknownSid) };
+    let Some(payload) = poller.await else { return coded(HandshakeError::UnknownSid) };
+    // It still waits, for the client to take it.
+    let payload = shared.waiting.counted(payload);
     let is_long = shared.config.compression_threshold.is_some_and(|threshold| payload.len() >= threshold);
     if let Some(encoding) = encoding.filter(|_| is_long)
         && let Some(compressed) = encoding.compress(&payload).await
     {
-        let mut response = ok(POLL_TYPE, compressed);
+        let mut response = ok(POLL_TYPE, shared.waiting.counted(compressed));
         response.headers_mut().insert(header::CONTENT_ENCODING, encoding.header());
         return response;
     }

@@ -96,14 +96,23 @@ impl Session {
             return;
         }
         let cost: usize = frames.iter().map(Frame::cost).sum();
-        if state.bytes + cost > self.server.config.outbox_limit {
+        let bytes = state.bytes + cost;
+        if bytes > self.server.config.outbox_limit
+            || self.server.waiting.is_over_share(bytes, self.server.open_sessions())
+        {
             state.outbox = VecDeque::new();
             state.close(CloseReason::OutboxOverflow);
             return;
         }
-        state.bytes += cost;
+        self.set_bytes(&mut state, bytes);
         state.outbox.extend(frames.iter().cloned());
         state.wake_for_output();
+    }
+
+    /// So many bytes wait to be sent, or are being sent.
+    fn set_bytes(&self, state: &mut State, bytes: usize) {
+        self.server.waiting.change(state.bytes, bytes);
+        state.bytes = bytes;
     }
 
     /// Asks the session to end. The first reason counts.
@@ -173,7 +182,8 @@ impl Session {
     /// Frames that cost so much have left.
     pub(crate) fn sent(&self, cost: usize) {
         let mut state = self.state.lock();
-        state.bytes = state.bytes.saturating_sub(cost);
+        let bytes = state.bytes.saturating_sub(cost);
+        self.set_bytes(&mut state, bytes);
         state.wake_drained();
     }
 
@@ -191,12 +201,12 @@ impl Session {
     }
 
     /// Takes what waits, for a polling response. Empty if there is nothing, or it is held back.
-    pub(crate) fn take_for_response(state: &mut MutexGuard<'_, State>) -> VecDeque<Frame> {
+    pub(crate) fn take_for_response(&self, state: &mut MutexGuard<'_, State>) -> VecDeque<Frame> {
         if state.corked {
             return VecDeque::new();
         }
         let frames = std::mem::take(&mut state.outbox);
-        state.bytes = 0;
+        self.set_bytes(state, 0);
         state.wake_drained();
         frames
     }
@@ -249,7 +259,7 @@ impl Session {
         let mut state = self.state.lock();
         state.close(reason);
         state.phase = Phase::Ended;
-        state.bytes = 0;
+        self.set_bytes(&mut state, 0);
         state.waker = None;
         state.wake_drained();
         if let Some(polling) = &mut state.polling {
@@ -271,6 +281,12 @@ impl Session {
     /// How many events are in work.
     pub(crate) fn in_flight(&self) -> u32 {
         self.in_flight.load(Ordering::Acquire)
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.server.waiting.change(self.state.get_mut().bytes, 0);
     }
 }
 

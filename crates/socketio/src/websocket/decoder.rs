@@ -156,6 +156,16 @@ impl Decoder {
         }
     }
 
+    /// How many bytes are held of a message that is not whole yet.
+    pub(crate) fn held(&self) -> usize {
+        let lent = match self.lent {
+            Lent::Nothing => 0,
+            Lent::Partial => self.partial.len(),
+            Lent::Message => self.message.len(),
+        };
+        self.partial.len() + self.message.len() - lent
+    }
+
     /// Whether a frame or a fragmented message has begun and not ended.
     #[cfg(any(test, feature = "fuzzing"))]
     pub(crate) fn is_within_message(&self) -> bool {

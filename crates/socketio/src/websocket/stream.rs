@@ -136,6 +136,11 @@ impl WebSocket {
         Poll::Ready(result)
     }
 
+    /// How many bytes are held of messages that are not whole yet, or were not taken yet.
+    pub(crate) fn unfinished(&self) -> usize {
+        self.decoder.held() + self.unread.len()
+    }
+
     /// Whether nothing is being written.
     pub(crate) fn is_flushed(&self) -> bool {
         self.writing.is_empty()

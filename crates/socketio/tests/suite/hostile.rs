@@ -6,7 +6,7 @@ use socketio::{CloseReason, Config};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use crate::client::{eventually, frame, patient_config, start};
+use crate::client::{LIMIT, eventually, frame, patient_config, start};
 
 #[tokio::test]
 async fn frames_against_the_protocol_close_the_connection() {
@@ -103,4 +103,62 @@ async fn an_overlap_of_posts_closes_the_session() {
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert_eq!(server.post(&path, "4x").await.status, 400);
     assert_eq!(server.get(&path).await.status, 400);
+}
+
+#[tokio::test]
+async fn readers_that_stop_are_cut_when_together_they_are_too_many() {
+    // No outbox is ever full: all of them together hold too much.
+    let config = Config {
+        outbox_limit: 64 * 1024 * 1024,
+        max_waiting_bytes: 1024 * 1024,
+        write_timeout: LIMIT * 10,
+        ..patient_config()
+    };
+    let server = start(config).await;
+    let mut talker = server.connect().await;
+    let mut sleepers = Vec::new();
+    for _ in 0..4 {
+        sleepers.push(server.connect().await);
+    }
+    let text = "x".repeat(50_000);
+    for _ in 0..1000 {
+        talker.send(&format!(r#"42["shout","{text}"]"#)).await;
+        talker.is_served().await;
+        if server.socket_io.open_sessions() < 5 {
+            break;
+        }
+    }
+    eventually("one that had most is gone", || server.socket_io.open_sessions() < 5).await;
+    assert!(server.socket_io.statistics().waiting_bytes <= 2 * 1024 * 1024);
+    talker.is_served().await;
+}
+
+#[tokio::test]
+async fn messages_that_never_end_are_cut_when_together_they_are_too_many() {
+    let server = start(Config { max_unfinished_bytes: 400_000, ..patient_config() }).await;
+    let mut friend = server.connect().await;
+    let mut peers = Vec::new();
+    for number in 0..8 {
+        let mut peer = server.connect().await;
+        // Attachments that are announced and never sent are no better.
+        if number % 2 == 0 {
+            peer.raw(&frame(0x01, &vec![b'4'; 90_000])).await;
+        } else {
+            peer.raw(&[frame(0x81, br#"452-["message",1]"#), frame(0x82, &vec![1; 90_000])].concat()).await;
+        }
+        peers.push(peer);
+    }
+    eventually("some are gone", || {
+        server.socket_io.closed_sessions().get(CloseReason::PayloadTooLarge) >= 3
+    })
+    .await;
+    assert!(server.socket_io.open_sessions() >= 4, "those who fit stay");
+    friend.is_served().await;
+    drop(peers);
+    eventually("all are gone", || server.socket_io.open_sessions() == 1).await;
+    let mut next = server.connect().await;
+    next.raw(&frame(0x01, &vec![b'4'; 90_000])).await;
+    next.raw(&frame(0x80, b"x")).await;
+    next.closed().await;
+    assert_eq!(server.socket_io.closed_sessions().get(CloseReason::PayloadTooLarge), 4, "there is room again");
 }
