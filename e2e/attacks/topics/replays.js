@@ -38,7 +38,9 @@ export default [
     name: "2000 replays of a user with 4000 conversations, who leaves at once",
     seed: many,
     async run(attacker) {
+      const end = performance.now() + 30_000;
       await attacker.each(attacker.isQuick ? 200 : 2_000, 8, async (n) => {
+        if (performance.now() > end) return;
         const wire = await attacker.connect(n, "many", { auth: { serverOffset: attacker.id("many") } }).catch(() => undefined);
         await Promise.race([wire?.packet(/"resync"|"new_message"/).catch(() => {}), attacker.sleep(500)]);
         wire?.close();

@@ -1,5 +1,6 @@
 //! `/api/chat`: conversations, their history, and what is unread.
 
+use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::{Json, Router, middleware};
 use futures_util::stream::{self, StreamExt as _};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
@@ -16,6 +17,7 @@ use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::SizeAbove;
 
+use super::answers::{self, Answers};
 use super::extract::{Authenticated, Fields, PathId};
 use super::{ApiError, AppState};
 use crate::chat::view::{self, ConversationView};
@@ -35,11 +37,18 @@ const COMPRESSED_FROM: u64 = 1024;
 /// The last page that can be asked for.
 const MAX_PAGE: u64 = 1_000_000;
 
-/// The routes of the chat.
-pub(super) fn router() -> Router<AppState> {
+/// The routes of the chat. Their answers are counted as they are held, before they are compressed.
+pub(super) fn router(answers: &Answers) -> Router<AppState> {
+    let counted = || middleware::from_fn_with_state(answers.clone(), answers::count);
     Router::new()
-        .route("/api/chat/conversations", get(list).layer(compression()).post(open))
-        .route("/api/chat/conversations/{id}/messages", get(history).layer(compression()).post(send))
+        .route(
+            "/api/chat/conversations",
+            get(list).layer::<_, Infallible>(counted()).layer(compression()).post(open),
+        )
+        .route(
+            "/api/chat/conversations/{id}/messages",
+            get(history).layer::<_, Infallible>(counted()).layer(compression()).post(send),
+        )
         .route("/api/chat/conversations/{id}/read", post(read))
         .route("/api/chat/unread-count", get(unread_count))
 }

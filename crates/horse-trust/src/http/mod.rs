@@ -2,6 +2,7 @@
 
 mod accounts;
 mod admin;
+mod answers;
 mod blocks;
 mod body;
 mod bundle;
@@ -70,9 +71,10 @@ const ENGINE_PATHS: [&str; 3] = ["/socket.io/", "/socket.io", "/socket.io//"];
 /// All routes, with the engine under `/socket.io/`.
 pub fn router(state: AppState, engine: socketio::Server, origins: &CorsOrigins) -> Router {
     let figures = Arc::clone(&state.metrics);
+    let answers = answers::Answers::default();
     let api = Router::new()
         .merge(accounts::router())
-        .merge(conversations::router())
+        .merge(conversations::router(&answers))
         .merge(messages::router())
         .merge(blocks::router())
         .merge(reports::router())
@@ -80,6 +82,7 @@ pub fn router(state: AppState, engine: socketio::Server, origins: &CorsOrigins) 
         .merge(health::router())
         .merge(metrics::router(engine.clone()))
         .with_state(state)
+        .layer(middleware::from_fn_with_state(answers, answers::count))
         // Answers hold tokens and what people wrote.
         .layer(set_header(header::CACHE_CONTROL, "no-store"));
     let files = Router::new()

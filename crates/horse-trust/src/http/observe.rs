@@ -16,6 +16,8 @@ use crate::metrics::Metrics;
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The greatest length of an id that is taken from a request.
 const MAX_ID: usize = 128;
+/// How many bytes of a path are in a line of the log, of which many may wait to be written.
+const MAX_PATH: usize = 256;
 /// What is asked every few seconds by machines.
 const PROBES: [&str; 4] = ["/health", "/health/db", "/ready", "/metrics"];
 
@@ -36,7 +38,7 @@ pub(super) async fn observe(
     // So that whoever is asked next gets the same.
     request.headers_mut().insert(REQUEST_ID, id.clone());
     let span = tracing::error_span!("request", id = id.to_str().unwrap_or_default());
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let (method, path) = (request.method().clone(), shown(request.uri().path()).to_owned());
     let address = client_address(request.extensions());
     let mut response = next.run(request).instrument(span.clone()).await;
     let status = response.status();
@@ -51,6 +53,11 @@ pub(super) async fn observe(
         tracing::info!(%method, path, status = status.as_u16(), milliseconds, %address, "request");
     }
     response
+}
+
+/// The beginning of a path, which is ASCII, as the log shows it.
+fn shown(path: &str) -> &str {
+    path.get(..MAX_PATH).unwrap_or(path)
 }
 
 /// Whether an id of a client is one that can do no harm in a log.

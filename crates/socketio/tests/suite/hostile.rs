@@ -148,10 +148,8 @@ async fn messages_that_never_end_are_cut_when_together_they_are_too_many() {
         }
         peers.push(peer);
     }
-    eventually("some are gone", || {
-        server.socket_io.closed_sessions().get(CloseReason::PayloadTooLarge) >= 3
-    })
-    .await;
+    eventually("some are gone", || server.socket_io.closed_sessions().get(CloseReason::PayloadTooLarge) >= 3)
+        .await;
     assert!(server.socket_io.open_sessions() >= 4, "those who fit stay");
     friend.is_served().await;
     drop(peers);
@@ -160,5 +158,9 @@ async fn messages_that_never_end_are_cut_when_together_they_are_too_many() {
     next.raw(&frame(0x01, &vec![b'4'; 90_000])).await;
     next.raw(&frame(0x80, b"x")).await;
     next.closed().await;
-    assert_eq!(server.socket_io.closed_sessions().get(CloseReason::PayloadTooLarge), 4, "there is room again");
+    assert_eq!(
+        server.socket_io.closed_sessions().get(CloseReason::PayloadTooLarge),
+        4,
+        "there is room again"
+    );
 }
