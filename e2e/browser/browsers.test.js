@@ -128,6 +128,19 @@ test("only a real Enter sends", async (t) => {
     assert.deepEqual(await texts(page), ["にほ", "馬です", "from a phone"]);
   });
 
+  await t.test("nor do the arrows that move among its words go elsewhere", async () => {
+    const search = page.getByRole("searchbox");
+    await search.focus();
+    const stays = (init) =>
+      search.evaluate((element, given) => {
+        element.dispatchEvent(new KeyboardEvent("keydown", { bubbles: true, cancelable: true, key: "ArrowDown", ...given }));
+        return document.activeElement === element;
+      }, init);
+    assert.equal(await stays({ isComposing: true, keyCode: 229 }), true);
+    assert.equal(await stays({ keyCode: 229 }), true);
+    assert.equal(await stays({ keyCode: 40 }), false);
+  });
+
   await t.test("Shift and Enter break the line", async () => {
     await field(page).fill("one");
     await field(page).press("Shift+Enter");

@@ -1,10 +1,14 @@
 // Which Enter sends. An input method takes Enter to choose a word: that one must not send half a word.
 
 type Key = Pick<KeyboardEvent, "key" | "shiftKey" | "isComposing" | "keyCode">;
+type Taken = Pick<KeyboardEvent, "isComposing" | "keyCode">;
 type Input = Pick<InputEvent, "inputType" | "isComposing">;
 
 /** The `keyCode` of a key that an input method has taken (UI Events, section "Legacy key attributes"). */
 const TAKEN = 229;
+
+/** Whether an input method has this key, which means nothing else then: arrows move among its words. */
+export const isTaken = ({ isComposing, keyCode }: Taken) => isComposing || keyCode === TAKEN;
 
 /**
  * Watches the events of a field. Chromium and Firefox set `isComposing` on the Enter that chooses a word; Safari ends
@@ -15,10 +19,9 @@ export class EnterKey {
   private mayBreakLine = false;
 
   /** Whether this press sends. */
-  onKeyDown({ key, shiftKey, isComposing, keyCode }: Key): boolean {
-    const isTaken = isComposing || keyCode === TAKEN;
-    this.mayBreakLine = isTaken && !shiftKey;
-    return key === "Enter" && !shiftKey && !isTaken;
+  onKeyDown(press: Key): boolean {
+    this.mayBreakLine = isTaken(press) && !press.shiftKey;
+    return press.key === "Enter" && !press.shiftKey && !isTaken(press);
   }
 
   /** Whether this input, which is about to be made, sends instead. */

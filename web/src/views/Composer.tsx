@@ -1,5 +1,6 @@
 // The field: Enter sends, Shift+Enter breaks the line, an arrow up in an empty field edits the last message.
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { EnterKey, isTaken } from "../enter";
 import { refusal, say, text } from "../language";
 import { MAX_TEXT, type Message } from "../protocol";
 import { edit, tryUnblock } from "../state/actions";
@@ -8,7 +9,6 @@ import type { Conversation } from "../state/conversations";
 import { send } from "../state/outbox";
 import { newFrom } from "../state/reading";
 import { timeline } from "../state/timelines";
-import { EnterKey } from "../enter";
 import { Icon } from "./icons";
 import { canChange, startEditing } from "./MessageView";
 import { IconButton, Said, nameOf } from "./parts";
@@ -107,7 +107,7 @@ function Field({ id }: { id: string }) {
     if (enter.current.onKeyDown(event)) {
       event.preventDefault();
       void submit();
-    } else if (event.isComposing) {
+    } else if (isTaken(event)) {
       return;
     } else if (event.key === "Escape" && edited) {
       stopEditing();

@@ -1,6 +1,7 @@
 // The list of conversations: found by typing, newest first, with who wrote last and what is unread.
 import { signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
+import { isTaken } from "../enter";
 import { shortTime } from "../format";
 import { say, text } from "../language";
 import { dialog, showToast } from "../state/actions";
@@ -29,7 +30,7 @@ export function ConversationList() {
   useEffect(() => () => void (query.value = ""), []);
 
   function moveFocus(event: KeyboardEvent): void {
-    if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
+    if (isTaken(event) || (event.key !== "ArrowDown" && event.key !== "ArrowUp")) return;
     const rows = [...(list.current?.querySelectorAll("a") ?? [])];
     const index = rows.indexOf(document.activeElement as HTMLAnchorElement);
     const next = rows[index + (event.key === "ArrowDown" ? 1 : -1)];
