@@ -30,6 +30,8 @@ pub fn read(path: &Path) -> Result<HashMap<String, String>, EnvFileError> {
 
 fn parse(text: &str) -> Result<HashMap<String, String>, EnvFileError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    // Also within values, as `dotenv` does.
+    let text = &*text.replace("\r\n", "\n").replace('\r', "\n");
     let mut values = HashMap::new();
     let mut rest = text.trim_start();
     while !rest.is_empty() {
@@ -44,7 +46,7 @@ fn parse(text: &str) -> Result<HashMap<String, String>, EnvFileError> {
                 quoted(&value[1..], quote).ok_or(EnvFileError::Quote(line))?
             }
             _ => {
-                let end = value.find(['#', '\r', '\n']).unwrap_or(value.len());
+                let end = value.find(['#', '\n']).unwrap_or(value.len());
                 (value[..end].trim_end().to_owned(), &value[end..])
             }
         };
@@ -60,7 +62,8 @@ fn parse(text: &str) -> Result<HashMap<String, String>, EnvFileError> {
 
 /// `NAME=` or `export NAME=`: the name, and what follows, without the spaces between.
 fn assignment(text: &str) -> Option<(&str, &str)> {
-    let text = text.strip_prefix("export ").unwrap_or(text).trim_start_matches([' ', '\t']);
+    let exported = text.strip_prefix("export").filter(|rest| rest.starts_with([' ', '\t']));
+    let text = exported.unwrap_or(text).trim_start_matches([' ', '\t']);
     let is_name = |character: char| character.is_ascii_alphanumeric() || "_.-".contains(character);
     let end = text.find(|character| !is_name(character)).filter(|end| *end > 0)?;
     let (name, rest) = text.split_at(end);
@@ -88,6 +91,8 @@ fn after_line(text: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -104,6 +109,9 @@ mod tests {
             ("A=`it's \"so\"`", "it's \"so\""),
             ("A='two\nlines'", "two\nlines"),
             ("A=b\r", "b"),
+            ("A='two\r\nlines'\r", "two\nlines"),
+            ("export\tA=b", "b"),
+            ("exportA=c\nA=b", "b"),
             ("A=é", "é"),
             ("\u{feff}A=b", "b"),
         ] {
@@ -133,5 +141,48 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         assert!(read(&folder.path().join(".env")).unwrap().is_empty());
         assert!(read(folder.path()).is_err());
+    }
+
+    /// A value as somebody writes it who knows the rules; `None` if it can't be written.
+    fn written(value: &str, quote: Option<char>) -> Option<String> {
+        let is_plain = !value.contains(['#', '\n', '\r'])
+            && !value.starts_with(['\'', '"', '`'])
+            && value.trim() == value;
+        match quote {
+            None => is_plain.then(|| value.to_owned()),
+            Some('"') if value.contains('\\') => None,
+            Some(quote) => (!value.contains([quote, '\r']) && !value.ends_with('\\'))
+                .then(|| format!("{quote}{value}{quote}")),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(
+            values in prop::collection::vec(("[ -~é\n\\\\#'\"`=$]{0,12}", prop::option::of(prop::sample::select(vec!['\'', '"', '`'])), 0..6_u8), 0..8),
+            ends_lines in prop::sample::select(vec!["\n", "\r\n", "\r"]),
+        ) {
+            let mut text = String::new();
+            let mut expected = HashMap::new();
+            for (index, (value, quote, form)) in values.into_iter().enumerate() {
+                let Some(written) = written(&value, quote) else { continue };
+                let name = format!("NAME_{index}");
+                let assignment = match form {
+                    0 => format!("export {name}={written}"),
+                    1 => format!("  {name} = {written} # comment"),
+                    2 => format!("# {name}=no\n\n{name}={written}"),
+                    _ => format!("{name}={written}"),
+                };
+                text.push_str(&assignment);
+                text.push('\n');
+                expected.insert(name, value);
+            }
+            prop_assert_eq!(parse(&text.replace('\n', ends_lines)).unwrap(), expected, "{:?}", text);
+        }
+
+        #[test]
+        fn any_text_is_answered(text in "[A-Z='\"`# \r\n\\\\é-]{0,40}|\\PC{0,40}") {
+            let _ = parse(&text);
+        }
     }
 }

@@ -131,7 +131,22 @@ fn random_bytes() -> [u8; 5] {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn ids_are_read_as_they_are_and_nothing_else_is(id in "[A-Za-z0-9_-]{1,64}", other in "\\PC{0,70}") {
+            let parsed = Id::parse(&id).unwrap();
+            prop_assert_eq!(parsed.as_str(), &id);
+            prop_assert_eq!(serde_json::to_string(&parsed).unwrap(), format!("\"{id}\""));
+            prop_assert_eq!(serde_json::from_str::<Id>(&format!("\"{id}\"")).unwrap(), parsed);
+            let is_plain = (1..=64).contains(&other.len())
+                && other.chars().all(|character| character.is_ascii_alphanumeric() || "_-".contains(character));
+            prop_assert_eq!(Id::parse(&other).is_ok(), is_plain);
+        }
+    }
 
     #[test]
     fn ids_are_short_and_plain() {

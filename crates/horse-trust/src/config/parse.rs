@@ -1,11 +1,17 @@
 //! The values of settings, out of their texts. An error says what is wrong, not which setting it is.
 
 use std::num::{NonZeroU32, NonZeroUsize};
+use std::str::FromStr;
 use std::time::Duration;
 
 use ipnet::{IpNet, Ipv4Net};
 
 use super::{Database, LogFormat, Secret};
+
+/// A number of digits alone: `parse` takes a sign, too, which means nothing in a setting.
+fn whole<T: FromStr>(text: &str) -> Option<T> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
+}
 
 pub(super) fn parse_host(text: &str) -> Result<String, String> {
     if text.is_empty() || text.contains(char::is_whitespace) {
@@ -15,12 +21,12 @@ pub(super) fn parse_host(text: &str) -> Result<String, String> {
 }
 
 pub(super) fn parse_port(text: &str) -> Result<u16, String> {
-    text.parse().map_err(|_| format!("{text:?} is not a port (0 to 65535)"))
+    whole(text).ok_or_else(|| format!("{text:?} is not a port (0 to 65535)"))
 }
 
 /// So many a second; 0 is no limit.
 pub(super) fn parse_rate(text: &str) -> Result<Option<NonZeroU32>, String> {
-    text.parse().map(NonZeroU32::new).map_err(|_| format!("{text:?} is not a whole number from 0"))
+    whole(text).map(NonZeroU32::new).ok_or_else(|| format!("{text:?} is not a whole number from 0"))
 }
 
 pub(super) fn parse_bool(text: &str) -> Result<bool, String> {
@@ -52,7 +58,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
         "w" => 7 * 24 * 60 * 60,
         _ => return Err(error()),
     };
-    let count: u64 = digits.trim().parse().map_err(|_| error())?;
+    let count: u64 = whole(digits.trim()).ok_or_else(error)?;
     let seconds = count.checked_mul(unit).filter(|seconds| (1..=100 * 366 * 24 * 60 * 60).contains(seconds));
     seconds.map(Duration::from_secs).ok_or_else(error)
 }
@@ -81,21 +87,17 @@ pub(super) fn parse_metrics_token(text: &str) -> Result<Option<Secret>, String> 
 }
 
 pub(super) fn parse_bytes(text: &str) -> Result<usize, String> {
-    text.parse()
-        .ok()
+    whole(text)
         .filter(|bytes| *bytes >= 1024)
         .ok_or_else(|| format!("{text:?} is not a number of bytes from 1024"))
 }
 
 pub(super) fn parse_count(text: &str) -> Result<usize, String> {
-    text.parse()
-        .ok()
-        .filter(|count| *count > 0)
-        .ok_or_else(|| format!("{text:?} is not a whole number from 1"))
+    whole(text).filter(|count| *count > 0).ok_or_else(|| format!("{text:?} is not a whole number from 1"))
 }
 
 pub(super) fn parse_threads(text: &str) -> Result<NonZeroUsize, String> {
-    let count = text.parse().ok().filter(|count: &NonZeroUsize| count.get() <= 1024);
+    let count = whole(text).filter(|count: &NonZeroUsize| count.get() <= 1024);
     count.ok_or_else(|| format!("{text:?} is not a whole number from 1 to 1024"))
 }
 
@@ -162,5 +164,85 @@ pub(super) fn redact(url: &str) -> String {
     match (url.find("://"), url.rfind('@')) {
         (Some(scheme), Some(at)) if scheme + 3 < at => format!("{}…{}", &url[..scheme + 3], &url[at..]),
         _ => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn what_is_no_number_is_none() {
+        for text in
+            ["", "+5", "-5", "5.0", "5e0", "0x5", "5 ", " 5", "5_0", "\u{0665}", "99999999999999999999999"]
+        {
+            assert!(parse_port(text).is_err() && parse_rate(text).is_err(), "{text:?}");
+            assert!(parse_bytes(text).is_err() && parse_count(text).is_err(), "{text:?}");
+            assert!(parse_threads(text).is_err(), "{text:?}");
+        }
+        for text in [
+            "",
+            "s",
+            "+5s",
+            "-5s",
+            "1.5h",
+            "1h30m",
+            "5 s m",
+            "0",
+            "0s",
+            "5y",
+            "5\u{00b5}s",
+            "18446744073709551615w",
+            "36601d",
+        ] {
+            assert!(parse_duration(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn networks_of_mapped_addresses_are_those_of_the_addresses() {
+        let networks = |text: &str| {
+            parse_networks(text)
+                .map(|networks| networks.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "))
+        };
+        assert_eq!(networks("10.0.0.5/8, ::1,").unwrap(), "10.0.0.5/8 ::1/128");
+        assert_eq!(networks("::ffff:10.0.0.0/104").unwrap(), "10.0.0.0/8");
+        assert_eq!(networks("::ffff:10.0.0.1").unwrap(), "10.0.0.1/32");
+        assert_eq!(networks("::/0").unwrap(), "::/0");
+        assert!(networks("10.0.0.0/33").is_err() && networks("10.0.0").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn durations_that_are_written_are_read(
+            count in 1..40_000_u64, unit in prop::sample::select(vec![("", 1), ("s", 1), ("m", 60), ("h", 3600), ("d", 86_400), ("w", 604_800)]),
+            is_upper in any::<bool>(), space in " {0,2}",
+        ) {
+            let (unit, seconds) = unit;
+            let unit = if is_upper { unit.to_ascii_uppercase() } else { unit.to_owned() };
+            let seconds = count * seconds;
+            let is_within = seconds <= 100 * 366 * 86_400;
+            prop_assert_eq!(parse_duration(&format!("{count}{space}{unit}")).ok(), is_within.then(|| Duration::from_secs(seconds)));
+        }
+
+        #[test]
+        fn networks_that_are_written_are_read(address in any::<std::net::IpAddr>(), length in 0..=128_u8, spaces in " {0,2}") {
+            let Ok(network) = IpNet::new(address, length.min(if address.is_ipv4() { 32 } else { 128 })) else { return Ok(()) };
+            // Of mapped addresses wider networks have other addresses, too.
+            prop_assume!(address == address.to_canonical() || length >= 96);
+            let found = parse_networks(&format!("{spaces}{network}{spaces},{address}")).unwrap();
+            prop_assert!(found.iter().all(|network| network.contains(&address.to_canonical())));
+            prop_assert_eq!(found.len(), 2);
+        }
+
+        #[test]
+        fn any_text_is_answered(text in "\\PC{0,30}") {
+            let _ = (parse_port(&text), parse_rate(&text), parse_duration(&text), parse_drain(&text));
+            let _ = (parse_bytes(&text), parse_count(&text), parse_threads(&text), parse_networks(&text));
+            let _ = (parse_database_url(&text), parse_redis_url(&text, true), parse_redis_url(&text, false));
+            let _ = (parse_node(&text), parse_host(&text), parse_filter(&text), parse_metrics_token(&text));
+        }
     }
 }

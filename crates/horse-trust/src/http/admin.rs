@@ -5,8 +5,8 @@ use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
-use super::conversations::{number, parameter};
 use super::extract::Admin;
+use super::query::{number, parameter};
 use super::{ApiError, AppState};
 use crate::chat::Refusal;
 use crate::id::Id;
@@ -39,7 +39,7 @@ async fn withdrawn(
     RawQuery(query): RawQuery,
 ) -> Result<Json<Value>, ApiError> {
     let query = query.unwrap_or_default();
-    let conversation = parameter(&query, "conversation_id").map(Id::parse).transpose();
+    let conversation = parameter(&query, "conversation_id")?.map(|id| Id::parse(&id)).transpose();
     let conversation = conversation.map_err(|_| Refusal::ConversationNotFound)?;
     let data = state.chat.withdrawn(conversation.as_ref(), page(&query)?).await?;
     Ok(Json(json!({"success": true, "data": data})))

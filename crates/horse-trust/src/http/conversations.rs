@@ -19,6 +19,7 @@ use tower_http::compression::predicate::SizeAbove;
 
 use super::answers::{self, Answers};
 use super::extract::{Authenticated, Fields, PathId};
+use super::query::{number, parameter, seq};
 use super::{ApiError, AppState};
 use crate::chat::view::{self, ConversationView};
 use crate::chat::{Chat, Draft, Refusal};
@@ -88,13 +89,13 @@ async fn list(
 /// Which part of the list is asked for; `None` if nothing is said, and it is the whole.
 fn list_query(query: &str) -> Result<Option<ListQuery>, ApiError> {
     let limit = number(query, "limit", MAX_LIMIT)?;
-    let before = parameter(query, "before").map(str::parse).transpose();
+    let before = parameter(query, "before")?.map(|cursor| cursor.parse()).transpose();
     let before = before.map_err(|error: InvalidCursor| ApiError::field("before", error.to_string()))?;
-    let filter = parameter(query, "filter");
+    let filter = parameter(query, "filter")?;
     if limit.is_none() && before.is_none() && filter.is_none() {
         return Ok(None);
     }
-    let only_unread = match filter {
+    let only_unread = match filter.as_deref() {
         None | Some("all") => false,
         Some("unread") => true,
         // No conversation is archived yet.
@@ -268,28 +269,4 @@ pub(super) fn json_text(status: StatusCode, body: impl IntoResponse) -> Response
     let mut response = (status, body).into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
-}
-
-/// The whole number from 1 to `most` that the query gives for `path`, if it does.
-pub(super) fn number(query: &str, path: &'static str, most: u64) -> Result<Option<u64>, ApiError> {
-    number_from(query, path, 1, most)
-}
-
-/// The sequence number, or 0, that the query gives for `path`, if it does.
-fn seq(query: &str, path: &'static str) -> Result<Option<i64>, ApiError> {
-    let most = i64::MAX.unsigned_abs();
-    Ok(number_from(query, path, 0, most)?.and_then(|seq| i64::try_from(seq).ok()))
-}
-
-fn number_from(query: &str, path: &'static str, least: u64, most: u64) -> Result<Option<u64>, ApiError> {
-    let Some(value) = parameter(query, path) else { return Ok(None) };
-    let number = value.parse().ok().filter(|number| (least..=most).contains(number));
-    let error = || ApiError::field(path, format!("{path} must be a whole number from {least} to {most}"));
-    number.map(Some).ok_or_else(error)
-}
-
-/// The value of a parameter of the query.
-pub(super) fn parameter<'a>(query: &'a str, path: &str) -> Option<&'a str> {
-    let mut pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
-    pairs.find(|(key, _)| *key == path).map(|(_, value)| value)
 }

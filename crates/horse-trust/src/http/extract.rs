@@ -1,5 +1,6 @@
 //! What routes take out of a request: who asks, and the fields of a JSON body.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::convert::Infallible;
 
@@ -22,13 +23,9 @@ impl FromRequestParts<AppState> for Authenticated {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
-        let value = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let token = value.and_then(|value| {
-            let (scheme, token) = value.split_once(' ')?;
-            Some(token.trim()).filter(|token| scheme.eq_ignore_ascii_case("bearer") && !token.is_empty())
-        });
-        let token = token.ok_or(ApiError::NoToken)?;
-        let claims = state.tokens.verify(token).map_err(|_| {
+        let value = parts.headers.get(header::AUTHORIZATION);
+        let token = value.and_then(|value| bearer(value.as_bytes())).ok_or(ApiError::NoToken)?;
+        let claims = state.tokens.verify(&token).map_err(|_| {
             tracing::info!(address = %client_address(&parts.extensions), "a token was refused");
             ApiError::InvalidToken
         })?;
@@ -38,6 +35,14 @@ impl FromRequestParts<AppState> for Authenticated {
         }
         Ok(Self(claims))
     }
+}
+
+/// The token of `Bearer TOKEN`: the scheme in any case, and white space between (RFC 9110, section 11). What is no text is
+/// no valid token either, so U+FFFD may stand for it.
+fn bearer(value: &[u8]) -> Option<Cow<'_, str>> {
+    let (scheme, token) = value.split_at(value.iter().position(|byte| matches!(byte, b' ' | b'\t'))?);
+    let token = token.trim_ascii();
+    (scheme.eq_ignore_ascii_case(b"bearer") && !token.is_empty()).then(|| String::from_utf8_lossy(token))
 }
 
 /// An admin who asks, by a valid token.
@@ -119,8 +124,29 @@ impl Fields {
 #[cfg(test)]
 mod tests {
     use axum::body::Body;
+    use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn only_bearer_tokens_are_tokens() {
+        for value in
+            ["", "Bearer", "Bearer ", "Bearer \t ", "Basic dTpw", "Bearertoken", " Bearer token", "token"]
+        {
+            assert_eq!(bearer(value.as_bytes()), None, "{value:?}");
+        }
+        assert_eq!(bearer(b"Bearer \xff").as_deref(), Some("\u{fffd}"));
+    }
+
+    proptest! {
+        #[test]
+        fn a_token_is_read_however_it_is_sent(
+            scheme in "[bB][eE][aA][rR][eE][rR]", space in "[ \t]{1,3}", token in "[!-~]{1,30}", end in "[ \t]{0,2}",
+        ) {
+            let value = format!("{scheme}{space}{token}{end}");
+            prop_assert_eq!(bearer(value.as_bytes()), Some(Cow::Borrowed(token.as_str())));
+        }
+    }
 
     async fn fields(body: impl Into<Body>) -> Result<Fields, ApiError> {
         Fields::from_request(Request::new(body.into()), &()).await

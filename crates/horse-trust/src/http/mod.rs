@@ -16,6 +16,7 @@ mod messages;
 mod metrics;
 mod observe;
 mod page;
+mod query;
 mod reports;
 mod security;
 
