@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use horse_trust::id::Id;
 use horse_trust::store::postgres::PostgresImport;
 use horse_trust::store::sqlite::Database;
 use horse_trust::store::{
@@ -170,6 +171,13 @@ async fn import_into(place: &Place, messages: Vec<Imported>) {
     tokio::task::spawn_blocking(move || import(&mut *open(), &messages)).await.unwrap();
 }
 
+/// The ids of what a user missed after a message.
+async fn missed(store: &dyn Store, user: &str, after: Option<&Id>) -> Vec<Id> {
+    let missed = soon(store.missed(&id(user), after, 1000)).await.unwrap();
+    assert!(!missed.is_too_much);
+    missed.messages.into_iter().map(|message| message.id).collect()
+}
+
 async fn check(store: &dyn Store, conversations: &[Arc<Conversation>], model: &[Model]) {
     for (conversation, expected) in conversations.iter().zip(model) {
         for limit in [3, 100] {
@@ -196,6 +204,13 @@ async fn check(store: &dyn Store, conversations: &[Arc<Conversation>], model: &[
         }
     }
     for (user, name) in USERS.iter().enumerate() {
+        let all = missed(store, name, None).await;
+        let shown = PAIRS.iter().zip(model).filter(|(pair, _)| pair.contains(&user));
+        assert_eq!(all.len(), shown.map(|(_, model)| model.shown().len()).sum::<usize>());
+        for after in [0, all.len() / 2, all.len().saturating_sub(1)] {
+            let Some(known) = all.get(after) else { continue };
+            assert_eq!(missed(store, name, Some(known)).await, all[after + 1..]);
+        }
         let mut sum = 0;
         for summary in list(store, name).await {
             let index = conversations.iter().position(|other| other.key == summary.conversation.key).unwrap();

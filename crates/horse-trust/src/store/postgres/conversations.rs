@@ -45,9 +45,9 @@ macro_rules! summary {
              LEFT JOIN blocks bb ON bb.blocker = c.user_b AND bb.blocked = c.user_a
              LEFT JOIN users a ON a.id = c.user_a
              LEFT JOIN users b ON b.id = c.user_b
-             LEFT JOIN LATERAL (
-                 SELECT * FROM shown_messages s WHERE s.conversation = c.key AND s.deleted_at IS NULL
-                 ORDER BY s.seq DESC LIMIT 1) m ON true
+             LEFT JOIN deleted_runs d ON d.conversation = c.key AND d.last_seq = c.last_seq
+             LEFT JOIN shown_messages m
+                 ON m.conversation = c.key AND m.seq = coalesce(d.first_seq - 1, c.last_seq)
              LEFT JOIN imported_last_messages i ON i.conversation = c.key AND c.last_seq = 0 WHERE ",
             $which
         )

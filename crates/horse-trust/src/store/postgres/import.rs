@@ -170,6 +170,8 @@ const COMMIT: &str = "
 
     DELETE FROM imported_last_messages WHERE conversation IN (SELECT conversation FROM staged);
 
+    SELECT find_deleted_runs(array(SELECT DISTINCT conversation FROM staged WHERE deleted_at IS NOT NULL));
+
     COMMIT;
 
     -- Whoever asks next finds a database that has grown.

@@ -31,10 +31,14 @@ macro_rules! history {
     };
 }
 
-/// Without deleted messages the page is a range of sequence numbers, as near as any other.
-const PAGE: &str = history!(
-    "s.deleted_at IS NULL AND s.seq <= c.last_seq - CASE c.deleted WHEN 0 THEN $2::bigint ELSE 0 END
-     ORDER BY s.seq DESC LIMIT $3::bigint OFFSET CASE c.deleted WHEN 0 THEN 0 ELSE $2::bigint END"
+/// The messages in the parts of the page that have no deleted ones.
+const PAGE: &str = concat!(
+    "SELECT c.last_seq, c.unread_a, c.unread_b, ",
+    message_columns!(),
+    " FROM conversations c LEFT JOIN LATERAL (
+         SELECT s.* FROM shown_page(c.key, c.last_seq, $2, $3) p
+         JOIN shown_messages s ON s.conversation = c.key AND s.seq >= p.first_seq AND s.seq <= p.last_seq
+     ) m ON true WHERE c.key = $1 ORDER BY m.seq"
 );
 const AFTER: &str = history!("s.seq > $2::bigint ORDER BY s.seq LIMIT $3::bigint");
 const BEFORE: &str = history!("s.seq < $2::bigint ORDER BY s.seq DESC LIMIT $3::bigint");

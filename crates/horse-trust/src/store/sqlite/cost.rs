@@ -1,14 +1,23 @@
 //! What the writer's statements cost: all other writes wait for them, so it has to be in proportion to what is new.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use futures_util::future::join_all;
+use rusqlite::trace::{TraceEvent, TraceEventCodes};
+use rusqlite::{Connection, params};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
-use super::{Database, SqliteStore};
+use super::{Database, SqliteStore, deleted, messages, statements};
 use crate::id::Id;
-use crate::store::{Conversation, MarkRead, NewConversation, Read, Store};
+use crate::store::{
+    Change, Conversation, Delivered, MarkRead, NewConversation, NewMessage, NewReport, Page, Profile, Range,
+    Read, Result, Role, Store, User,
+};
+use crate::timestamp::Timestamp;
 
 fn id(text: &str) -> Id {
     Id::parse(text).unwrap()
@@ -87,4 +96,177 @@ async fn reading_costs_what_is_newly_read() {
     let work = work.load(Ordering::Relaxed);
     // Some thirty instructions a message, each message once.
     assert!(work < MANY.unsigned_abs() * 35 / 100, "{work}");
+}
+
+/// Deletes the messages of a conversation from one on, as an import that brings them deleted.
+async fn delete_from(store: &SqliteStore, conversation: &Conversation, from: i64) {
+    let key = conversation.key;
+    store
+        .write(move |connection| {
+            let deleted =
+                "UPDATE messages SET deleted_at = 1, text = '' WHERE conversation = ?1 AND seq >= ?2";
+            let count = connection.execute(deleted, [key, from])?;
+            connection
+                .execute("UPDATE conversations SET deleted = ?2 WHERE key = ?1", params![key, count])?;
+            connection.execute(
+                "CREATE TEMP TABLE staged AS SELECT * FROM messages WHERE conversation = ?1",
+                [key],
+            )?;
+            connection.execute_batch(deleted::FIND_OF_STAGED)?;
+            Ok(connection.execute_batch("DROP TABLE staged")?)
+        })
+        .await
+        .unwrap();
+}
+
+/// What is not shown costs nothing: neither a page, nor the list, nor what was missed.
+#[tokio::test]
+async fn deleted_messages_cost_nothing() {
+    const MANY: i64 = 20_000;
+    let folder = TempDir::new().unwrap();
+    let (store, _) = open(&folder);
+    let conversation = filled(&store, "ben", MANY).await;
+    delete_from(&store, &conversation, 101).await;
+    let mut reader = Connection::open(folder.path().join("chat.db")).unwrap();
+    let work = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&work);
+    let count = move || {
+        counted.fetch_add(1, Ordering::Relaxed);
+        false
+    };
+    reader.progress_handler(100, Some(count)).unwrap();
+    for (number, expected) in [(1, 71..101), (4, 1..11), (5, 0..0), (u64::MAX, 0..0)] {
+        let page = Range::Page(Page { number, limit: 30 });
+        let history = messages::history(&reader, &conversation, page).unwrap();
+        let seqs: Vec<_> = history.messages.iter().map(|message| message.seq).collect();
+        assert_eq!(seqs, expected.collect::<Vec<_>>());
+    }
+    let missed = messages::missed(&reader, &id("ben"), None, 1000).unwrap();
+    assert_eq!(missed.messages.len(), 100);
+    let summary = statements::conversation_summary(&reader, conversation.key, &id("ben")).unwrap().unwrap();
+    assert_eq!(summary.last_message.unwrap().sent_at, Timestamp(1_705_314_600_100));
+    let work = work.load(Ordering::Relaxed);
+    assert!(work < 200, "{work} hundred instructions for some 140 messages");
+}
+
+/// Every statement that the writer runs looks up what it needs, by an index.
+#[tokio::test]
+async fn no_write_reads_a_table_whole() {
+    let folder = TempDir::new().unwrap();
+    let mut database = Database::open(&folder.path().join("chat.db")).unwrap();
+    let run = Arc::new(Mutex::new(BTreeSet::new()));
+    let noted = Arc::clone(&run);
+    let note = move |event: TraceEvent<'_>| {
+        if let TraceEvent::Stmt(_, sql) = event {
+            noted.lock().unwrap().insert(sql.to_owned());
+        }
+    };
+    database.connection.trace_v2(TraceEventCodes::SQLITE_TRACE_STMT, Some(note)).unwrap();
+    let store = SqliteStore::start(database).unwrap();
+    write_everything(&store).await;
+    store.close().await;
+    let file = Connection::open(folder.path().join("chat.db")).unwrap();
+    let statements = run.lock().unwrap().clone();
+    let written = [
+        "messages",
+        "recent_a",
+        "recent_b",
+        "conversations",
+        "client_ids",
+        "withdrawn_texts",
+        "blocks",
+        "reports",
+        "deleted_runs",
+        "revocations",
+        "last_seen",
+        "users",
+    ];
+    for table in written {
+        assert!(
+            statements.iter().any(|sql| sql.contains(&format!("INTO {table} "))),
+            "nothing was put into {table}"
+        );
+    }
+    for sql in statements {
+        if !["SELECT", "INSERT", "UPDATE", "DELETE"].iter().any(|verb| sql.trim_start().starts_with(verb)) {
+            continue;
+        }
+        let mut statement = file.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        // What its parameters are does not matter.
+        let mut plan = statement.raw_query();
+        while let Some(row) = plan.next().unwrap() {
+            let step: String = row.get(3).unwrap();
+            // One of the two is emptied, or moved, at the end: it has some thousand messages at most.
+            let is_small = step.contains("recent_") || step == "SCAN r" || step == "SCAN CONSTANT ROW";
+            // What was made within the statement has the rows that it asked for; its parts are steps, too.
+            let is_own =
+                step.contains("SUBQUERY") || ["SCAN all_messages", "SCAN sqlite_schema"].contains(&&*step);
+            assert!(!step.starts_with("SCAN") || is_small || is_own, "{sql}: {step}");
+        }
+    }
+}
+
+/// Has the writer do each thing that it does, to full tables.
+async fn write_everything(store: &SqliteStore) {
+    let conversation = filled(store, "ben", 100).await;
+    let append = async |text: &str, client_id: Option<&str>| {
+        let (sender, receiver) = oneshot::channel();
+        let message = NewMessage {
+            conversation: Arc::clone(&conversation),
+            sender: id("ann"),
+            text: text.to_owned(),
+            client_id: client_id.map(str::to_owned),
+        };
+        store.append_message(message, Box::new(move |sent| sender.send(sent.is_ok()).unwrap()));
+        receiver.await.unwrap()
+    };
+    for round in 0..40 {
+        let sent = join_all((0..64).map(|_| append("text", None))).await;
+        assert!(sent.iter().all(|is_sent| *is_sent));
+        assert!(append("text", Some(&round.to_string())).await);
+    }
+    assert!(append("text", Some("1")).await && !append("other", Some("1")).await);
+    for up_to in [1, 60, 2000, i64::MAX] {
+        mark(store, &conversation, up_to).await;
+    }
+    for (seq, text) in [(2690, Some("edited")), (2690, None), (5, None), (7, None), (6, None)] {
+        let (sender, receiver) = oneshot::channel();
+        let (conversation, text) = (Arc::clone(&conversation), text.map(str::to_owned));
+        let change = Change { conversation, seq, text, window: Duration::MAX };
+        store.change_message(change, Box::new(move |changed| sender.send(changed).unwrap()));
+        let changed = receiver.await.unwrap();
+        // The last of those that were sent, or somewhere before.
+        assert!(changed.is_ok() || seq == 2690, "{changed:?}");
+    }
+    for is_blocked in [true, false] {
+        let (sender, receiver) = oneshot::channel::<Result<()>>();
+        store.set_block(&id("ann"), &id("ben"), is_blocked, Box::new(move |done| sender.send(done).unwrap()));
+        receiver.await.unwrap().unwrap();
+    }
+    let delivered = Delivered { conversation: conversation.key, side: 1, seq: 7 };
+    store.set_delivered(vec![delivered]).await.unwrap();
+    store.set_last_seen(vec![(id("ben"), Timestamp(7))]).await.unwrap();
+    for seq in [5, 8, 8] {
+        let (conversation, reporter) = (Arc::clone(&conversation), id("ben"));
+        store.report(NewReport { conversation, seq, reporter, reason: "rude".to_owned() }).await.unwrap();
+    }
+    store.forget_withdrawn(Duration::MAX).await.unwrap();
+    store.revoke_tokens(&id("ann"), Timestamp(7)).await.unwrap();
+    for (user, horse_id) in [("ann", None), ("ben", Some(id("h1")))] {
+        let new = NewConversation { participants: [id(user), id("cat")], horse_id };
+        store.open_conversation(new).await.unwrap();
+    }
+    let profile = Profile { id: id("ann"), full_name: None, profile_picture_url: None };
+    let user = User {
+        profile,
+        email: "ann@example.org".to_owned(),
+        password_hash: String::new(),
+        role: Role::Seller,
+        phone: None,
+        is_active: true,
+        created_at: Timestamp(7),
+    };
+    store.create_user(user).await.unwrap();
+    store.set_password_hash(&id("ann"), "new").await.unwrap();
+    store.ping().await.unwrap();
 }

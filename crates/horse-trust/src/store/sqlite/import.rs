@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use super::Database;
 use super::codec::MessageId;
+use super::deleted;
 use super::statements::{insert_user, is_constraint_violation};
 use crate::id::Id;
 use crate::store::{ImportFile, ImportTarget, Result, Staged, StagedConversation, StagedMessage, User};
@@ -169,10 +170,10 @@ impl ImportFile for Transaction<'_> {
                  FROM staged GROUP BY conversation
              ) AS n WHERE n.conversation = c.key;
 
-             DELETE FROM imported_last_messages WHERE conversation IN (SELECT conversation FROM staged);
-
-             DROP TABLE staged;",
+             DELETE FROM imported_last_messages WHERE conversation IN (SELECT conversation FROM staged);",
         )?;
+        self.transaction.execute_batch(deleted::FIND_OF_STAGED)?;
+        self.transaction.execute_batch("DROP TABLE staged")?;
         Ok(self.transaction.commit()?)
     }
 }

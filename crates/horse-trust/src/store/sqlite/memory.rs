@@ -25,6 +25,8 @@ pub(super) struct Last {
 pub(super) struct Memory {
     pub(super) last: HashMap<i64, Last>,
     totals: HashMap<Id, i64>,
+    /// What the write that runs has changed of the two.
+    changed: Vec<(i64, Id)>,
 }
 
 /// What a write works with. The rows of conversations are up to date.
@@ -38,6 +40,19 @@ impl Memory {
     pub(super) fn clear(&mut self) {
         self.last.clear();
         self.totals.clear();
+    }
+
+    /// Another write begins.
+    pub(super) fn begin(&mut self) {
+        self.changed.clear();
+    }
+
+    /// Forgets what the write that began last has changed: it was rolled back.
+    pub(super) fn roll_back(&mut self) {
+        for (conversation, user) in self.changed.drain(..) {
+            self.last.remove(&conversation);
+            self.totals.remove(&user);
+        }
     }
 
     /// Makes room.
@@ -75,6 +90,7 @@ impl Context<'_> {
         before: i64,
         after: i64,
     ) -> rusqlite::Result<i64> {
+        self.memory.changed.push((conversation, user.clone()));
         if let Some(last) = self.memory.last.get_mut(&conversation) {
             last.unread[side] = after;
         }

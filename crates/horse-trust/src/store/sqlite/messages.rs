@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::codec::MessageId;
+use super::deleted;
 use super::memory::Context;
 use super::recent;
 use super::statements::{CONVERSATION, read_conversation};
@@ -12,8 +13,8 @@ use super::writer::count;
 use crate::id::Id;
 use crate::store::clock::is_within;
 use crate::store::{
-    Change, Changed, Conversation, Delivered, Ends, History, Message, Missed, MissedMessage, Page, Range,
-    Read, Unread,
+    Change, Changed, Conversation, Delivered, Ends, History, Message, Missed, MissedMessage, Range, Read,
+    Unread, integer,
 };
 use crate::timestamp::Timestamp;
 
@@ -125,7 +126,6 @@ fn read_message(row: &Row<'_>, conversation: &Conversation, read_seq: [i64; 2]) 
 /// What a conversation's row says of its messages.
 struct Counts {
     last_seq: i64,
-    deleted: i64,
     read_seq: [i64; 2],
     unread: [i64; 2],
 }
@@ -133,44 +133,37 @@ struct Counts {
 fn ends_of(connection: &Connection, key: i64) -> Result<Counts> {
     connection
         .prepare_cached(
-            "SELECT last_seq, deleted, read_seq_a, read_seq_b, unread_a, unread_b FROM conversations
+            "SELECT last_seq, read_seq_a, read_seq_b, unread_a, unread_b FROM conversations
              WHERE key = ?1",
         )?
         .query_row([key], |row| {
             Ok(Counts {
                 last_seq: row.get(0)?,
-                deleted: row.get(1)?,
-                read_seq: [row.get(2)?, row.get(3)?],
-                unread: [row.get(4)?, row.get(5)?],
+                read_seq: [row.get(1)?, row.get(2)?],
+                unread: [row.get(3)?, row.get(4)?],
             })
         })
 }
 
 pub(super) fn history(connection: &Connection, conversation: &Conversation, range: Range) -> Result<History> {
     let ends = ends_of(connection, conversation.key)?;
-    let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
     let messages = match range {
-        Range::Page(Page { number: page, limit }) => {
-            let limit = number(limit);
-            let skipped = number(page.saturating_sub(1)).saturating_mul(limit);
-            // Without deleted messages the page is a range of sequence numbers, as near as any other.
-            let (newest, offset) = if ends.deleted == 0 {
-                (ends.last_seq.saturating_sub(skipped), 0)
-            } else {
-                (ends.last_seq, skipped)
-            };
-            let order = "seq <= ?2 AND deleted_at IS NULL ORDER BY seq DESC LIMIT ?3 OFFSET ?4";
-            let mut messages = select(connection, conversation, &ends, order, [newest, limit, offset])?;
-            messages.reverse();
+        Range::Page(page) => {
+            let mut messages = Vec::new();
+            let parts = deleted::shown_page(connection, conversation.key, ends.last_seq, page.window())?;
+            for part in parts.into_iter().rev() {
+                let order = "seq >= ?2 AND seq <= ?3 ORDER BY seq";
+                messages.extend(select(connection, conversation, &ends, order, [part.first, part.last])?);
+            }
             messages
         }
         Range::After(seq, limit) => {
-            let order = "seq > ?2 ORDER BY seq LIMIT ?3 OFFSET ?4";
-            select(connection, conversation, &ends, order, [seq, number(limit), 0])?
+            let order = "seq > ?2 ORDER BY seq LIMIT ?3";
+            select(connection, conversation, &ends, order, [seq, integer(limit)])?
         }
         Range::Before(seq, limit) => {
-            let order = "seq < ?2 ORDER BY seq DESC LIMIT ?3 OFFSET ?4";
-            let mut messages = select(connection, conversation, &ends, order, [seq, number(limit), 0])?;
+            let order = "seq < ?2 ORDER BY seq DESC LIMIT ?3";
+            let mut messages = select(connection, conversation, &ends, order, [seq, integer(limit)])?;
             messages.reverse();
             messages
         }
@@ -183,11 +176,11 @@ fn select(
     conversation: &Conversation,
     ends: &Counts,
     order: &str,
-    [seq, limit, offset]: [i64; 3],
+    bounds: [i64; 2],
 ) -> Result<Vec<Message>> {
     connection
         .prepare_cached(&format!("SELECT {MESSAGE} FROM all_messages WHERE conversation = ?1 AND {order}"))?
-        .query_map(params![conversation.key, seq, limit, offset], |row| {
+        .query_map([conversation.key, bounds[0], bounds[1]], |row| {
             read_message(row, conversation, ends.read_seq)
         })?
         .collect()
@@ -205,37 +198,42 @@ pub(super) fn missed(connection: &Connection, user: &Id, after: Option<&Id>, lim
     };
     let conversations = connection
         .prepare_cached(&format!(
-            "SELECT {CONVERSATION}, last_seq FROM conversations WHERE user_a = ?1 AND last_seq > 0
-             UNION ALL SELECT {CONVERSATION}, last_seq FROM conversations
+            "SELECT {CONVERSATION}, last_seq, deleted > 0 FROM conversations WHERE user_a = ?1 AND last_seq > 0
+             UNION ALL SELECT {CONVERSATION}, last_seq, deleted > 0 FROM conversations
              WHERE user_b = ?1 AND user_a <> ?1 AND last_seq > 0"
         ))?
-        .query_map([user], |row| Ok((Arc::new(read_conversation(row)?), row.get::<_, i64>(6)?)))?
+        .query_map([user], |row| Ok((Arc::new(read_conversation(row)?), row.get::<_, i64>(6)?, row.get(7)?)))?
         .collect::<Result<Vec<_>>>()?;
     let mut missed = Missed::default();
     let mut newest_first = connection.prepare_cached(
-        "SELECT id, seq, deleted_at IS NOT NULL FROM all_messages
-         WHERE conversation = ?1 AND seq > ?2 ORDER BY seq DESC",
+        "SELECT id, seq FROM all_messages WHERE conversation = ?1 AND seq > ?2 AND seq <= ?3 ORDER BY seq DESC",
     )?;
-    for (conversation, last_seq) in conversations {
+    for (conversation, last_seq, has_deleted) in conversations {
         missed.last_seqs.push((conversation.key, last_seq));
         let own_place = place.filter(|(key, _)| *key == conversation.key).map(|(_, seq)| seq);
-        let mut rows = newest_first.query(params![conversation.key, own_place.unwrap_or(0)])?;
+        let known = own_place.unwrap_or(0);
         let mut is_changed = false;
-        while let Some(row) = rows.next()? {
-            let MessageId(id) = row.get(0)?;
-            if own_place.is_none() && after.is_some_and(|after| id <= *after) {
-                break;
+        let mut end = last_seq;
+        // Part by part between the runs of deleted messages, the newest first.
+        'parts: while end > known {
+            let run =
+                if has_deleted { deleted::run_before(connection, conversation.key, end)? } else { None };
+            let begin = run.map_or(0, |run| run.last).max(known);
+            let mut rows = newest_first.query([conversation.key, begin, end])?;
+            while let Some(row) = rows.next()? {
+                let MessageId(id) = row.get(0)?;
+                if own_place.is_none() && after.is_some_and(|after| id <= *after) {
+                    break 'parts;
+                }
+                is_changed = true;
+                if missed.is_too_much {
+                    break 'parts;
+                }
+                let conversation = Arc::clone(&conversation);
+                missed.messages.push(MissedMessage { id, conversation, seq: row.get(1)? });
+                missed.is_too_much = missed.messages.len() > limit;
             }
-            if row.get(2)? {
-                continue;
-            }
-            is_changed = true;
-            if missed.is_too_much {
-                break;
-            }
-            let conversation = Arc::clone(&conversation);
-            missed.messages.push(MissedMessage { id, conversation, seq: row.get(1)? });
-            missed.is_too_much = missed.messages.len() > limit;
+            end = run.map_or(0, |run| run.first - 1);
         }
         if is_changed {
             missed.changed.push((conversation.id.clone(), last_seq));
@@ -346,7 +344,7 @@ pub(super) fn change_message(context: &mut Context<'_>, change: &Change) -> Resu
     if !is_within(now, message.sent_at, change.window) {
         return Ok(Changed::TooLate);
     }
-    recent::settle(connection, key)?;
+    recent::settle(connection, key, change.seq)?;
     connection
         .prepare_cached(
             "INSERT INTO withdrawn_texts (conversation, seq, withdrawn_at, is_deleted, text)
@@ -383,6 +381,7 @@ fn uncount(
         .connection
         .prepare_cached("UPDATE conversations SET deleted = deleted + 1 WHERE key = ?1")?
         .execute([key])?;
+    deleted::note(context.connection, key, message.seq)?;
     if message.is_read {
         return Ok(None);
     }

@@ -8,6 +8,7 @@ mod codec;
 #[cfg(test)]
 mod cost;
 mod database;
+mod deleted;
 mod import;
 mod job;
 mod lists;

@@ -98,9 +98,9 @@ fn move_some(connection: &Connection, table: &str, after: Place, count: usize) -
     Ok(last)
 }
 
-/// Moves what there is of a conversation, so that it can be changed. Within a transaction.
-pub(super) fn settle(connection: &Connection, conversation: i64) -> Result<()> {
-    settle_where(connection, "conversation = ?1", &[conversation])
+/// Moves one message, so that it can be changed. Within a transaction.
+pub(super) fn settle(connection: &Connection, conversation: i64, seq: i64) -> Result<()> {
+    settle_where(connection, "conversation = ?1 AND seq = ?2", &[conversation, seq])
 }
 
 /// Moves everything.

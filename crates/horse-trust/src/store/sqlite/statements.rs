@@ -180,10 +180,10 @@ const SUMMARY: &str = "
     LEFT JOIN blocks bb ON bb.blocker = c.user_b AND bb.blocked = c.user_a
     LEFT JOIN users a ON a.id = c.user_a
     LEFT JOIN users b ON b.id = c.user_b
-    LEFT JOIN recent_a ra ON ra.conversation = c.key AND ra.seq = c.last_seq
-    LEFT JOIN recent_b rb ON rb.conversation = c.key AND rb.seq = c.last_seq
-    LEFT JOIN messages m ON m.conversation = c.key AND m.seq = (
-        SELECT seq FROM all_messages WHERE conversation = c.key AND deleted_at IS NULL ORDER BY seq DESC LIMIT 1)
+    LEFT JOIN deleted_runs d ON d.conversation = c.key AND d.last_seq = c.last_seq
+    LEFT JOIN recent_a ra ON ra.conversation = c.key AND ra.seq = coalesce(d.first_seq - 1, c.last_seq)
+    LEFT JOIN recent_b rb ON rb.conversation = c.key AND rb.seq = coalesce(d.first_seq - 1, c.last_seq)
+    LEFT JOIN messages m ON m.conversation = c.key AND m.seq = coalesce(d.first_seq - 1, c.last_seq)
     LEFT JOIN imported_last_messages i ON i.conversation = c.key AND c.last_seq = 0";
 
 fn read_summary(row: &Row<'_>, user: &Id) -> Result<ConversationSummary> {

@@ -270,10 +270,12 @@ impl Batch<'_> {
     fn write(&mut self, write: &mut dyn Write) -> Result<()> {
         // What it reads has to be what came before it.
         self.flush()?;
+        self.memory.begin();
         statements::execute(self.connection, "SAVEPOINT job")?;
         if let Err(error) = write.run(&mut Context { connection: self.connection, memory: self.memory }) {
             self.alone(error)?;
-            self.memory.clear();
+            // All else is still true: to add up what a user has not read costs in proportion to the conversations.
+            self.memory.roll_back();
             statements::execute(self.connection, "ROLLBACK TO job")?;
         }
         statements::execute(self.connection, "RELEASE job")?;
