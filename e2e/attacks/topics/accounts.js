@@ -22,7 +22,6 @@ export default [
   },
   {
     name: "200 registrations in five seconds of one address",
-    isQuick: true,
     logins: true,
     async run(attacker) {
       const answers = await attacker.pace(40, attacker.isQuick ? 3 : 5, (n) => attacker.http(n, "POST", "/api/auth/register", { body: registration(n), address: "203.0.113.77" }));
@@ -33,7 +32,6 @@ export default [
   },
   {
     name: "wrong passwords for many accounts, of one address",
-    isQuick: true,
     logins: true,
     async run(attacker) {
       await attacker.pace(60, attacker.isQuick ? 3 : 8, (n) => attacker.http(n, "POST", "/api/auth/login", { body: { email: `nobody-${n}@example.com`, password: "wrong horse" }, address: "203.0.113.78" }));
@@ -84,7 +82,6 @@ export default [
   },
   {
     name: "names by guessed ids, through blocks",
-    isQuick: true,
     seed: (seed) => (seed.user("guessing"), Array.from({ length: 20 }, (_, n) => seed.user(`guessed ${n}`))),
     async run(attacker) {
       const answers = await attacker.pace(20, 2, async (n) => {

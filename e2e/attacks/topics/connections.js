@@ -135,7 +135,6 @@ export default [
   },
   {
     name: "5 connections an address, 40 addresses of one IPv6 /64",
-    isQuick: true,
     settings: { MAX_CONNECTIONS_PER_ADDRESS: "5", TRUSTED_PROXIES: "127.0.0.1" },
     seed: (seed) => seed.user("neighbour"),
     async run(attacker) {

@@ -84,7 +84,6 @@ export default [
   },
   {
     name: "largest pages of history, 64 at once",
-    isQuick: true,
     seed: pages,
     async run(attacker) {
       const end = performance.now() + (attacker.isQuick ? 3_000 : 10_000);
