@@ -20,7 +20,7 @@ use super::Services;
 use crate::bus::Held;
 use crate::chat::{MessagePlace, Offset, Refusal};
 use crate::id::Id;
-use crate::json::LossyString;
+use crate::json::{self, LossyString};
 
 /// How many replays one user has at once; others wait for their turn.
 const AT_ONCE: usize = 4;
@@ -105,7 +105,7 @@ pub(super) fn parse_offset(json: &str) -> Option<Offset> {
         return None;
     }
     // The number 0 is what the tutorial of Socket.IO begins with.
-    if json == "0" {
+    if json::whole_number(json) == Some(0) {
         return Some(Offset::Beginning);
     }
     Some(match LossyString::parse(json) {
@@ -214,7 +214,9 @@ mod tests {
     fn offsets_are_read_as_clients_send_them() {
         let id = "507f1f77bcf86cd799439011";
         assert_eq!(parse_offset("null"), None);
-        assert_eq!(parse_offset("0"), Some(Offset::Beginning));
+        for zero in ["0", "0.0", "-0", "0e0"] {
+            assert_eq!(parse_offset(zero), Some(Offset::Beginning), "{zero}");
+        }
         assert_eq!(parse_offset(r#""""#), Some(Offset::Beginning));
         assert_eq!(parse_offset(&format!("{id:?}")), Some(Offset::Message(Id::parse(id).unwrap())));
         for other in ["7", "{}", "[]", "true", r#""not an id""#] {
