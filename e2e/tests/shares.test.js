@@ -5,7 +5,8 @@ import { connect } from "node:net";
 import test from "node:test";
 
 import { Client } from "../lib/client.js";
-import { Server, eventually } from "../lib/server.js";
+import { cluster } from "../lib/cluster.js";
+import { Server, eventually, token } from "../lib/server.js";
 
 /** Resident memory of the server, in MiB. */
 const resident = (server) =>
@@ -112,4 +113,46 @@ test("what a replay needed is gone with the connection", async (t) => {
   t.diagnostic(`${before.toFixed(0)} MiB before, ${after.toFixed(0)} MiB after 2500 connections`);
   // Of 600 conversations so many connections would keep 40 MiB.
   assert.ok(after - before < 15, `${before} MiB before, ${after} MiB after`);
+});
+
+test("presence costs in proportion to the partners, over several nodes", async (t) => {
+  const { nodes, redis } = await cluster(t, 2);
+  const ana = await nodes[0].register("Ana");
+  const partners = Array.from({ length: 200 }, (_, n) => {
+    const userId = `partner-${n}`;
+    return { id: userId, token: token({ userId, role: "seller", iat: Math.floor(Date.now() / 1000) }) };
+  });
+  for (const partner of partners) {
+    const opened = await nodes[0].request("POST", "/api/chat/conversations", { token: partner.token, body: { recipient_id: ana.id } });
+    const path = `/api/chat/conversations/${opened.json.data._id}/messages`;
+    const sent = await nodes[0].request("POST", path, { token: partner.token, body: { text: "x" } });
+    assert.equal(sent.status, 201);
+  }
+  const [near, far] = [await Client.connect(t, nodes[0], partners[0]), await Client.connect(t, nodes[1], partners[199])];
+  const taken = () => Number(redis.ask("INFO", "stats").match(/total_net_input_bytes:(\d+)/)[1]);
+  const before = taken();
+  const online = () => [near, far].every((client) => client.named("presence").some((event) => event.user_id === ana.id && event.online));
+  await Client.connect(t, nodes[0], ana);
+  await eventually("both know", online);
+  const bytes = taken() - before;
+  t.diagnostic(`${bytes} bytes through Redis for ${partners.length} partners`);
+  // To each the names of all would be 600 kB.
+  assert.ok(bytes < 1000 * partners.length, `${bytes} bytes`);
+});
+
+test("bodies of strangers are not kept", async (t) => {
+  const server = await Server.start(t);
+  if (!server.process) return t.skip("memory of one node");
+  const before = resident(server);
+  for (let n = 0; n < 400; n++) {
+    const socket = connect(server.port, "127.0.0.1");
+    socket.on("error", () => {});
+    t.after(() => socket.destroy());
+    socket.write("POST /api/chat/conversations HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n");
+    socket.write(Buffer.alloc(99_000, "x"));
+  }
+  const most = await greatest(() => resident(server), 1500);
+  t.diagnostic(`${before.toFixed(0)} MiB before, ${most.toFixed(0)} MiB with 400 bodies`);
+  // What a connection needs to read is 16 KiB and some; kept, the bodies would be 40 MiB and more.
+  assert.ok(most - before < 25, `${before} MiB before, ${most} MiB after`);
 });

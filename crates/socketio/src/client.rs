@@ -224,6 +224,7 @@ impl Client {
         span(&self.session).in_scope(|| handler.connected(&socket, recovered));
         self.sockets.push(Joined { socket, handler });
         self.is_established = true;
+        self.session.establish();
         self.refused = 0;
         self.session.uncork();
     }
@@ -247,7 +248,7 @@ impl Client {
             (Some(recovery), Some(owner)) => {
                 let pid = token_after(&recovery.config.id_prefix);
                 self.session.push(&[connect_reply(namespace, &sid, Some(&pid))]);
-                let log = recovery.new_log(pid.clone(), owner.into());
+                let log = recovery.new_log(pid.clone(), &owner);
                 let socket = Socket::new(key, sid, namespace.clone(), Some(session), Some(Box::new(log)));
                 recovery.remember(&pid, &socket);
                 socket

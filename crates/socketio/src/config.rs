@@ -12,6 +12,9 @@ pub struct Config {
     /// The greatest message, in bytes: a WebSocket message (also summed over its fragments, and checked at
     /// the announced length), or the body of a polling POST. 100 000.
     pub max_payload: usize,
+    /// How many bytes a message over WebSocket may have before the client is in a namespace, when nobody knows who it is;
+    /// not more than `max_payload` in effect. 16 KiB.
+    pub max_payload_before_connect: usize,
     /// How long a client may be connected without being in a namespace. 10 s.
     pub connect_timeout: Duration,
     /// How long a WebSocket that was opened to upgrade a polling session may take to complete. 10 s.
@@ -68,9 +71,10 @@ pub struct RecoveryConfig {
     /// How many bytes of sent events are kept for one socket; over it the oldest go, and with them the
     /// chance to recover from before them. 128 KiB.
     pub max_bytes_per_socket: usize,
-    /// How many bytes are kept for all sockets. 64 MiB.
+    /// How many bytes are kept for all sockets. One owner has those of eight sockets, and of one once half of this is
+    /// used. 64 MiB.
     pub max_bytes: usize,
-    /// How many lost sockets are kept; over it the longest lost go. 10 000.
+    /// How many lost sockets are kept; over it the longest lost of the owner with the most goes. 10 000.
     pub max_lost_sockets: usize,
     /// What private ids begin with, so that other servers can know whom to ask for a socket that was lost here. It needs
     /// no escape in JSON. Empty.
@@ -99,6 +103,7 @@ impl Default for Config {
             ping_interval: Duration::from_secs(25),
             ping_timeout: Duration::from_secs(20),
             max_payload: 100_000,
+            max_payload_before_connect: 16 * 1024,
             connect_timeout: Duration::from_secs(10),
             upgrade_timeout: Duration::from_secs(10),
             outbox_limit: 1024 * 1024,

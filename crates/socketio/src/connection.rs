@@ -110,6 +110,9 @@ impl Connection {
     ) -> Self {
         let now = Instant::now();
         let config = &session.server.config;
+        if handler.is_established() {
+            session.establish();
+        }
         Self {
             heartbeat: Heartbeat::Ping(now + config.ping_interval),
             connect_deadline: Some(now + config.connect_timeout),
@@ -223,6 +226,8 @@ impl Connection {
                 cx.waker().wake_by_ref();
                 break;
             }
+            let is_established = handler.is_established();
+            websocket.limit_messages(session.max_payload());
             let read = websocket.poll_read(
                 cx,
                 |replies, incoming| {
@@ -235,7 +240,9 @@ impl Connection {
                         Incoming::Pong => {}
                         Incoming::Close(_) => return Err(CloseReason::TransportClose),
                     }
-                    let enough = budget == 0 || !handler.takes_more();
+                    // What comes next may be longer.
+                    let is_new = !is_established && handler.is_established();
+                    let enough = budget == 0 || is_new || !handler.takes_more();
                     Ok(if enough { Taken::Enough } else { Taken::More })
                 },
                 &mut replies,

@@ -34,7 +34,7 @@ impl Socket {
         Some(HandedOver {
             sid: self.id().into(),
             pid: log.pid.clone(),
-            owner: log.owner.clone(),
+            owner: Box::from(&*log.owner),
             offset: offset.map(Into::into),
             events,
             rooms: rooms.iter().map(|room| Box::from(&**room)).collect(),
@@ -55,7 +55,7 @@ impl Namespace {
         if recovery.find(&given.pid).is_some() {
             return None;
         }
-        let mut log = recovery.new_log(given.pid.clone(), given.owner);
+        let mut log = recovery.new_log(given.pid.clone(), &given.owner);
         log.begin_after(given.offset.as_deref().and_then(parse_offset));
         for (offset, packet) in &given.events {
             log.push(*offset, Frame::text(packet), &recovery.config);

@@ -53,7 +53,7 @@ pub use config::{Config, RecoveryConfig};
 pub use connection::{EngineSocket, Message, MessageHandler};
 pub use forwarded::client_address;
 pub use hand_over::HandedOver;
-pub use listener::{ClientAddress, ListenerConfig, raise_descriptor_limit, serve};
+pub use listener::{ClientAddress, ListenerConfig, network, raise_descriptor_limit, serve};
 pub use namespace::{
     Accept, ConnectRequest, Connecting, Event, EventFuture, LostSocket, Namespace, NamespaceHandler, Refuse,
     SocketHandler,

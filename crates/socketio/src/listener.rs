@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -43,7 +43,7 @@ pub struct ListenerConfig {
     /// How many connections there may be; what is over is closed at once. `None`: as many as the process
     /// may have descriptors, less 64.
     pub max_connections: Option<usize>,
-    /// How many connections one address may have; `None` (the default) is no limit, because a load balancer
+    /// How many connections one address, as [`network`] counts it, may have; `None` (the default) is no limit, because a load balancer
     /// hides addresses. Connections of `trusted_proxies` do not count.
     pub max_connections_per_address: Option<usize>,
     /// How long sent bytes may stay unacknowledged by the peer's system (`TCP_USER_TIMEOUT`). 20 s.
@@ -72,6 +72,16 @@ impl Default for ListenerConfig {
 /// Where a request comes from, behind trusted proxies; an extension of every request of [`serve`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientAddress(pub IpAddr);
+
+/// What one party is given, and so is counted as one address: an IPv4 address, also where it is written as an IPv6 one,
+/// or the first half of an IPv6 address.
+#[must_use]
+pub fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),
+        address @ IpAddr::V4(_) => address,
+    }
+}
 
 /// Raises the soft limit of open files to the hard limit; answers the limit.
 pub fn raise_descriptor_limit() -> u64 {
@@ -132,7 +142,7 @@ where
         let address = peer.ip().to_canonical();
         let is_proxy = config.trusted_proxies.iter().any(|network| network.contains(&address));
         let per_address = config.max_connections_per_address.filter(|_| !is_proxy);
-        let Some(permit) = Counts::admit(&counts, address, max_connections, per_address) else {
+        let Some(permit) = Counts::admit(&counts, network(address), max_connections, per_address) else {
             tracing::debug!(%address, "a connection over the limit was closed");
             continue;
         };
@@ -326,6 +336,16 @@ impl AsyncWrite for AcceptedStream {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_network_is_one_address() {
+        let networks = |addresses: &[&str]| -> Vec<String> {
+            addresses.iter().map(|address| network(address.parse().unwrap()).to_string()).collect()
+        };
+        assert_eq!(networks(&["192.0.2.7", "::ffff:192.0.2.7", "::ffff:c000:207"]), ["192.0.2.7"; 3]);
+        assert_eq!(networks(&["2001:db8:1:2::1", "2001:db8:1:2:ffff:ffff:ffff:ffff"]), ["2001:db8:1:2::"; 2]);
+        assert_ne!(networks(&["2001:db8:1:2::1"]), networks(&["2001:db8:1:3::1"]));
+    }
 
     #[test]
     fn places_are_given_back() {

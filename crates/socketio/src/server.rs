@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::connection::{Connection, EngineSocket, MessageHandler};
 use crate::frame::Frame;
 use crate::handshake;
+use crate::listener::network;
 use crate::namespace::{Namespace, NamespaceHandler};
 use crate::opening::Opening;
 use crate::session::Session;
@@ -223,7 +224,7 @@ impl Shared {
         opening: Opening,
         websocket: Option<WebSocket>,
     ) -> Option<Arc<Session>> {
-        let address = opening.address;
+        let address = network(opening.address);
         if let Some(most) = self.config.max_sessions_per_address {
             let mut by_address = self.by_address.lock();
             let count = by_address.entry(address).or_default();
@@ -261,10 +262,10 @@ impl Shared {
             self.closed.count(reason);
             if self.config.max_sessions_per_address.is_some() {
                 let mut by_address = self.by_address.lock();
-                if let Some(count) = by_address.get_mut(&session.opening.address) {
+                if let Some(count) = by_address.get_mut(&network(session.opening.address)) {
                     *count -= 1;
                     if *count == 0 {
-                        by_address.remove(&session.opening.address);
+                        by_address.remove(&network(session.opening.address));
                     }
                 }
             }

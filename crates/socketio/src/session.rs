@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
@@ -24,6 +24,8 @@ pub(crate) struct Session {
     pub(crate) server: Arc<Shared>,
     /// Events that handlers have not finished.
     in_flight: AtomicU32,
+    /// Whether the client is in a namespace, and may send more.
+    is_established: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -76,7 +78,23 @@ pub(crate) struct Turn {
 impl Session {
     pub(crate) fn new(sid: Box<str>, opening: Opening, server: Arc<Shared>, polling: bool) -> Arc<Self> {
         let state = State { polling: polling.then(Box::default), ..State::default() };
-        Arc::new(Self { sid, opening, server, in_flight: AtomicU32::new(0), state: Mutex::new(state) })
+        let (in_flight, is_established) = (AtomicU32::new(0), AtomicBool::new(false));
+        Arc::new(Self { sid, opening, server, in_flight, is_established, state: Mutex::new(state) })
+    }
+
+    /// The client is in a namespace.
+    pub(crate) fn establish(&self) {
+        self.is_established.store(true, Ordering::Release);
+    }
+
+    /// How many bytes a message of the client may have.
+    pub(crate) fn max_payload(&self) -> usize {
+        let config = &self.server.config;
+        if self.is_established.load(Ordering::Acquire) {
+            config.max_payload
+        } else {
+            config.max_payload.min(config.max_payload_before_connect)
+        }
     }
 
     /// Queues frames, all of them or none. A session that can't take them is closed: never a silent gap.

@@ -333,9 +333,9 @@ impl Socket {
             (Some(log), Some(recovery)) if reason.recoverable() && !log.is_suspended => {
                 let now = Instant::now();
                 log.lost_at = Some(now);
-                let pid = log.pid.clone();
+                let (pid, owner) = (log.pid.clone(), Arc::clone(&log.owner));
                 drop(link);
-                recovery.lost(&pid, now);
+                recovery.lost(&pid, &owner, now);
             }
             _ => {
                 let log = link.log.take();

@@ -25,6 +25,9 @@ use super::{
 use crate::id::Id;
 use crate::store::Conversation;
 
+/// How many users are told of something before others have their turn.
+const AT_ONCE: usize = 128;
+
 /// The events of a message.
 const NEW_MESSAGE: &str = "new_message";
 const NOTIFICATION: &str = "message_notification";
@@ -193,6 +196,15 @@ impl Bus for Hub {
 
     fn publish(&self, notice: Notice) {
         self.tell(&notice);
+    }
+
+    async fn publish_to_each(&self, name: &'static str, argument: &str, users: &[Id]) {
+        for users in users.chunks(AT_ONCE) {
+            for user in users {
+                self.namespace.emit(&user_room(user), None, name, argument);
+            }
+            tokio::task::yield_now().await;
+        }
     }
 
     fn has_device(&self, user: &Id) -> bool {

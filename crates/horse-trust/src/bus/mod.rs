@@ -116,6 +116,10 @@ pub trait Bus: Send + Sync + 'static {
     /// Tells of something else.
     fn publish(&self, notice: Notice);
 
+    /// Emits an event to the devices of each of many users, in time: it waits behind messages, and for other nodes to
+    /// take it. What they can't be told now they are not told.
+    async fn publish_to_each(&self, name: &'static str, argument: &str, users: &[Id]);
+
     /// Whether a device of `user` is connected to this node.
     fn has_device(&self, user: &Id) -> bool;
 

@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
+use serde_json::value::RawValue;
 use socketio::{LostSocket, RecoveryConfig, Socket};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -89,6 +90,8 @@ pub struct RedisBus {
     node: String,
     next_number: AtomicU64,
     outgoing: mpsc::Sender<Outgoing>,
+    /// What goes when nothing of `outgoing` waits.
+    in_time: mpsc::Sender<Outgoing>,
     subscriptions: mpsc::UnboundedSender<Subscription>,
     /// Whether what other nodes tell is heard.
     is_connected: AtomicBool,
@@ -140,6 +143,7 @@ impl RedisBus {
         let server = Server::new(urls, is_cluster).map_err(failed)?;
         server.check().await.map_err(failed)?;
         let (outgoing, waiting) = mpsc::channel(OUTGOING);
+        let (in_time, waiting_in_time) = mpsc::channel(PIPELINE);
         let (subscriptions, requests) = mpsc::unbounded_channel();
         let bus = Arc::new(Self {
             sequencer: Sequencer::new(Arc::clone(&hub), Arc::clone(&metrics)),
@@ -148,6 +152,7 @@ impl RedisBus {
             node: node.0,
             next_number: AtomicU64::new(0),
             outgoing,
+            in_time,
             subscriptions,
             is_connected: AtomicBool::new(false),
             has_untold: AtomicBool::new(false),
@@ -164,7 +169,7 @@ impl RedisBus {
             metrics,
         });
         let mut tasks = bus.tasks.lock();
-        tasks.spawn(Arc::clone(&bus).publish_all(waiting));
+        tasks.spawn(Arc::clone(&bus).publish_all(waiting, waiting_in_time));
         tasks.spawn(Arc::clone(&bus).listen(requests));
         tasks.spawn(Arc::clone(&bus).look_after());
         tasks.spawn(Arc::clone(&bus).tell_rates());
@@ -217,6 +222,26 @@ impl Bus for RedisBus {
         };
         if let Some(news) = News::notice(&notice) {
             self.send(channels, news);
+        }
+    }
+
+    async fn publish_to_each(&self, name: &'static str, argument: &str, users: &[Id]) {
+        self.hub.publish_to_each(name, argument, users).await;
+        // While Redis is away nobody waits for it.
+        if self.questions.lock().is_none() {
+            return;
+        }
+        let Ok(argument) = serde_json::from_str::<&RawValue>(argument) else { return };
+        for user in users {
+            // Each is told what is theirs: the list of all would go to all.
+            let users = vec![user.clone()];
+            let news = News::Event { name: name.into(), argument, conversation: None, users };
+            let payload = self.envelope(news);
+            let outgoing = Outgoing { channels: vec![user_channel(user)], payload };
+            // When Redis is slower than what it is told, it is old news when it comes.
+            if !matches!(timeout(RESPONSE, self.in_time.send(outgoing)).await, Ok(Ok(()))) {
+                return;
+            }
         }
     }
 

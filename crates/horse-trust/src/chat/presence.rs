@@ -10,7 +10,6 @@ use tokio::time::Instant;
 
 use super::Chat;
 use super::view::PresenceView;
-use crate::bus::Notice;
 use crate::id::Id;
 use crate::timestamp::Timestamp;
 
@@ -176,7 +175,7 @@ impl Chat {
             match self.store.partners_of(users).await {
                 Ok(partners) => {
                     for (change, partners) in changes.into_iter().zip(partners) {
-                        self.tell_partners(&change, partners);
+                        self.tell_partners(&change, partners).await;
                     }
                 }
                 Err(error) => tracing::error!(%error, "nobody was told who came and who went"),
@@ -215,18 +214,9 @@ impl Chat {
         }
     }
 
-    fn tell_partners(&self, change: &Change, partners: Vec<Id>) {
-        if partners.is_empty() {
-            return;
-        }
+    async fn tell_partners(&self, change: &Change, partners: Vec<Id>) {
         let view = PresenceView::new(&change.user, change.last_seen.is_none(), change.last_seen);
-        self.bus.publish(Notice::Event {
-            name: "presence".into(),
-            argument: view.to_json(),
-            conversation: None,
-            users: partners,
-            except: None,
-        });
+        self.bus.publish_to_each("presence", &view.to_json(), &partners).await;
     }
 }
 

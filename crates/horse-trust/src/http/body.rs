@@ -1,14 +1,20 @@
 //! Bodies of requests, bounded in size and time.
 
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
-use axum::extract::Request;
+use axum::body::{Body, Bytes, HttpBody as _};
+use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use http_body_util::BodyExt as _;
+use parking_lot::Mutex;
 
-use super::ApiError;
+use super::extract::bearer_token;
+use super::{ApiError, client_address};
+use crate::auth::Tokens;
 
 /// The longest body, in bytes.
 const MAX_BODY: usize = 100_000;
@@ -17,35 +23,105 @@ const MAX_DISCARDED: usize = 20_000_000;
 /// How long a body may take to come.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Takes the whole body before the route is asked.
+/// The longest body of somebody who has no token yet: a login or a registration.
+const MAX_ANONYMOUS: usize = 8 * 1024;
+/// The routes that take a body without a token.
+const ANONYMOUS: [&str; 2] = ["/api/auth/login", "/api/auth/register"];
+/// How many bytes of bodies under way one address may have, and all.
+const HELD: [usize; 2] = [4 * 1024 * 1024, 64 * 1024 * 1024];
+
+/// The bodies under way, by the address that sends them.
+#[derive(Default)]
+pub(super) struct Bodies {
+    held: Mutex<(usize, HashMap<IpAddr, usize>)>,
+}
+
+/// The bytes of one body; given back when it is dropped.
+struct Held<'a> {
+    bodies: &'a Bodies,
+    address: IpAddr,
+    bytes: usize,
+}
+
+impl Held<'_> {
+    /// `false` if there is no room for `count` bytes more.
+    fn add(&mut self, count: usize) -> bool {
+        let mut held = self.bodies.held.lock();
+        let (all, by_address) = &mut *held;
+        let own = by_address.get(&self.address).copied().unwrap_or(0);
+        if own + count > HELD[0] || *all + count > HELD[1] {
+            return false;
+        }
+        *all += count;
+        by_address.insert(self.address, own + count);
+        self.bytes += count;
+        true
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        let mut held = self.bodies.held.lock();
+        held.0 -= self.bytes;
+        if let Some(own) = held.1.get_mut(&self.address) {
+            *own -= self.bytes;
+            if *own == 0 {
+                held.1.remove(&self.address);
+            }
+        }
+    }
+}
+
+/// Takes the whole body before the route is asked. Without a token that is valid nothing of it is kept but for a login or
+/// a registration: the route refuses the request anyway.
 ///
 /// An answer that comes while the client still writes is lost to it: the connection is closed with bytes
 /// unread, which resets it. So also what is refused at once, or too long, is read first.
-pub(super) async fn take_whole(request: Request, next: Next) -> Result<Response, ApiError> {
+pub(super) async fn take_whole(
+    State((tokens, bodies)): State<(Arc<Tokens>, Arc<Bodies>)>,
+    request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
-    let body = read(body).await?;
+    if body.is_end_stream() {
+        return Ok(next.run(Request::from_parts(parts, body)).await);
+    }
+    let limit = if ANONYMOUS.contains(&parts.uri.path()) {
+        Some(MAX_ANONYMOUS)
+    } else {
+        bearer_token(&parts).is_some_and(|token| tokens.verify(&token).is_ok()).then_some(MAX_BODY)
+    };
+    let address = socketio::network(client_address(&parts.extensions));
+    let held = Held { bodies: &bodies, address, bytes: 0 };
+    let body = read(body, limit, held).await?;
     Ok(next.run(Request::from_parts(parts, body.into())).await)
 }
 
-async fn read(body: Body) -> Result<Bytes, ApiError> {
-    let read = tokio::time::timeout(TIMEOUT, read_to_end(body)).await;
+async fn read(body: Body, limit: Option<usize>, held: Held<'_>) -> Result<Bytes, ApiError> {
+    let read = tokio::time::timeout(TIMEOUT, read_to_end(body, limit, held)).await;
     read.unwrap_or(Err(ApiError::Malformed("The body took too long")))
 }
 
-async fn read_to_end(mut body: Body) -> Result<Bytes, ApiError> {
+/// Reads a body of at most `limit` bytes; without one it is thrown away.
+async fn read_to_end(mut body: Body, limit: Option<usize>, mut held: Held<'_>) -> Result<Bytes, ApiError> {
     let mut bytes = Vec::new();
     let mut length = 0;
+    let most = limit.unwrap_or(MAX_BODY);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| ApiError::Malformed("The body could not be read"))?;
         let Ok(data) = frame.into_data() else { continue };
         length += data.len();
-        if length <= MAX_BODY {
-            bytes.extend_from_slice(&data);
-        } else if length > MAX_DISCARDED {
+        if length > MAX_DISCARDED {
             break;
         }
+        if limit.is_some() && length <= most {
+            if !held.add(data.len()) {
+                return Err(ApiError::TooMany("Too many attempts", 1));
+            }
+            bytes.extend_from_slice(&data);
+        }
     }
-    if length > MAX_BODY { Err(ApiError::TooLarge) } else { Ok(bytes.into()) }
+    if length > most { Err(ApiError::TooLarge) } else { Ok(bytes.into()) }
 }
 
 #[cfg(test)]
@@ -59,12 +135,34 @@ mod tests {
 
     use super::*;
 
+    fn held(bodies: &Bodies) -> Held<'_> {
+        Held { bodies, address: IpAddr::from([192, 0, 2, 7]), bytes: 0 }
+    }
+
     #[tokio::test]
-    async fn long_bodies_are_refused() {
-        assert_eq!(read(vec![b' '; MAX_BODY].into()).await.unwrap().len(), MAX_BODY);
+    async fn long_bodies_are_refused_and_those_of_strangers_not_kept() {
+        let bodies = Bodies::default();
+        let read = |length: usize, limit| read(vec![b' '; length].into(), limit, held(&bodies));
+        assert_eq!(read(MAX_BODY, Some(MAX_BODY)).await.unwrap().len(), MAX_BODY);
+        assert_eq!(read(MAX_BODY, None).await.unwrap().len(), 0);
+        assert_eq!(read(MAX_ANONYMOUS + 1, Some(MAX_ANONYMOUS)).await, Err(ApiError::TooLarge));
         for length in [MAX_BODY + 1, MAX_DISCARDED + 1] {
-            assert_eq!(read(vec![b' '; length].into()).await, Err(ApiError::TooLarge));
+            assert_eq!(read(length, Some(MAX_BODY)).await, Err(ApiError::TooLarge));
+            assert_eq!(read(length, None).await, Err(ApiError::TooLarge));
         }
+        assert_eq!(*bodies.held.lock(), (0, HashMap::new()));
+    }
+
+    #[test]
+    fn one_address_leaves_room_for_the_bodies_of_others() {
+        let bodies = Bodies::default();
+        let (mut flood, mut another) = (held(&bodies), held(&bodies));
+        assert!(flood.add(HELD[0]));
+        assert!(!another.add(1));
+        let mut other = Held { bodies: &bodies, address: IpAddr::from([192, 0, 2, 8]), bytes: 0 };
+        assert!(other.add(MAX_BODY));
+        drop(flood);
+        assert!(another.add(1));
     }
 
     /// A body that brings a space every ten seconds, and never ends.
@@ -88,7 +186,9 @@ mod tests {
     async fn a_slow_body_is_cut_off() {
         let begin = Instant::now();
         let body = Body::new(Drip(Box::pin(sleep(Duration::ZERO))));
-        assert_eq!(read(body).await, Err(ApiError::Malformed("The body took too long")));
+        let bodies = Bodies::default();
+        let read = read(body, Some(MAX_BODY), held(&bodies)).await;
+        assert_eq!(read, Err(ApiError::Malformed("The body took too long")));
         assert_eq!(begin.elapsed().as_secs(), TIMEOUT.as_secs());
     }
 }

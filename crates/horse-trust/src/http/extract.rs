@@ -16,6 +16,11 @@ use crate::auth::Claims;
 use crate::json::{self, LossyString};
 use crate::store::Role;
 
+/// The token of a request, if it has one.
+pub(super) fn bearer_token(parts: &Parts) -> Option<Cow<'_, str>> {
+    bearer(parts.headers.get(header::AUTHORIZATION)?.as_bytes())
+}
+
 /// The user who asks, by a valid token.
 pub(super) struct Authenticated(pub(super) Claims);
 
@@ -23,8 +28,7 @@ impl FromRequestParts<AppState> for Authenticated {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
-        let value = parts.headers.get(header::AUTHORIZATION);
-        let token = value.and_then(|value| bearer(value.as_bytes())).ok_or(ApiError::NoToken)?;
+        let token = bearer_token(parts).ok_or(ApiError::NoToken)?;
         let claims = state.tokens.verify(&token).map_err(|_| {
             tracing::info!(address = %client_address(&parts.extensions), "a token was refused");
             ApiError::InvalidToken

@@ -73,6 +73,7 @@ const ENGINE_PATHS: [&str; 3] = ["/socket.io/", "/socket.io", "/socket.io//"];
 pub fn router(state: AppState, engine: socketio::Server, origins: &CorsOrigins) -> Router {
     let figures = Arc::clone(&state.metrics);
     let answers = answers::Answers::default();
+    let bodies = (Arc::clone(&state.tokens), Arc::<body::Bodies>::default());
     let api = Router::new()
         .merge(accounts::router())
         .merge(conversations::router(&answers))
@@ -97,7 +98,7 @@ pub fn router(state: AppState, engine: socketio::Server, origins: &CorsOrigins) 
         .merge(files)
         .fallback(async || ApiError::RouteNotFound)
         .method_not_allowed_fallback(async || ApiError::RouteNotFound)
-        .layer(middleware::from_fn(body::take_whole))
+        .layer(middleware::from_fn_with_state(bodies, body::take_whole))
         .layer(middleware::from_fn(security::add_headers))
         .route_service(ENGINE_PATHS[0], engine.clone())
         .route_service(ENGINE_PATHS[1], engine.clone())

@@ -141,6 +141,11 @@ impl WebSocket {
         self.decoder.held() + self.unread.len()
     }
 
+    /// How many bytes a message may have from now on.
+    pub(crate) fn limit_messages(&mut self, most: usize) {
+        self.limits.message = most;
+    }
+
     /// Whether nothing is being written.
     pub(crate) fn is_flushed(&self) -> bool {
         self.writing.is_empty()

@@ -55,6 +55,26 @@ async fn frames_against_the_protocol_close_the_connection() {
 }
 
 #[tokio::test]
+async fn who_is_in_no_namespace_may_send_little() {
+    let server = start(patient_config()).await;
+    for bytes in [
+        frame(0x81, format!("40{{\"x\":\"{}\"}}", "x".repeat(20_000)).as_bytes()),
+        [frame(0x01, &vec![b'4'; 10_000]), frame(0x80, &vec![b'4'; 10_000])].concat(),
+    ] {
+        let mut stranger = server.open().await;
+        stranger.raw(&bytes).await;
+        let closed = stranger.closed().await;
+        assert!(closed.is_none_or(|closed| closed == 1009), "{closed:?}");
+    }
+    // Behind its CONNECT, in the same bytes, a client may send as much as any other.
+    let mut hasty = server.open().await;
+    let long = format!(r#"421["message-with-ack","{}"]"#, "x".repeat(50_000));
+    hasty.raw(&[frame(0x81, b"40"), frame(0x81, long.as_bytes())].concat()).await;
+    assert!(hasty.packet().await.starts_with("40{"));
+    assert!(hasty.packet().await.starts_with("431["));
+}
+
+#[tokio::test]
 async fn a_reader_that_stops_is_cut_when_its_outbox_is_full() {
     let config = Config { outbox_limit: 256 * 1024, ..patient_config() };
     let server = start(config).await;

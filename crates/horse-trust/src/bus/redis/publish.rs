@@ -10,6 +10,9 @@ use super::super::wire::{Envelope, News};
 use super::link::Link;
 use super::{BACKOFF, HEARTBEAT, Outgoing, PIPELINE, RedisBus, SILENCE, all_channel};
 
+/// How much of what may wait is told in one round trip.
+const IN_TIME: usize = 64;
+
 impl RedisBus {
     pub(super) fn envelope(&self, news: News<'_>) -> String {
         let number = self.next_number.fetch_add(1, Ordering::Relaxed);
@@ -25,7 +28,11 @@ impl RedisBus {
     }
 
     /// Tells other nodes, for as long as the bus is there.
-    pub(super) async fn publish_all(self: Arc<Self>, mut waiting: mpsc::Receiver<Outgoing>) {
+    pub(super) async fn publish_all(
+        self: Arc<Self>,
+        mut waiting: mpsc::Receiver<Outgoing>,
+        mut in_time: mpsc::Receiver<Outgoing>,
+    ) {
         let mut backoff = BACKOFF[0];
         loop {
             match self.server.connect().await {
@@ -33,7 +40,7 @@ impl RedisBus {
                     let begin = Instant::now();
                     *self.questions.lock() = Some(link.clone());
                     self.must_announce.store(true, Ordering::Release);
-                    self.publish_over(&link, &mut waiting).await;
+                    self.publish_over(&link, &mut waiting, &mut in_time).await;
                     *self.questions.lock() = None;
                     if waiting.is_closed() {
                         return;
@@ -51,16 +58,24 @@ impl RedisBus {
             while waiting.try_recv().is_ok() {
                 self.has_untold.store(true, Ordering::Release);
             }
+            while in_time.try_recv().is_ok() {}
             tokio::time::sleep(backoff).await;
             backoff = (backoff * 2).min(BACKOFF[1]);
         }
     }
 
     /// Tells other nodes over a link, until that fails.
-    async fn publish_over(&self, link: &Link, waiting: &mut mpsc::Receiver<Outgoing>) {
+    async fn publish_over(
+        &self,
+        link: &Link,
+        waiting: &mut mpsc::Receiver<Outgoing>,
+        in_time: &mut mpsc::Receiver<Outgoing>,
+    ) {
         let mut heartbeat = tokio::time::interval(HEARTBEAT);
         loop {
             let mut batch = Vec::new();
+            let mut later = Vec::new();
+            let is_idle = waiting.is_empty();
             tokio::select! {
                 count = waiting.recv_many(&mut batch, PIPELINE) => if count == 0 { return },
                 _ = heartbeat.tick() => {
@@ -70,6 +85,8 @@ impl RedisBus {
                     }
                     batch.push(self.to_all(News::Alive));
                 }
+                // So few that the next message does not wait for them.
+                _ = in_time.recv_many(&mut later, IN_TIME), if is_idle => batch.append(&mut later),
             }
             if self.has_untold.swap(false, Ordering::AcqRel) {
                 batch.push(self.to_all(News::Unheard));
