@@ -25,6 +25,7 @@ pub mod http;
 pub mod id;
 pub mod import;
 pub mod json;
+pub mod logging;
 pub mod metrics;
 pub mod realtime;
 pub mod store;

@@ -7,7 +7,6 @@
 
 use std::collections::HashMap;
 use std::fmt::Display;
-use std::io::IsTerminal as _;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -16,17 +15,14 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use horse_trust::app::{self, RunError};
 use horse_trust::auth::{Passwords, Tokens};
-use horse_trust::config::{Config, Database, Flags, LogFormat, Secret, parse_duration};
+use horse_trust::config::{Config, Database, Flags, Secret, parse_duration};
 use horse_trust::demo;
 use horse_trust::env_file;
 use horse_trust::id::Id;
 use horse_trust::import::{self, ImportOptions};
+use horse_trust::logging;
 use horse_trust::store::postgres::PostgresImport;
 use horse_trust::store::{ImportTarget, Role, sqlite};
-use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
-
-/// How many lines of the log may wait to be written.
-const LOG_LINES: usize = 16_384;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -147,7 +143,7 @@ fn with_settings_of(file: &HashMap<String, String>, command: clap::Command) -> c
 
 fn serve(config: Config) -> Result<(), Failure> {
     let is_short = config.require_secret()?.expose().len() < 32;
-    let _log = init_logging(&config);
+    let _log = logging::init(&config.log, config.log_format);
     // RFC 7518, section 3.2.
     if is_short {
         tracing::warn!(
@@ -169,7 +165,7 @@ fn run_demo(mut config: Config) -> Result<(), Failure> {
         Database::Sqlite(path) => path.clone(),
         Database::Postgres(_) => demo::DEFAULT_DATABASE.into(),
     };
-    let _log = init_logging(&config);
+    let _log = logging::init(&config.log, config.log_format);
     on_runtime(config.worker_threads, async move {
         let shutdown = shutdown_signal()?;
         let store = app::open_store(&config).await?;
@@ -200,7 +196,7 @@ fn run_import(config: &Config, options: &ImportOptions) -> Result<(), Failure> {
     if options.users.is_none() && options.conversations.is_none() && options.messages.is_none() {
         return Err(Failure("import: give at least one of --users, --conversations, --messages".to_owned()));
     }
-    let _log = init_logging(config);
+    let _log = logging::init(&config.log, config.log_format);
     let mut target: Box<dyn ImportTarget> = match config.database() {
         Database::Sqlite(path) => Box::new(sqlite::Database::open(&path)?),
         Database::Postgres(url) => Box::new(PostgresImport::open(url.expose())?),
@@ -256,28 +252,4 @@ fn shutdown_signal() -> Result<impl Future<Output = ()>, RunError> {
             _ = interrupt.recv() => {}
         }
     })
-}
-
-/// Lines are written by a thread of their own: who reads them may be slow, or stop. Then lines are lost; what waits is
-/// written when the guard is dropped.
-fn init_logging(config: &Config) -> WorkerGuard {
-    use tracing_subscriber::fmt;
-    let (writer, guard) = NonBlockingBuilder::default()
-        .buffered_lines_limit(LOG_LINES)
-        .lossy(true)
-        .thread_name("log")
-        .finish(std::io::stderr());
-    let filter = tracing_subscriber::EnvFilter::new(&config.log);
-    let builder =
-        fmt().with_env_filter(filter).with_writer(writer).with_ansi(std::io::stderr().is_terminal());
-    match config.log_format {
-        LogFormat::Pretty => builder.init(),
-        LogFormat::Json => builder.json().init(),
-    }
-    // The usual way writes to the terminal itself, and waits for it.
-    std::panic::set_hook(Box::new(|panic| {
-        let backtrace = std::backtrace::Backtrace::capture();
-        tracing::error!(%panic, %backtrace, "a panic");
-    }));
-    guard
 }

@@ -23,10 +23,20 @@ impl Timestamp {
         Self(i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX))
     }
 
-    /// A time in seconds since 1970, as tokens have it.
-    pub fn from_seconds(seconds: f64) -> Self {
-        #[expect(clippy::cast_possible_truncation, reason = "beyond the greatest time is the greatest time")]
-        Self((seconds * 1000.0).round() as i64)
+    /// The greatest time that is written with a year of four digits.
+    pub const MAX: Self = Self(253_402_300_799_999);
+    /// The least such time: the year 0.
+    pub const MIN: Self = Self(-62_167_219_200_000);
+
+    /// A time in seconds since 1970, as tokens have it; `None` if it is not between [`Timestamp::MIN`] and
+    /// [`Timestamp::MAX`], as of a token whose issuer writes milliseconds.
+    pub fn from_seconds(seconds: f64) -> Option<Self> {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "a cast saturates, and what it saturates to is no date"
+        )]
+        let time = Self((seconds * 1000.0).round() as i64);
+        (Self::MIN..=Self::MAX).contains(&time).then_some(time)
     }
 
     /// Parses a date and time with its offset: RFC 3339, in which the letters may be small and a space may stand for the
@@ -53,7 +63,9 @@ impl Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let date = OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000)
+        // What lies beyond is written as the last that can be, never as an arbitrary other time.
+        let milliseconds = self.0.clamp(Self::MIN.0, Self::MAX.0);
+        let date = OffsetDateTime::from_unix_timestamp_nanos(i128::from(milliseconds) * 1_000_000)
             .unwrap_or(OffsetDateTime::UNIX_EPOCH);
         write!(
             formatter,
@@ -86,6 +98,16 @@ mod tests {
     fn writes_what_javascript_writes() {
         assert_eq!(Timestamp(1_705_314_600_000).to_string(), "2024-01-15T10:30:00.000Z");
         assert_eq!(Timestamp(7).to_string(), "1970-01-01T00:00:00.007Z");
+    }
+
+    #[test]
+    fn extreme_times_stay_extreme() {
+        assert_eq!(Timestamp(i64::MAX).to_string(), "9999-12-31T23:59:59.999Z");
+        assert_eq!(Timestamp(i64::MIN).to_string(), "0000-01-01T00:00:00.000Z");
+        for seconds in [f64::MAX, f64::MIN, f64::INFINITY, 1.8e12, -1e12] {
+            assert_eq!(Timestamp::from_seconds(seconds), None, "{seconds}");
+        }
+        assert_eq!(Timestamp::from_seconds(1_705_314_600.5), Some(Timestamp(1_705_314_600_500)));
     }
 
     #[test]

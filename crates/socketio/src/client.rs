@@ -266,7 +266,7 @@ impl Client {
     }
 
     fn invalid(&self, what: &'static str) -> CloseReason {
-        tracing::debug!(what, sid = %self.session.sid, "an invalid packet");
+        tracing::debug!(what, sid = %self.session.log_id(), "an invalid packet");
         CloseReason::ParseError
     }
 }
@@ -323,7 +323,7 @@ impl MessageHandler for Client {
 
 /// Gives log lines the id of the connection that they are about.
 fn span(session: &Session) -> tracing::Span {
-    tracing::error_span!("connection", sid = %session.sid)
+    tracing::error_span!("connection", sid = %session.log_id())
 }
 
 fn connect_reply(namespace: &Namespace, sid: &str, pid: Option<&str>) -> frame::Frame {

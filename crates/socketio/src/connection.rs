@@ -295,7 +295,7 @@ impl Connection {
                 Poll::Pending => return Ok(()),
                 Poll::Ready(Ok(cost)) => self.session.sent(cost),
                 Poll::Ready(Err(error)) => {
-                    tracing::debug!(%error, sid = %self.session.sid, "the connection broke while writing");
+                    tracing::debug!(%error, sid = %self.session.log_id(), "the connection broke while writing");
                     return Err(CloseReason::TransportClose);
                 }
             }
@@ -348,7 +348,7 @@ impl Connection {
                 self.handler.poll_ready(cx).map(drop)
             });
             if tokio::time::timeout(FINISH, finish).await.is_err() {
-                tracing::debug!(sid = %self.session.sid, "events were still in work when the session ended");
+                tracing::debug!(sid = %self.session.log_id(), "events were still in work when the session ended");
             }
         }
         self.handler.closed(reason);
@@ -359,7 +359,7 @@ impl Connection {
                 let told = std::future::poll_fn(|cx| self.session.poll_told(cx));
                 if waits {
                     if tokio::time::timeout(FLUSH, told).await.is_err() {
-                        tracing::debug!(sid = %self.session.sid, "the client did not fetch what waited for it");
+                        tracing::debug!(sid = %self.session.log_id(), "the client did not fetch what waited for it");
                     }
                 } else if self.is_closed_by_client {
                     drop(tokio::time::timeout(LINGER, told).await);
@@ -399,7 +399,7 @@ fn on_packet(
         return handler.message(Message::Binary(&binary_text::decode(base64)));
     }
     let packet = EnginePacket::parse(text).map_err(|error| {
-        tracing::debug!(%error, sid = %session.sid, "an invalid packet");
+        tracing::debug!(%error, sid = %session.log_id(), "an invalid packet");
         CloseReason::ParseError
     })?;
     match packet {
@@ -422,11 +422,11 @@ fn close_reason(error: ReadError<CloseReason>, session: &Session) -> CloseReason
     match error {
         ReadError::Refused(reason) => reason,
         ReadError::Gone(error) => {
-            tracing::debug!(%error, sid = %session.sid, "the connection ended");
+            tracing::debug!(%error, sid = %session.log_id(), "the connection ended");
             CloseReason::TransportClose
         }
         ReadError::Violation(violation) => {
-            tracing::debug!(error = %violation, sid = %session.sid, "a violation of the WebSocket protocol");
+            tracing::debug!(error = %violation, sid = %session.log_id(), "a violation of the WebSocket protocol");
             match violation {
                 Violation::TooLarge => CloseReason::PayloadTooLarge,
                 Violation::Protocol(_) | Violation::Utf8 => CloseReason::TransportError,

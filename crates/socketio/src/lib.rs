@@ -34,6 +34,7 @@ mod hand_over;
 mod handshake;
 mod head_time;
 mod listener;
+mod log_id;
 mod namespace;
 mod opening;
 mod packet;
@@ -54,6 +55,7 @@ pub use connection::{EngineSocket, Message, MessageHandler};
 pub use forwarded::client_address;
 pub use hand_over::HandedOver;
 pub use listener::{ClientAddress, ListenerConfig, network, raise_descriptor_limit, serve};
+pub use log_id::LogId;
 pub use namespace::{
     Accept, ConnectRequest, Connecting, Event, EventFuture, LostSocket, Namespace, NamespaceHandler, Refuse,
     SocketHandler,

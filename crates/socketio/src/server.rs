@@ -269,7 +269,7 @@ impl Shared {
                     }
                 }
             }
-            tracing::debug!(sid = %session.sid, %reason, "session closed");
+            tracing::debug!(sid = %session.log_id(), %reason, "session closed");
             if self.open.fetch_sub(1, Ordering::AcqRel) == 1 {
                 self.empty.notify_waiters();
             }

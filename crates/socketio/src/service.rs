@@ -159,11 +159,11 @@ where
             return plain(StatusCode::PAYLOAD_TOO_LARGE, "");
         }
         Ok(Err(error)) => {
-            tracing::debug!(%error, sid = %session.sid, "a polling body broke off");
+            tracing::debug!(%error, sid = %session.log_id(), "a polling body broke off");
             return coded(HandshakeError::BadRequest);
         }
         Err(_) => {
-            tracing::debug!(sid = %session.sid, "a polling body did not come in time");
+            tracing::debug!(sid = %session.log_id(), "a polling body did not come in time");
             return plain(StatusCode::REQUEST_TIMEOUT, "");
         }
     };

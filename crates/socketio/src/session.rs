@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use crate::close::CloseReason;
 use crate::frame::Frame;
+use crate::log_id::LogId;
 use crate::opening::Opening;
 use crate::polling::Polling;
 use crate::server::Shared;
@@ -76,6 +77,11 @@ pub(crate) struct Turn {
 }
 
 impl Session {
+    /// Names the session in the log.
+    pub(crate) fn log_id(&self) -> LogId {
+        LogId::of(&self.sid)
+    }
+
     pub(crate) fn new(sid: Box<str>, opening: Opening, server: Arc<Shared>, polling: bool) -> Arc<Self> {
         let state = State { polling: polling.then(Box::default), ..State::default() };
         let (in_flight, is_established) = (AtomicU32::new(0), AtomicBool::new(false));

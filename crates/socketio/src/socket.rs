@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use crate::close::CloseReason;
 use crate::frame::{self, Frame};
+use crate::log_id::LogId;
 use crate::namespace::{Namespace, Outgoing};
 use crate::recovery::{Log, Offset};
 use crate::session::{InFlight, Session};
@@ -104,6 +105,11 @@ impl Socket {
     /// The id that the client knows as `socket.id`.
     pub fn id(&self) -> &str {
         &self.0.sid
+    }
+
+    /// Names the socket in the log.
+    pub fn log_id(&self) -> LogId {
+        LogId::of(&self.0.sid)
     }
 
     /// The id within this process.
@@ -421,9 +427,9 @@ impl Responder {
         self.id.is_some()
     }
 
-    /// The id of the session over which the event came, for the log.
-    pub fn session_id(&self) -> &str {
-        &self.in_flight.session().sid
+    /// Names the session over which the event came, for the log.
+    pub fn log_id(&self) -> LogId {
+        self.in_flight.session().log_id()
     }
 
     /// Acknowledges, if the client asked for it. `arguments` is the inside of a JSON array.

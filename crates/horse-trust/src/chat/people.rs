@@ -125,7 +125,7 @@ impl Chat {
         let report =
             NewReport { conversation, seq: message.seq, reporter: user.clone(), reason: reason.to_owned() };
         let id = self.store.report(report).await.map_err(store_failed("report"))?;
-        tracing::info!(report = %id, reporter = %user, message = %message.id, "a message was reported");
+        tracing::info!(report = %id, reporter = %user, message_id = %message.id, "a message was reported");
         Ok(id)
     }
 

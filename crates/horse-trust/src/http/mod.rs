@@ -38,6 +38,7 @@ use crate::auth::{Passwords, Throttle, Tokens};
 use crate::chat::Chat;
 use crate::config::{CorsOrigins, Secret};
 use crate::id::IdGenerator;
+use crate::logging;
 use crate::metrics::Metrics;
 use crate::store::Store;
 
@@ -104,9 +105,7 @@ pub fn router(state: AppState, engine: socketio::Server, origins: &CorsOrigins) 
         .route_service(ENGINE_PATHS[1], engine.clone())
         .route_service(ENGINE_PATHS[2], engine)
         .layer(CatchPanicLayer::custom(|panic: Box<dyn std::any::Any + Send>| {
-            let message =
-                panic.downcast_ref::<&str>().copied().or(panic.downcast_ref::<String>().map(|text| &**text));
-            tracing::error!(panic = message.unwrap_or("of no text"), "a request's handler panicked");
+            tracing::error!(panic = logging::panic_message(&*panic), "a request's handler panicked");
             ApiError::Internal.into_response()
         }))
         .layer(cors(origins))

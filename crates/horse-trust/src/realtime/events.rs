@@ -209,7 +209,7 @@ impl Participant {
             self.services.tokens.verify(&token).ok().filter(|claims| claims.user == self.claims.user);
         let Some(claims) = claims else { return refuse(event.responder, Refusal::InvalidToken) };
         self.services.expiries.watch(socket, claims.expires_at);
-        let expires_at = claims.expires_at.map(Timestamp::from_seconds);
+        let expires_at = claims.expires_at.and_then(Timestamp::from_seconds);
         self.claims = claims;
         answer(event.responder, Ok(success(&json!({"expires_at": expires_at}).to_string())));
         None
@@ -234,7 +234,7 @@ fn range(fields: &Fields<'_>) -> Result<Range, Refusal> {
 fn join(socket: &Socket, user: &Id, conversation: Result<Arc<Conversation>, Refusal>, responder: Responder) {
     let joined = conversation.and_then(|conversation| {
         socket.join(&conversation_room(&conversation.id, user)).map_err(|error| {
-            tracing::debug!(%error, socket = socket.id(), "a socket could not join a conversation");
+            tracing::debug!(%error, socket = %socket.log_id(), "a socket could not join a conversation");
             Refusal::TooManyConversations
         })
     });
@@ -283,7 +283,7 @@ fn answer(responder: Responder, result: Result<String, Refusal>) {
 pub(super) fn refuse(responder: Responder, refusal: Refusal) -> Option<EventFuture> {
     // The cause is in the line of who failed; here is whom it hit.
     if matches!(refusal, Refusal::SendFailed | Refusal::StoreFailed) {
-        tracing::warn!(sid = responder.session_id(), %refusal, "an event failed");
+        tracing::warn!(sid = %responder.log_id(), %refusal, "an event failed");
     }
     let retry_after = match refusal {
         Refusal::TooManyMessages { retry_after } => format!(r#","retry_after":{retry_after}"#),

@@ -36,9 +36,11 @@ struct Watched {
 }
 
 impl Expiries {
-    /// From now on `socket` ends at `expires_at`, in seconds since 1970; never, if it is `None`.
+    /// From now on `socket` ends at `expires_at`, in seconds since 1970; never, if it is `None` or after the year 9999.
     pub fn watch(&self, socket: &Socket, expires_at: Option<f64>) {
-        let Some(expires_at) = expires_at.map(Timestamp::from_seconds) else { return self.forget(socket) };
+        let Some(expires_at) = expires_at.and_then(Timestamp::from_seconds) else {
+            return self.forget(socket);
+        };
         let mut state = self.state.lock();
         state.remove(socket.key());
         let notice = i64::try_from(NOTICE.as_millis()).unwrap_or(0);
@@ -76,7 +78,7 @@ impl Expiries {
     fn act(&self, watched: Watched, now: i64) {
         let expires_at = watched.expires_at;
         if expires_at.0 <= now {
-            tracing::info!(socket = watched.socket.id(), "a socket's token has expired");
+            tracing::info!(socket = %watched.socket.log_id(), "a socket's token has expired");
             watched.socket.close_connection();
             return;
         }

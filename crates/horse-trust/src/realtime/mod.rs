@@ -166,7 +166,7 @@ impl SocketHandler for Participant {
         if let Some(offset) = self.offset.take().filter(|_| !recovered) {
             replay::start(&self.services, socket, user, offset);
         }
-        tracing::info!(%user, socket = socket.id(), recovered, "socket connected");
+        tracing::info!(%user, socket = %socket.log_id(), recovered, "socket connected");
     }
 
     fn event(&mut self, socket: &Socket, event: Event<'_>) -> Option<EventFuture> {
@@ -197,6 +197,6 @@ impl SocketHandler for Participant {
         self.services.hub.disconnected(socket);
         self.services.chat.socket_went(socket.key());
         self.services.chat.device_went(user);
-        tracing::info!(%user, socket = socket.id(), %reason, "socket disconnected");
+        tracing::info!(%user, socket = %socket.log_id(), %reason, "socket disconnected");
     }
 }

@@ -126,7 +126,7 @@ pub(super) fn start(services: &Arc<Services>, socket: &Socket, user: &Id, offset
         let (services, socket, user) = of_task;
         if let Err(refusal) = run(&services, &socket, &user, &offset).await {
             // Without the replay there would be a gap: the client comes again.
-            tracing::warn!(%refusal, socket = socket.id(), "a replay failed");
+            tracing::warn!(%refusal, socket = %socket.log_id(), "a replay failed");
             services.hub.give_up(&socket);
         }
     });

@@ -173,7 +173,11 @@ impl RedisBus {
     fn hear(&self, payload: &[u8], heard: &mut Heard, nodes: &mut HashMap<String, Instant>) {
         let envelope: Envelope<'_> = match serde_json::from_slice(payload) {
             Ok(envelope) => envelope,
-            Err(error) => return tracing::warn!(%error, "a node tells what is not understood"),
+            // The error's own text would quote the message.
+            Err(error) => {
+                let (kind, column) = (error.classify(), error.column());
+                return tracing::warn!(?kind, column, "a node tells what is not understood");
+            }
         };
         if *envelope.node == *self.node || !heard.is_new(&envelope.node, envelope.number) {
             return;

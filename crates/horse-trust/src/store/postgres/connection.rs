@@ -73,9 +73,13 @@ pub(super) fn no_answer(settings: &Settings) -> StoreError {
     StoreError::Engine(format!("{} did not answer in time", settings.name).into())
 }
 
-/// What went wrong, with its causes; without the details of the server, which quote what people wrote.
+/// What went wrong, with its causes; without what quotes values: the server's details, and its messages about data
+/// (class 22 of the SQLSTATE codes).
 fn describe(error: &Error) -> String {
     if let Some(error) = error.as_db_error() {
+        if error.code().code().starts_with("22") {
+            return format!("the database refused a value ({})", error.code().code());
+        }
         return format!("{} ({})", error.message(), error.code().code());
     }
     let mut text = error.to_string();
