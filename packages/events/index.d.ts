@@ -33,14 +33,24 @@ export interface Auth {
 export interface ConnectError {
   /**
    * Of this server: `Authentication error: no token`, `Authentication error: invalid token`,
-   * `Too many connections`.
+   * `Authentication error: account suspended`, `Too many connections`.
    */
   message: string;
-  /** Comes with `Too many connections`. */
-  data?: {
-    /** Seconds, at least 1, until a connection is taken again. */
-    retry_after: number;
-  };
+  /** Comes with `Too many connections`, and with `Authentication error: account suspended`. */
+  data?:
+    | {
+        /** Seconds, at least 1, until a connection is taken again. */
+        retry_after: number;
+      }
+    | Suspension;
+}
+
+/** Until when an account is suspended, and why. */
+export interface Suspension {
+  /** Null if it has no end. */
+  until: Time | null;
+  /** Null if none was given. */
+  reason: string | null;
 }
 
 /** What one user sees of another. */
@@ -373,6 +383,8 @@ export interface ServerToClientEvents {
    * them. Comes for the newest ten conversations of the two, at most ten times a second; a block is the same in all.
    */
   conversation_updated: (conversation: Conversation) => void;
+  /** The account is suspended: the server closes the connection, and takes none until that ends. */
+  account_suspended: (suspension: Suspension) => void;
   /** The user has blocked somebody, on another device. */
   user_blocked: (blocked: { user_id: Id }) => void;
   /** The user has ended a block, on another device. */

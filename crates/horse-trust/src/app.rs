@@ -146,9 +146,7 @@ pub async fn run(
         redis.set_source(Arc::downgrade(&source));
     }
     let expiries = Arc::<Expiries>::default();
-    for (user, not_before) in store.revocations().await? {
-        tokens.revoke(user, not_before);
-    }
+    let cursor = chat.read_standings().await?;
     namespace.serve(Box::new(Realtime::new(
         Arc::clone(&chat),
         Arc::clone(&tokens),
@@ -171,7 +169,7 @@ pub async fn run(
         ids: Arc::new(IdGenerator::new()),
     };
     let router = http::router(state, engine.clone(), &config.cors_origins);
-    let mut background = chat.start();
+    let mut background = chat.start(cursor);
     background.spawn(expiries.run());
     background.spawn(tidy(Arc::clone(&chat)));
     if let Ok(address) = listener.local_addr() {

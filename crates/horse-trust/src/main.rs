@@ -185,7 +185,8 @@ fn run_demo(mut config: Config) -> Result<(), Failure> {
             println!("  user id   {}", account.id());
             println!("  e-mail    {}", account.email);
             println!("  password  {}", account.password);
-            println!("  token     {}\n", tokens.issue(&account.id(), Role::Seller));
+            let generation = store.session_generation(&account.id()).await?;
+            println!("  token     {}\n", tokens.issue(&account.id(), Role::Seller, generation));
         }
         println!("Conversation  {}\n\nCtrl-C stops it.\n", conversation.id);
         app::run(config, store, listener, shutdown).await
@@ -224,7 +225,7 @@ fn print_token(config: &Config, user_id: &str, role: &str, expires_in: Option<&s
         None => config.jwt_expires_in,
     };
     let secret = config.require_secret()?;
-    println!("{}", Tokens::new(secret.expose(), expires_in).issue_for(&user, role, expires_in));
+    println!("{}", Tokens::new(secret.expose(), expires_in).issue_for(&user, role, expires_in, None));
     Ok(())
 }
 

@@ -29,3 +29,4 @@ mod server;
 mod store;
 mod store_delivery;
 mod store_model;
+mod store_standing;

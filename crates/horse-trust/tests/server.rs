@@ -120,7 +120,7 @@ impl Server {
     }
 
     pub(crate) fn token(&self, user: &str) -> String {
-        self.tokens.issue(&Id::parse(user).unwrap(), Role::Seller)
+        self.tokens.issue(&Id::parse(user).unwrap(), Role::Seller, 0)
     }
 }
 

@@ -21,8 +21,11 @@ use crate::store_delivery::{
     a_client_id_names_one_message, a_repeat_of_a_changed_message_finds_it, blocks_go_one_way_and_hide_both,
     complaints_keep_what_was_said, how_far_conversations_go_is_known,
     messages_are_read_by_pages_of_bounded_bytes, messages_can_be_edited_and_deleted_for_some_time,
-    receipts_never_go_back, revocations_only_grow, slices_have_no_holes, unread_counts_follow_each_write,
+    receipts_never_go_back, slices_have_no_holes, unread_counts_follow_each_write,
     what_was_committed_before_was_told, what_was_missed_is_known,
+};
+use crate::store_standing::{
+    changes_of_users_are_followed, revocations_count_by_the_store, whose_tokens_are_not_accepted_is_known,
 };
 
 /// A store that is empty but for what a check puts there.
@@ -72,7 +75,7 @@ pub(crate) async fn list(store: &dyn Store, user: &str) -> Vec<ConversationSumma
     soon(store.conversation_summaries(&keys, &id(user))).await.unwrap()
 }
 
-fn user(name: &str) -> User {
+pub(crate) fn user(name: &str) -> User {
     let profile = Profile { id: id(name), full_name: Some(format!("The {name}")), profile_picture_url: None };
     User {
         profile,
@@ -471,7 +474,9 @@ suite!(
         receipts_never_go_back,
         blocks_go_one_way_and_hide_both,
         complaints_keep_what_was_said,
-        revocations_only_grow,
+        revocations_count_by_the_store,
+        changes_of_users_are_followed,
+        whose_tokens_are_not_accepted_is_known,
     ]
 );
 

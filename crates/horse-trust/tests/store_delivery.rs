@@ -467,11 +467,3 @@ pub(crate) async fn complaints_keep_what_was_said(store: AnyStore) {
     assert_eq!((&reports[0].sender, &reports[0].reporter, reports[0].seq), (&id("ann"), &id("ben"), 2));
     assert_eq!(soon(store.reports(Page { number: 2, limit: 1 })).await.unwrap()[0].id, first);
 }
-
-pub(crate) async fn revocations_only_grow(store: AnyStore) {
-    assert_eq!(soon(store.revocations()).await.unwrap(), []);
-    for at in [7, 9, 8] {
-        soon(store.revoke_tokens(&id("ann"), Timestamp(at))).await.unwrap();
-    }
-    assert_eq!(soon(store.revocations()).await.unwrap(), [(id("ann"), Timestamp(9))]);
-}

@@ -136,7 +136,7 @@ export type Dictionary = typeof english;
 /** What the server says, in the page's words; what is not here is shown as it came. */
 export const englishRefusals: Readonly<Record<string, string>> = {
   "Invalid credentials": "E-mail and password do not match an account.",
-  "Account is deactivated": "This account is deactivated.",
+  "Account suspended": "This account is suspended.",
   "Email already registered": "There is an account with this e-mail already.",
   "A valid email is required": "This is no complete e-mail address.",
   "email is required": "Your e-mail address is needed.",

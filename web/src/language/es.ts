@@ -133,7 +133,7 @@ export const spanish: Dictionary = {
 
 export const spanishRefusals: Readonly<Record<string, string>> = {
   "Invalid credentials": "El correo y la contraseña no coinciden con ninguna cuenta.",
-  "Account is deactivated": "Esta cuenta está desactivada.",
+  "Account suspended": "Esta cuenta está suspendida.",
   "Email already registered": "Ya hay una cuenta con este correo.",
   "A valid email is required": "Esta dirección de correo no está completa.",
   "email is required": "Falta tu correo electrónico.",

@@ -1,9 +1,11 @@
 //! Who is who: tokens, passwords, and limits on guessing them.
 
 mod passwords;
+mod standing;
 mod throttle;
 mod tokens;
 
 pub use passwords::{Busy, Passwords, Verdict};
+pub use standing::Ended;
 pub use throttle::Throttle;
-pub use tokens::{Claims, InvalidToken, Tokens};
+pub use tokens::{Claims, Rejection, Tokens};

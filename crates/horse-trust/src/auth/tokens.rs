@@ -1,25 +1,31 @@
 //! JSON Web Tokens, HS256 alone.
 
-use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
-use parking_lot::RwLock;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
+use super::standing::{Ended, Standings};
 use crate::id::Id;
-use crate::store::Role;
+use crate::store::{Revocation, Role, Standing, Suspension};
 use crate::timestamp::Timestamp;
 
-/// The token does not verify. The reason goes to the log at debug level, never to the client.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("invalid token")]
-pub struct InvalidToken;
+/// Why a token is not accepted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    /// It does not verify, or is void. The reason goes to the log at debug level, never to the client.
+    #[error("invalid token")]
+    Invalid,
+    /// It is valid, and its user's account is suspended.
+    #[error("account suspended")]
+    Suspended(Arc<Suspension>),
+}
 
 /// What a valid token says.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,6 +38,9 @@ pub struct Claims {
     pub expires_at: Option<f64>,
     /// When the token was issued, if it says so.
     pub issued_at: Option<Timestamp>,
+    /// How often all sessions of the user had been ended when the token was issued, if it was issued here; see
+    /// [`Revocation`].
+    pub generation: Option<i64>,
 }
 
 /// Issues and verifies tokens.
@@ -39,8 +48,7 @@ pub struct Tokens {
     encoding: EncodingKey,
     decoding: DecodingKey,
     expires_in: Duration,
-    /// Of users who have ended all sessions: when. Older tokens are void.
-    revoked: RwLock<HashMap<Id, Timestamp>>,
+    standings: Standings,
 }
 
 /// The parts of a JOSE header that decide whether a token is accepted. All others (`kid`, `typ`, `jku` …) are ignored,
@@ -61,6 +69,7 @@ struct RawClaims {
     role: Option<Value>,
     iat: Option<Value>,
     iat_ms: Option<Value>,
+    session_generation: Option<Value>,
     #[serde(default, deserialize_with = "present")]
     exp: Option<Value>,
     #[serde(default, deserialize_with = "present")]
@@ -79,34 +88,38 @@ impl Tokens {
             encoding: EncodingKey::from_secret(secret.as_bytes()),
             decoding: DecodingKey::from_secret(secret.as_bytes()),
             expires_in,
-            revoked: RwLock::default(),
+            standings: Standings::default(),
         }
     }
 
-    /// Makes the tokens void that were issued to `user` before `not_before`. One that does not say when it was
-    /// issued counts as older. Answers whether that was not so already.
-    pub fn revoke(&self, user: Id, not_before: Timestamp) -> bool {
-        let mut revoked = self.revoked.write();
-        let known = revoked.entry(user).or_insert(Timestamp(i64::MIN));
-        let is_new = *known < not_before;
-        *known = (*known).max(not_before);
-        is_new
+    /// All sessions of `user` were ended: tokens from before are void. Answers whether that was not known.
+    pub fn revoke(&self, user: Id, revocation: Revocation) -> bool {
+        self.standings.revoke(user, revocation)
     }
 
-    /// Whether a token that was verified has been made void since.
-    pub fn is_revoked(&self, claims: &Claims) -> bool {
-        let revoked = self.revoked.read();
-        let Some(not_before) = revoked.get(&claims.user) else { return false };
-        claims.issued_at.is_none_or(|at| at < *not_before)
+    /// Takes over what the store says of a user; answers which sockets of the user have to end.
+    pub fn set_standing(&self, standing: Standing) -> Option<Ended> {
+        self.standings.set(standing)
     }
 
-    /// A token for a user.
-    pub fn issue(&self, user: &Id, role: Role) -> String {
-        self.issue_for(user, role, self.expires_in)
+    /// Takes over all that the store says of users; answers whose sockets have to end.
+    pub fn replace_standings(&self, standings: Vec<Standing>) -> Vec<(Id, Ended)> {
+        self.standings.replace(standings)
     }
 
-    /// A token for a user that ends after `expires_in`.
-    pub fn issue_for(&self, user: &Id, role: Role, expires_in: Duration) -> String {
+    /// Whether a token that was verified is accepted still.
+    pub fn check(&self, claims: &Claims) -> Result<(), Rejection> {
+        self.standings.check(claims)
+    }
+
+    /// A token for a user, whose sessions were all ended `generation` times, as the store says now.
+    pub fn issue(&self, user: &Id, role: Role, generation: i64) -> String {
+        self.issue_for(user, role, self.expires_in, Some(generation))
+    }
+
+    /// A token for a user that ends after `expires_in`. Without a generation, for want of the store, it goes by its time,
+    /// as tokens of other issuers do.
+    pub fn issue_for(&self, user: &Id, role: Role, expires_in: Duration, generation: Option<i64>) -> String {
         #[derive(Serialize)]
         struct Issued<'a> {
             #[serde(rename = "userId")]
@@ -116,6 +129,8 @@ impl Tokens {
             exp: u64,
             /// As `iat`, in milliseconds: a token may be issued in the second in which others were revoked.
             iat_ms: u64,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            session_generation: Option<i64>,
         }
         let now = since_epoch();
         let claims = Issued {
@@ -124,26 +139,28 @@ impl Tokens {
             iat: now.as_secs(),
             exp: now.saturating_add(expires_in).as_secs(),
             iat_ms: milliseconds(now),
+            session_generation: generation,
         };
         jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding)
             .expect("claims of text and numbers are signed with a symmetric key")
     }
 
-    /// Checks signature, algorithm, times and user.
-    pub fn verify(&self, token: &str) -> Result<Claims, InvalidToken> {
-        let RawClaims { user_id, role, iat, iat_ms, exp, nbf } = self.decode(token).map_err(|reason| {
-            // A parser's own error would quote the token.
-            tracing::debug!(reason, "a token was refused");
-            InvalidToken
-        })?;
+    /// Checks signature, algorithm, times and user, and that neither token nor account is barred.
+    pub fn verify(&self, token: &str) -> Result<Claims, Rejection> {
+        let RawClaims { user_id, role, iat, iat_ms, session_generation, exp, nbf } =
+            self.decode(token).map_err(|reason| {
+                // A parser's own error would quote the token.
+                tracing::debug!(reason, "a token was refused");
+                Rejection::Invalid
+            })?;
         let now = since_epoch().as_secs_f64();
         let time = |claim: Option<Value>| match claim {
             None => Ok(None),
-            Some(value) => value.as_f64().map(Some).ok_or(InvalidToken),
+            Some(value) => value.as_f64().map(Some).ok_or(Rejection::Invalid),
         };
         let (expires_at, not_before) = (time(exp)?, time(nbf)?);
         if expires_at.is_some_and(|at| now >= at) || not_before.is_some_and(|at| now < at) {
-            return Err(InvalidToken);
+            return Err(Rejection::Invalid);
         }
         let user = user_id.as_ref().and_then(Value::as_str).and_then(|id| Id::parse(id).ok());
         let role =
@@ -152,8 +169,11 @@ impl Tokens {
         let seconds = iat.as_ref().and_then(Value::as_f64).and_then(Timestamp::from_seconds);
         // A token of another issuer has whole seconds: within its second it may be older than a revocation.
         let issued_at = iat_ms.as_ref().and_then(Value::as_i64).map(Timestamp).or(seconds);
-        let claims = Claims { user: user.ok_or(InvalidToken)?, role, expires_at, issued_at };
-        if self.is_revoked(&claims) { Err(InvalidToken) } else { Ok(claims) }
+        let generation = session_generation.as_ref().and_then(Value::as_i64);
+        let claims =
+            Claims { user: user.ok_or(Rejection::Invalid)?, role, expires_at, issued_at, generation };
+        self.check(&claims)?;
+        Ok(claims)
     }
 }
 
@@ -216,9 +236,9 @@ mod tests {
     fn what_is_issued_verifies() {
         let tokens = Tokens::new("secret", WEEK);
         let user = Id::parse("507f1f77bcf86cd799439011").unwrap();
-        let claims = tokens.verify(&tokens.issue(&user, Role::Admin)).unwrap();
+        let claims = tokens.verify(&tokens.issue(&user, Role::Admin, 0)).unwrap();
         assert_eq!((claims.user, claims.role), (user, Role::Admin));
-        assert!(Tokens::new("other", WEEK).verify(&tokens.issue(&claims_user(), Role::Seller)).is_err());
+        assert!(Tokens::new("other", WEEK).verify(&tokens.issue(&claims_user(), Role::Seller, 0)).is_err());
     }
 
     fn claims_user() -> Id {
@@ -232,7 +252,13 @@ mod tests {
         let verify = |claims: &Value| tokens.verify(&sign(Algorithm::HS256, "secret", claims));
         assert_eq!(
             verify(&json!({"userId": "u"})),
-            Ok(Claims { user: claims_user(), role: Role::Seller, expires_at: None, issued_at: None })
+            Ok(Claims {
+                user: claims_user(),
+                role: Role::Seller,
+                expires_at: None,
+                issued_at: None,
+                generation: None
+            })
         );
         assert!(verify(&json!({"userId": "u", "exp": now + 60, "nbf": now})).is_ok());
         for bad in [
@@ -250,21 +276,26 @@ mod tests {
             json!({"userId": "u", "nbf": now + 60}),
             json!({"userId": "u", "nbf": "now"}),
         ] {
-            assert_eq!(verify(&bad), Err(InvalidToken), "{bad}");
+            assert_eq!(verify(&bad), Err(Rejection::Invalid), "{bad}");
         }
     }
 
     #[test]
     fn revoked_tokens_are_void_and_later_ones_are_not() {
         let tokens = Tokens::new("secret", WEEK);
-        let old = tokens.issue(&claims_user(), Role::Seller);
-        std::thread::sleep(Duration::from_millis(2));
-        tokens.revoke(claims_user(), Timestamp::now());
-        tokens.revoke(claims_user(), Timestamp(0));
-        assert!(tokens.verify(&old).is_err());
-        assert!(tokens.verify(&sign(Algorithm::HS256, "secret", &json!({"userId": "u"}))).is_err());
-        assert!(tokens.verify(&tokens.issue(&claims_user(), Role::Seller)).is_ok());
-        assert!(tokens.verify(&sign(Algorithm::HS256, "secret", &json!({"userId": "v"}))).is_ok());
+        let old = tokens.issue(&claims_user(), Role::Seller, 0);
+        let elsewhere = |claims: Value| sign(Algorithm::HS256, "secret", &claims);
+        let seconds = since_epoch().as_secs();
+        // The clock of the store is an hour behind.
+        let not_before = Timestamp::now().0 - 3_600_000;
+        tokens.revoke(claims_user(), Revocation { generation: 1, not_before: Timestamp(not_before) });
+        assert_eq!(tokens.verify(&old), Err(Rejection::Invalid));
+        assert!(tokens.verify(&tokens.issue(&claims_user(), Role::Seller, 1)).is_ok());
+        for (iat, is_valid) in [(Some(seconds), true), (Some(seconds - 3_700), false), (None, false)] {
+            let token = elsewhere(json!({"userId": "u", "iat": iat}));
+            assert_eq!(tokens.verify(&token).is_ok(), is_valid, "{iat:?}");
+        }
+        assert!(tokens.verify(&elsewhere(json!({"userId": "v"}))).is_ok());
     }
 
     #[test]
@@ -293,9 +324,9 @@ mod tests {
             r#"{"alg":"HS256","crit":null}"#,
             r#"{"alg":"HS256","alg":"none"}"#,
         ] {
-            assert_eq!(verify(bad, r#"{"userId":"u"}"#), Err(InvalidToken), "{bad}");
+            assert_eq!(verify(bad, r#"{"userId":"u"}"#), Err(Rejection::Invalid), "{bad}");
         }
-        assert_eq!(verify(r#"{"alg":"HS256"}"#, r#"["u"]"#), Err(InvalidToken));
+        assert_eq!(verify(r#"{"alg":"HS256"}"#, r#"["u"]"#), Err(Rejection::Invalid));
     }
 
     #[test]

@@ -164,6 +164,12 @@ impl Hub {
                     socket.disconnect();
                 }
             }
+            Notice::AccountSuspended { user, argument } => {
+                for socket in self.sockets_of(user) {
+                    socket.emit("account_suspended", argument);
+                    socket.disconnect();
+                }
+            }
             // What is remembered is the chat's.
             Notice::UnreadChanged { .. } | Notice::BlocksChanged { .. } | Notice::ProfileChanged { .. } => {}
         }

@@ -20,7 +20,7 @@ use socketio::{LostSocket, Socket, SocketId};
 pub use self::hub::{Held, Hub};
 pub use self::redis::{NodeName, RedisBus, RedisError};
 use crate::id::Id;
-use crate::store::{Conversation, Ends, StoreError};
+use crate::store::{Conversation, Ends, Revocation, StoreError};
 use crate::timestamp::Timestamp;
 
 /// A message that was stored: `new_message` to the conversation's room and to all who follow it by their feed,
@@ -70,8 +70,16 @@ pub enum Notice {
     TokensRevoked {
         /// The user.
         user: Id,
-        /// When.
-        not_before: Timestamp,
+        /// Which tokens.
+        revocation: Revocation,
+    },
+    /// A user's account is suspended: all sockets are told, and end. Each node hears of it from the store, so it is told
+    /// here alone.
+    AccountSuspended {
+        /// The user.
+        user: Id,
+        /// The argument of `account_suspended`, as JSON.
+        argument: String,
     },
     /// What two users block of each other has changed.
     BlocksChanged {

@@ -52,7 +52,13 @@ pub(super) enum News<'a> {
     /// What a user has not read in a conversation has changed.
     UnreadChanged { user: Id, conversation: Place },
     /// A user's tokens from before then are void.
-    TokensRevoked { user: Id, not_before: i64 },
+    TokensRevoked {
+        user: Id,
+        not_before: i64,
+        /// Nodes of an earlier version do not say it; the store does, a moment later.
+        #[serde(default)]
+        generation: i64,
+    },
     /// What two users block of each other has changed.
     BlocksChanged { users: [Id; 2] },
     /// A user's profile has changed.
@@ -125,7 +131,7 @@ impl<'a> News<'a> {
         })
     }
 
-    /// The news of something else; `None` if its argument is no JSON.
+    /// The news of something else; `None` if its argument is no JSON, or it is for one node alone.
     pub(super) fn notice(notice: &'a Notice) -> Option<Self> {
         Some(match notice {
             Notice::Event { name, argument, conversation, users, .. } => Self::Event {
@@ -134,9 +140,12 @@ impl<'a> News<'a> {
                 conversation: conversation.as_deref().map(Place::from),
                 users: users.clone(),
             },
-            Notice::TokensRevoked { user, not_before } => {
-                Self::TokensRevoked { user: user.clone(), not_before: not_before.0 }
-            }
+            Notice::TokensRevoked { user, revocation } => Self::TokensRevoked {
+                user: user.clone(),
+                not_before: revocation.not_before.0,
+                generation: revocation.generation,
+            },
+            Notice::AccountSuspended { .. } => return None,
             Notice::UnreadChanged { user, conversation } => {
                 Self::UnreadChanged { user: user.clone(), conversation: Place::from(&**conversation) }
             }

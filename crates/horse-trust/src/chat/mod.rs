@@ -3,6 +3,7 @@
 
 mod coalescer;
 mod conversations;
+mod feed;
 mod limits;
 mod messages;
 mod people;
@@ -36,8 +37,7 @@ pub use self::view::MessageJson;
 use crate::auth::Tokens;
 use crate::bus::{Attaching, Bus, HandedOver, Notice, Reached};
 use crate::id::Id;
-use crate::store::{Conversation, Profile, Store, StoreError};
-use crate::timestamp::Timestamp;
+use crate::store::{ChangeCursor, Conversation, Profile, Store, StoreError};
 
 /// How many conversations, profiles and pairs of users are remembered; about 200 bytes each.
 const CACHED_ENTRIES: usize = 50_000;
@@ -143,10 +143,12 @@ impl Chat {
         })
     }
 
-    /// Starts what goes on beside the requests: who came and went, receipts, typing that ends. It ends when the
+    /// Starts what goes on beside the requests: who came and went, receipts, typing that ends, what changes of users after
+    /// `cursor`. It ends when the
     /// set is dropped.
-    pub fn start(self: &Arc<Self>) -> JoinSet<()> {
+    pub fn start(self: &Arc<Self>, cursor: ChangeCursor) -> JoinSet<()> {
         let mut tasks = JoinSet::new();
+        tasks.spawn(Arc::clone(self).follow_users(cursor));
         tasks.spawn(Arc::clone(self).tell_presence());
         tasks.spawn(Arc::clone(self).tell_delivered());
         tasks.spawn(Arc::clone(self).tell_unread());
@@ -255,12 +257,10 @@ impl Chat {
 
     /// Makes all tokens of `user` void and ends all sockets, on all nodes.
     pub async fn end_sessions(&self, user: &Id) -> Result<(), Refusal> {
-        // The millisecond that is not over belongs to the old tokens.
-        let not_before = Timestamp(Timestamp::now().0 + 1);
-        self.store.revoke_tokens(user, not_before).await.map_err(store_failed("revoke_tokens"))?;
-        self.tokens.revoke(user.clone(), not_before);
+        let revocation = self.store.revoke_tokens(user).await.map_err(store_failed("revoke_tokens"))?;
+        self.tokens.revoke(user.clone(), revocation);
         tracing::info!(%user, "all sessions of a user were ended");
-        self.bus.publish(Notice::TokensRevoked { user: user.clone(), not_before });
+        self.bus.publish(Notice::TokensRevoked { user: user.clone(), revocation });
         Ok(())
     }
 
@@ -274,15 +274,13 @@ impl Chat {
     pub async fn tidy(&self) {
         self.limits.tidy();
         self.forget_withdrawn().await;
+        self.forget_user_changes().await;
     }
 
     async fn profile(&self, user: &Id) -> Result<Option<Arc<Profile>>, Refusal> {
-        if let Some(profile) = self.profiles.get(user) {
-            return Ok(profile);
-        }
-        let profile = self.store.profile(user).await.map_err(store_failed("profile"))?.map(Arc::new);
-        self.profiles.insert(user.clone(), profile.clone());
-        Ok(profile)
+        // A change that comes while it is loaded takes the entry away, and what was loaded is not kept.
+        let load = async { Ok(self.store.profile(user).await?.map(Arc::new)) };
+        self.profiles.get_or_insert_async(user, load).await.map_err(store_failed("profile"))
     }
 
     /// The profiles of the two.

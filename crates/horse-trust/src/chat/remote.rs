@@ -66,8 +66,10 @@ impl Source for Chat {
 
     fn heard(&self, notice: &Notice) {
         match notice {
-            Notice::TokensRevoked { user, not_before } => {
-                self.tokens.revoke(user.clone(), *not_before);
+            Notice::TokensRevoked { user, revocation } => {
+                if self.tokens.revoke(user.clone(), *revocation) {
+                    self.bus.tell_here(notice);
+                }
             }
             Notice::BlocksChanged { users: [one, other] } => {
                 let pair =
@@ -76,7 +78,7 @@ impl Source for Chat {
             }
             Notice::ProfileChanged { user } => drop(self.profiles.remove(user)),
             Notice::UnreadChanged { user, conversation } => self.unread_changed(user, conversation),
-            Notice::Event { .. } => {}
+            Notice::Event { .. } | Notice::AccountSuspended { .. } => {}
         }
     }
 
@@ -91,16 +93,8 @@ impl Source for Chat {
     async fn refresh(&self) -> bool {
         self.blocks.clear();
         self.profiles.clear();
-        match self.store.revocations().await {
-            Ok(revocations) => {
-                for (user, not_before) in revocations {
-                    if self.tokens.revoke(user.clone(), not_before) {
-                        // Its sockets end as if it had been heard.
-                        self.bus.publish(Notice::TokensRevoked { user, not_before });
-                    }
-                }
-                true
-            }
+        match self.replace_standings().await {
+            Ok(()) => true,
             Err(error) => {
                 tracing::warn!(%error, "void tokens could not be looked up");
                 false

@@ -7,7 +7,8 @@ use serde::ser::Serializer;
 
 use crate::id::Id;
 use crate::store::{
-    Conversation, ConversationSummary, LastMessage, Message, Profile, Read, Report, Unread, Withdrawn,
+    Conversation, ConversationSummary, LastMessage, Message, Profile, Read, Report, Suspension, Unread,
+    Withdrawn,
 };
 use crate::timestamp::Timestamp;
 
@@ -292,4 +293,9 @@ pub fn notification(conversation: &Id, sender: &Id, text: &str) -> String {
     let notification =
         Notification { conversation_id: conversation, sender, preview: super::text::preview(text) };
     serde_json::to_string(&notification).expect("strings always serialize")
+}
+
+/// Until when an account is suspended and why, as JSON; null where there is nothing to say.
+pub fn suspension(suspension: &Suspension) -> String {
+    serde_json::json!({"until": suspension.until, "reason": suspension.reason}).to_string()
 }

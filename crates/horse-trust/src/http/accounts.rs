@@ -85,7 +85,7 @@ async fn register(
     state.store.create_user(user.clone()).await?;
     state.chat.profile_changed(&user.profile.id);
     tracing::info!(user = %user.profile.id, "account made");
-    let token = state.tokens.issue(&user.profile.id, user.role);
+    let token = issue_token(&state, &user).await?;
     Ok((StatusCode::CREATED, Json(json!({"success": true, "token": token, "user": view(&user)}))))
 }
 
@@ -125,7 +125,7 @@ async fn login(State(state): State<AppState>, request: Request) -> Result<Json<V
     };
     state.throttle.succeeded(&email, address);
     if !user.is_active {
-        return Err(ApiError::Deactivated);
+        return Err(ApiError::Suspended);
     }
     if verdict == Verdict::RightButOld {
         // The login is right in any case; the next one tries again.
@@ -134,7 +134,7 @@ async fn login(State(state): State<AppState>, request: Request) -> Result<Json<V
             Err(error) => tracing::warn!(%error, user = %user.profile.id, "an old hash was kept"),
         }
     }
-    let token = state.tokens.issue(&user.profile.id, user.role);
+    let token = issue_token(&state, &user).await?;
     Ok(Json(json!({"success": true, "token": token, "user": view(&user)})))
 }
 
@@ -153,6 +153,13 @@ async fn logout_everywhere(
 ) -> Result<Json<Value>, ApiError> {
     state.chat.end_sessions(&claims.user).await?;
     Ok(Json(json!({"success": true})))
+}
+
+/// A token for the user, good until all sessions are ended the next time. The store says how often they were: what is
+/// in memory may be older than a revocation on another node.
+async fn issue_token(state: &AppState, user: &User) -> Result<String, ApiError> {
+    let generation = state.store.session_generation(&user.profile.id).await?;
+    Ok(state.tokens.issue(&user.profile.id, user.role, generation))
 }
 
 /// An account as its owner sees it; never the hash.

@@ -35,8 +35,8 @@ pub enum ApiError {
     AdminRole,
     /// The route is for admins.
     AdminsOnly,
-    /// The account may not log in.
-    Deactivated,
+    /// The account is suspended.
+    Suspended,
     /// No such account.
     UserNotFound,
     /// No such route.
@@ -126,7 +126,7 @@ impl IntoResponse for ApiError {
             Self::InvalidCredentials => (StatusCode::UNAUTHORIZED, "Invalid credentials".to_owned()),
             Self::AdminRole => (StatusCode::FORBIDDEN, "Cannot register as admin".to_owned()),
             Self::AdminsOnly => (StatusCode::FORBIDDEN, "Admins only".to_owned()),
-            Self::Deactivated => (StatusCode::FORBIDDEN, "Account is deactivated".to_owned()),
+            Self::Suspended => (StatusCode::FORBIDDEN, "Account suspended".to_owned()),
             Self::UserNotFound => (StatusCode::NOT_FOUND, "User not found".to_owned()),
             Self::RouteNotFound => (StatusCode::NOT_FOUND, "Route not found".to_owned()),
             Self::EmailTaken => (StatusCode::CONFLICT, "Email already registered".to_owned()),

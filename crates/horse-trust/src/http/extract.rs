@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 
 use super::error::FieldError;
 use super::{ApiError, AppState, client_address};
-use crate::auth::Claims;
+use crate::auth::{Claims, Rejection};
 use crate::json::{self, LossyString};
 use crate::store::Role;
 
@@ -29,9 +29,12 @@ impl FromRequestParts<AppState> for Authenticated {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
         let token = bearer_token(parts).ok_or(ApiError::NoToken)?;
-        let claims = state.tokens.verify(&token).map_err(|_| {
-            tracing::info!(address = %client_address(&parts.extensions), "a token was refused");
-            ApiError::InvalidToken
+        let claims = state.tokens.verify(&token).map_err(|rejection| {
+            tracing::info!(address = %client_address(&parts.extensions), reason = %rejection, "a token was refused");
+            match rejection {
+                Rejection::Invalid => ApiError::InvalidToken,
+                Rejection::Suspended(_) => ApiError::Suspended,
+            }
         })?;
         // What changes something is counted where the rule for it is.
         if matches!(parts.method, Method::GET | Method::HEAD) {

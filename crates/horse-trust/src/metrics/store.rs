@@ -9,9 +9,10 @@ use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec};
 use super::{Metrics, counter, histograms, opts, register};
 use crate::id::Id;
 use crate::store::{
-    Appended, Change, Changed, Conversation, ConversationSummary, Delivered, Done, Ends, History, ListPlace,
-    ListQuery, MarkRead, Message, Missed, NewConversation, NewMessage, NewReport, Page, Profile, Range, Read,
-    Report, Result, Store, StoreError, User, Withdrawn,
+    Appended, Change, ChangeCursor, Changed, Conversation, ConversationSummary, Delivered, Done, Ends,
+    History, ListPlace, ListQuery, MarkRead, Message, Missed, NewConversation, NewMessage, NewReport, Page,
+    Profile, Range, Read, Report, Result, Revocation, Standing, Store, StoreError, User, UserChanges,
+    Withdrawn,
 };
 use crate::timestamp::Timestamp;
 
@@ -74,7 +75,8 @@ operations! {
     messages_at, settled,
     mark_read, change_message, set_delivered, message, partners_of, positions_of, ends_of, set_last_seen, set_block, blocks_between,
     shared_conversations,
-    blocked_by, report, report_by, reports, withdrawn, forget_withdrawn, revoke_tokens, revocations, unread_count, profile,
+    blocked_by, report, report_by, reports, withdrawn, forget_withdrawn, revoke_tokens, session_generation, standings,
+    user_changes, forget_user_changes, unread_count, profile,
     create_user, user_by_email, user, set_password_hash, ping,
 }
 
@@ -229,12 +231,24 @@ impl Store for MeasuredStore {
         self.operations().forget_withdrawn.time(self.store.forget_withdrawn(kept)).await
     }
 
-    async fn revoke_tokens(&self, user: &Id, not_before: Timestamp) -> Result<()> {
-        self.operations().revoke_tokens.time(self.store.revoke_tokens(user, not_before)).await
+    async fn revoke_tokens(&self, user: &Id) -> Result<Revocation> {
+        self.operations().revoke_tokens.time(self.store.revoke_tokens(user)).await
     }
 
-    async fn revocations(&self) -> Result<Vec<(Id, Timestamp)>> {
-        self.operations().revocations.time(self.store.revocations()).await
+    async fn session_generation(&self, user: &Id) -> Result<i64> {
+        self.operations().session_generation.time(self.store.session_generation(user)).await
+    }
+
+    async fn standings(&self) -> Result<Vec<Standing>> {
+        self.operations().standings.time(self.store.standings()).await
+    }
+
+    async fn user_changes(&self, after: Option<&ChangeCursor>) -> Result<UserChanges> {
+        self.operations().user_changes.time(self.store.user_changes(after)).await
+    }
+
+    async fn forget_user_changes(&self, kept: Duration) -> Result<()> {
+        self.operations().forget_user_changes.time(self.store.forget_user_changes(kept)).await
     }
 
     async fn unread_count(&self, user: &Id) -> Result<u64> {

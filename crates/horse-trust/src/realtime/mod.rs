@@ -16,9 +16,9 @@ use socketio::{
 
 pub use self::expiry::Expiries;
 use self::replay::Replays;
-use crate::auth::{Claims, Tokens};
+use crate::auth::{Claims, Rejection, Tokens};
 use crate::bus::{Attached, HandedOver, Hub, Reached, user_room};
-use crate::chat::{Chat, Offset, Refusal};
+use crate::chat::{Chat, Offset, Refusal, view};
 use crate::json::LossyString;
 use crate::metrics::Metrics;
 
@@ -77,8 +77,15 @@ impl NamespaceHandler for Realtime {
         let Some(token) = token.filter(|token| !token.is_empty()) else {
             return refuse_connection(&request, "Authentication error: no token", None);
         };
-        let Ok(claims) = self.services.tokens.verify(&token) else {
-            return refuse_connection(&request, "Authentication error: invalid token", None);
+        let claims = match self.services.tokens.verify(&token) {
+            Ok(claims) => claims,
+            Err(Rejection::Invalid) => {
+                return refuse_connection(&request, "Authentication error: invalid token", None);
+            }
+            Err(Rejection::Suspended(suspension)) => {
+                let data = Some(view::suspension(&suspension));
+                return refuse_connection(&request, "Authentication error: account suspended", data);
+            }
         };
         if let Err(Refusal::TooManyMessages { retry_after }) =
             self.services.chat.limits().connection(&claims.user)
@@ -86,6 +93,7 @@ impl NamespaceHandler for Realtime {
             let data = format!(r#"{{"retry_after":{retry_after}}}"#);
             return refuse_connection(&request, "Too many connections", Some(data));
         }
+        self.services.chat.note_generation(&claims);
         let wants_recovery =
             auth.as_ref().and_then(|auth| auth.recovery).is_some_and(|value| value.get() == "true");
         let recovery = wants_recovery.then(|| claims.user.to_string());
@@ -159,7 +167,10 @@ impl SocketHandler for Participant {
         self.services.expiries.watch(socket, self.claims.expires_at);
         self.services.chat.device_came(user);
         // All sessions may have been ended since the token was looked at, when this socket could not be found yet.
-        if self.services.tokens.is_revoked(&self.claims) {
+        if let Err(rejection) = self.services.tokens.check(&self.claims) {
+            if let Rejection::Suspended(suspension) = rejection {
+                socket.emit("account_suspended", &view::suspension(&suspension));
+            }
             return socket.disconnect();
         }
         // What was missed by a connection that is recovered has come with it.

@@ -5,6 +5,7 @@ mod import;
 mod lists;
 pub mod postgres;
 pub mod sqlite;
+mod standing;
 mod types;
 
 use self::types::integer;
@@ -16,6 +17,9 @@ use async_trait::async_trait;
 
 pub use self::import::{ImportFile, ImportTarget, Staged, StagedConversation, StagedMessage};
 pub use self::lists::{InvalidCursor, ListPlace, ListQuery};
+pub use self::standing::{
+    ChangeCursor, MAX_CHANGES, Revocation, Standing, Suspension, UserChange, UserChanges,
+};
 pub use self::types::{
     Appended, Change, Changed, Conversation, ConversationSummary, Delivered, Done, Ends, History,
     LastMessage, MarkRead, Message, Missed, MissedMessage, NewConversation, NewMessage, NewReport, Page,
@@ -155,11 +159,20 @@ pub trait Store: Send + Sync + 'static {
     /// Forgets the texts that were withdrawn longer than `kept` ago, by the store's clock; answers how many.
     async fn forget_withdrawn(&self, kept: Duration) -> Result<u64>;
 
-    /// Makes the tokens void that were issued to `user` before this.
-    async fn revoke_tokens(&self, user: &Id, not_before: Timestamp) -> Result<()>;
+    /// Ends all sessions of `user`: makes the tokens void that were issued before, by the store's own clock and count.
+    async fn revoke_tokens(&self, user: &Id) -> Result<Revocation>;
 
-    /// Before when each user's tokens are void, of those who have such a time.
-    async fn revocations(&self) -> Result<Vec<(Id, Timestamp)>>;
+    /// How often all sessions of `user` were ended, for a token that is issued now.
+    async fn session_generation(&self, user: &Id) -> Result<i64>;
+
+    /// The users whose tokens are not all accepted, all of them.
+    async fn standings(&self) -> Result<Vec<Standing>>;
+
+    /// What changed of users after a cursor, by whatever process; without a cursor nothing, and the end of it.
+    async fn user_changes(&self, after: Option<&ChangeCursor>) -> Result<UserChanges>;
+
+    /// Forgets changes that are older than this, by the store's clock.
+    async fn forget_user_changes(&self, kept: Duration) -> Result<()>;
 
     /// How many messages written to `user` are not read, in all conversations.
     async fn unread_count(&self, user: &Id) -> Result<u64>;

@@ -146,7 +146,7 @@ async fn imported_accounts_log_in() {
         assert!(stored.starts_with("$argon2id$"), "{stored}");
     }
     let gone = login(&server, "gone@example.com", "correct horse").await;
-    refused(&gone, 403, "Account is deactivated");
+    refused(&gone, 403, "Account suspended");
     for email in ["old@example.com", "gone@example.com", "bare@example.com"] {
         refused(&login(&server, email, "").await, 401, "Invalid credentials");
     }
@@ -201,7 +201,7 @@ async fn all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_route_behind_a_token_wants_a_right_one() {
     let server = Server::start().await;
-    let old = server.tokens.issue_for(&Id::parse("u").unwrap(), Role::Admin, Duration::ZERO);
+    let old = server.tokens.issue_for(&Id::parse("u").unwrap(), Role::Admin, Duration::ZERO, None);
     for (method, path) in [
         (Method::GET, "/api/auth/me"),
         (Method::GET, CONVERSATIONS),

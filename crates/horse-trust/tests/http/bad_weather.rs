@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use horse_trust::id::Id;
 use horse_trust::store::{
-    Appended, Change, Changed, Conversation, ConversationSummary, Delivered, Done, Ends, History, ListPlace,
-    ListQuery, MarkRead, Message, Missed, NewConversation, NewMessage, NewReport, Page, Profile, Range, Read,
-    Report, Result, Store, StoreError, User, Withdrawn,
+    Appended, Change, ChangeCursor, Changed, Conversation, ConversationSummary, Delivered, Done, Ends,
+    History, ListPlace, ListQuery, MarkRead, Message, Missed, NewConversation, NewMessage, NewReport, Page,
+    Profile, Range, Read, Report, Result, Revocation, Standing, Store, StoreError, User, UserChanges,
+    Withdrawn,
 };
 use horse_trust::timestamp::Timestamp;
 
@@ -131,11 +132,20 @@ impl Store for Broken {
     async fn forget_withdrawn(&self, _: Duration) -> Result<u64> {
         Err(StoreError::Engine("the cause".into()))
     }
-    async fn revoke_tokens(&self, _: &Id, _: Timestamp) -> Result<()> {
+    async fn revoke_tokens(&self, _: &Id) -> Result<Revocation> {
         self.fail()
     }
-    async fn revocations(&self) -> Result<Vec<(Id, Timestamp)>> {
+    async fn session_generation(&self, _: &Id) -> Result<i64> {
+        self.fail()
+    }
+    async fn standings(&self) -> Result<Vec<Standing>> {
         Ok(Vec::new())
+    }
+    async fn user_changes(&self, _: Option<&ChangeCursor>) -> Result<UserChanges> {
+        Ok(UserChanges { cursor: ChangeCursor::default(), changes: Some(Vec::new()) })
+    }
+    async fn forget_user_changes(&self, _: Duration) -> Result<()> {
+        self.fail()
     }
     async fn unread_count(&self, _: &Id) -> Result<u64> {
         self.fail()

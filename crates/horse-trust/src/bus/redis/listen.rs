@@ -14,6 +14,7 @@ use super::super::wire::{Envelope, News, Place};
 use super::link::Listener;
 use super::{BACKOFF, HEARTBEAT, RedisBus, SILENCE, Subscription, all_channel, node_channel, user_channel};
 use crate::bus::{MessageNotice, Notice};
+use crate::store::Revocation;
 use crate::timestamp::Timestamp;
 
 /// How long is waited after something was read from the store, before that is done again: at first and, when it recurs,
@@ -219,8 +220,9 @@ impl RedisBus {
                 users,
                 except: None,
             },
-            News::TokensRevoked { user, not_before } => {
-                Notice::TokensRevoked { user, not_before: Timestamp(not_before) }
+            News::TokensRevoked { user, not_before, generation } => {
+                let revocation = Revocation { generation, not_before: Timestamp(not_before) };
+                Notice::TokensRevoked { user, revocation }
             }
             News::UnreadChanged { user, conversation } => {
                 Notice::UnreadChanged { user, conversation: conversation.conversation() }
@@ -231,7 +233,10 @@ impl RedisBus {
         if let Some(source) = self.sequencer.source() {
             source.heard(&notice);
         }
-        self.hub.tell(&notice);
+        // The store may have told of a revocation first; then the sockets that are here now came after it.
+        if !matches!(notice, Notice::TokensRevoked { .. }) {
+            self.hub.tell(&notice);
+        }
     }
 }
 

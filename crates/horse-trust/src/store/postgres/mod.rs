@@ -16,6 +16,7 @@ mod pool;
 mod schema;
 mod settings;
 mod silence;
+mod standing;
 mod tls;
 mod writer;
 
@@ -33,9 +34,10 @@ use self::pool::Pool;
 use self::settings::{PING_TIMEOUT, Settings};
 use self::writer::Writer;
 use super::{
-    Appended, Change, Changed, Conversation, ConversationSummary, Delivered, Done, Ends, History, ListPlace,
-    ListQuery, MarkRead, Message, Missed, NewConversation, NewMessage, NewReport, Page, Profile, Range, Read,
-    Report, Result, Store, StoreError, User, Withdrawn,
+    Appended, Change, ChangeCursor, Changed, Conversation, ConversationSummary, Delivered, Done, Ends,
+    History, ListPlace, ListQuery, MarkRead, Message, Missed, NewConversation, NewMessage, NewReport, Page,
+    Profile, Range, Read, Report, Result, Revocation, Standing, Store, StoreError, User, UserChanges,
+    Withdrawn,
 };
 use crate::id::{Id, IdGenerator};
 use crate::timestamp::Timestamp;
@@ -198,12 +200,30 @@ impl Store for PostgresStore {
         people::forget_withdrawn(&self.pool, kept).await
     }
 
-    async fn revoke_tokens(&self, user: &Id, not_before: Timestamp) -> Result<()> {
-        people::revoke_tokens(&self.pool, user, not_before).await
+    async fn revoke_tokens(&self, user: &Id) -> Result<Revocation> {
+        standing::revoke_tokens(&self.pool, user).await
     }
 
-    async fn revocations(&self) -> Result<Vec<(Id, Timestamp)>> {
-        people::revocations(&self.pool).await
+    async fn session_generation(&self, user: &Id) -> Result<i64> {
+        standing::session_generation(&self.pool, user).await
+    }
+
+    async fn standings(&self) -> Result<Vec<Standing>> {
+        standing::standings(&self.pool).await
+    }
+
+    async fn user_changes(&self, after: Option<&ChangeCursor>) -> Result<UserChanges> {
+        match after {
+            Some(after) => standing::user_changes(&self.pool, after).await,
+            None => {
+                let cursor = standing::last_change(&self.pool).await?;
+                Ok(UserChanges { cursor, changes: Some(Vec::new()) })
+            }
+        }
+    }
+
+    async fn forget_user_changes(&self, kept: Duration) -> Result<()> {
+        standing::forget_user_changes(&self.pool, kept).await
     }
 
     async fn unread_count(&self, user: &Id) -> Result<u64> {

@@ -236,14 +236,3 @@ pub(super) async fn forget_withdrawn(pool: &Pool, kept: Duration) -> Result<u64>
         }
     }
 }
-
-pub(super) async fn revoke_tokens(pool: &Pool, user: &Id, not_before: Timestamp) -> Result<()> {
-    let sql = "INSERT INTO revocations (user_id, not_before) VALUES ($1, $2)
-        ON CONFLICT (user_id) DO UPDATE SET not_before = greatest(revocations.not_before, excluded.not_before)";
-    pool.query(sql, &[user, &not_before.0]).await.map(drop)
-}
-
-pub(super) async fn revocations(pool: &Pool) -> Result<Vec<(Id, Timestamp)>> {
-    let rows = pool.query("SELECT user_id, not_before FROM revocations", &[]).await?;
-    rows.iter().map(|row| Ok((row.try_get(0)?, time(row, 1)?))).collect()
-}

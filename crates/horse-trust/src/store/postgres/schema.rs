@@ -5,13 +5,14 @@ use super::settings::Settings;
 use crate::store::StoreError;
 
 /// The migrations, in order; the schema's version is how many of them were applied.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("../../../migrations/postgres/0001_initial.sql"),
     include_str!("../../../migrations/postgres/0002_blocks.sql"),
     include_str!("../../../migrations/postgres/0003_clock_and_reading.sql"),
     include_str!("../../../migrations/postgres/0004_visibility.sql"),
     include_str!("../../../migrations/postgres/0005_reports.sql"),
     include_str!("../../../migrations/postgres/0006_deleted_runs.sql"),
+    include_str!("../../../migrations/postgres/0007_user_changes.sql"),
 ];
 
 /// Why a store can't be opened. One line that names host and database, never the password.

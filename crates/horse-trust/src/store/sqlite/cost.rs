@@ -251,7 +251,7 @@ async fn write_everything(store: &SqliteStore) {
         store.report(NewReport { conversation, seq, reporter, reason: "rude".to_owned() }).await.unwrap();
     }
     store.forget_withdrawn(Duration::MAX).await.unwrap();
-    store.revoke_tokens(&id("ann"), Timestamp(7)).await.unwrap();
+    store.revoke_tokens(&id("ann")).await.unwrap();
     for (user, horse_id) in [("ann", None), ("ben", Some(id("h1")))] {
         let new = NewConversation { participants: [id(user), id("cat")], horse_id };
         store.open_conversation(new).await.unwrap();

@@ -19,6 +19,7 @@ mod queue;
 mod reader;
 mod recent;
 mod schema;
+mod standing;
 mod statements;
 #[cfg(test)]
 mod tests;
@@ -38,9 +39,10 @@ use self::reader::Readers;
 use self::writer::{Writer, count};
 use super::clock::before;
 use super::{
-    Appended, Change, Changed, Conversation, ConversationSummary, Delivered, Done, Ends, History, ListPlace,
-    ListQuery, MarkRead, Message, Missed, NewConversation, NewMessage, NewReport, Page, Profile, Range, Read,
-    Report, Result, Store, StoreError, User, Withdrawn,
+    Appended, Change, ChangeCursor, Changed, Conversation, ConversationSummary, Delivered, Done, Ends,
+    History, ListPlace, ListQuery, MarkRead, Message, Missed, NewConversation, NewMessage, NewReport, Page,
+    Profile, Range, Read, Report, Result, Revocation, Standing, Store, StoreError, User, UserChanges,
+    Withdrawn,
 };
 use crate::id::Id;
 use crate::timestamp::Timestamp;
@@ -255,13 +257,35 @@ impl Store for SqliteStore {
         }
     }
 
-    async fn revoke_tokens(&self, user: &Id, not_before: Timestamp) -> Result<()> {
+    async fn revoke_tokens(&self, user: &Id) -> Result<Revocation> {
         let user = user.clone();
-        self.write(move |connection| Ok(people::revoke_tokens(connection, &user, not_before)?)).await
+        self.write(move |connection| Ok(standing::revoke_tokens(connection, &user)?)).await
     }
 
-    async fn revocations(&self) -> Result<Vec<(Id, Timestamp)>> {
-        self.readers.read(people::revocations).await
+    async fn session_generation(&self, user: &Id) -> Result<i64> {
+        let user = user.clone();
+        self.readers.read(move |connection| standing::session_generation(connection, &user)).await
+    }
+
+    async fn standings(&self) -> Result<Vec<Standing>> {
+        self.readers.read(standing::standings).await
+    }
+
+    async fn user_changes(&self, after: Option<&ChangeCursor>) -> Result<UserChanges> {
+        let after = after.cloned();
+        self.readers
+            .snapshot(move |connection| match after {
+                Some(after) => standing::user_changes(connection, &after),
+                None => {
+                    let cursor = standing::last_change(connection)?;
+                    Ok(UserChanges { cursor, changes: Some(Vec::new()) })
+                }
+            })
+            .await
+    }
+
+    async fn forget_user_changes(&self, kept: Duration) -> Result<()> {
+        self.write(move |connection| Ok(standing::forget_user_changes(connection, kept)?)).await
     }
 
     async fn unread_count(&self, user: &Id) -> Result<u64> {

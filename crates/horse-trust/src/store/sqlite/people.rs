@@ -208,20 +208,3 @@ pub(super) fn forget_withdrawn(connection: &Connection, before: Timestamp) -> Re
         .execute(params![before.0, FORGOTTEN_AT_ONCE])?;
     Ok(forgotten as u64)
 }
-
-pub(super) fn revoke_tokens(connection: &Connection, user: &Id, not_before: Timestamp) -> Result<()> {
-    connection
-        .prepare_cached(
-            "INSERT INTO revocations (user, not_before) VALUES (?1, ?2)
-             ON CONFLICT DO UPDATE SET not_before = max(not_before, excluded.not_before)",
-        )?
-        .execute(params![user, not_before.0])
-        .map(drop)
-}
-
-pub(super) fn revocations(connection: &Connection) -> Result<Vec<(Id, Timestamp)>> {
-    connection
-        .prepare_cached("SELECT user, not_before FROM revocations")?
-        .query_map([], |row| Ok((row.get(0)?, Timestamp(row.get(1)?))))?
-        .collect()
-}

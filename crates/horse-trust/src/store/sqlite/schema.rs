@@ -5,13 +5,14 @@ use rusqlite::Connection;
 use super::{BUSY_TIMEOUT, recent};
 
 /// The migrations, in order; the schema's version is how many of them were applied.
-pub(super) const MIGRATIONS: [&str; 6] = [
+pub(super) const MIGRATIONS: [&str; 7] = [
     include_str!("../../../migrations/sqlite/0001_initial.sql"),
     include_str!("../../../migrations/sqlite/0002_delivery.sql"),
     include_str!("../../../migrations/sqlite/0003_recent.sql"),
     include_str!("../../../migrations/sqlite/0004_visibility.sql"),
     include_str!("../../../migrations/sqlite/0005_reports.sql"),
     include_str!("../../../migrations/sqlite/0006_deleted_runs.sql"),
+    include_str!("../../../migrations/sqlite/0007_user_changes.sql"),
 ];
 
 /// Marks a file as ours, in its header.

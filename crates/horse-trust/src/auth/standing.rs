@@ -1,0 +1,218 @@
+//! Whose tokens are accepted: what the store knows of it, in memory, so that no connection and no request has to ask.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+
+use parking_lot::RwLock;
+
+use super::{Claims, Rejection};
+use crate::id::Id;
+use crate::store::{Revocation, Standing, Suspension};
+use crate::timestamp::Timestamp;
+
+/// The users who have ended their sessions or are suspended; all others are not in it.
+#[derive(Default)]
+pub(super) struct Standings(RwLock<HashMap<Id, State>>);
+
+#[derive(Default, Clone)]
+struct State {
+    revocation: Option<Revocation>,
+    suspension: Option<Arc<Suspension>>,
+}
+
+/// What a change of a user's standing means for the sockets that are open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ended {
+    /// Those of tokens from before have to end.
+    Revoked(Revocation),
+    /// All have to end.
+    Suspended(Arc<Suspension>),
+}
+
+impl Standings {
+    /// Whether a token with these claims is accepted now.
+    pub(super) fn check(&self, claims: &Claims) -> Result<(), Rejection> {
+        let states = self.0.read();
+        let Some(state) = states.get(&claims.user) else { return Ok(()) };
+        if state.revocation.is_some_and(|revocation| is_void(claims, revocation)) {
+            return Err(Rejection::Invalid);
+        }
+        match &state.suspension {
+            Some(suspension) if suspension.until.is_none_or(|until| Timestamp::now() < until) => {
+                Err(Rejection::Suspended(Arc::clone(suspension)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// All sessions of `user` were ended; answers whether that was not known. Never takes back.
+    pub(super) fn revoke(&self, user: Id, revocation: Revocation) -> bool {
+        let mut states = self.0.write();
+        if generation_of(states.get(&user).and_then(|state| state.revocation)) >= revocation.generation {
+            return false;
+        }
+        states.entry(user).or_default().revocation = Some(revocation);
+        true
+    }
+
+    /// Takes over what the store says of a user now; answers what has to end.
+    pub(super) fn set(&self, standing: Standing) -> Option<Ended> {
+        set_in(&mut self.0.write(), standing)
+    }
+
+    /// Takes over all that the store knows; answers what has to end.
+    pub(super) fn replace(&self, standings: Vec<Standing>) -> Vec<(Id, Ended)> {
+        let mut states = self.0.write();
+        // Suspensions that were lifted are not among them; revocations are never taken back.
+        let mut suspended: HashMap<Id, Arc<Suspension>> = states
+            .iter_mut()
+            .filter_map(|(user, state)| Some((user.clone(), state.suspension.take()?)))
+            .collect();
+        let mut ended = Vec::new();
+        for standing in standings {
+            let user = standing.user.clone();
+            if let Some(before) = suspended.remove(&user) {
+                states.entry(user.clone()).or_default().suspension = Some(before);
+            }
+            ended.extend(set_in(&mut states, standing).map(|ended| (user, ended)));
+        }
+        states.retain(|_, state| !state.is_plain());
+        ended
+    }
+}
+
+fn set_in(states: &mut HashMap<Id, State>, standing: Standing) -> Option<Ended> {
+    let Standing { user, revocation, suspension } = standing;
+    let mut entry = match states.entry(user) {
+        Entry::Occupied(entry) => entry,
+        Entry::Vacant(_) if revocation.is_none() && suspension.is_none() => return None,
+        Entry::Vacant(entry) => entry.insert_entry(State::default()),
+    };
+    let state = entry.get_mut();
+    let before = state.clone();
+    state.revocation = latest(before.revocation, revocation);
+    state.suspension = suspension.map(Arc::new);
+    let after = state.clone();
+    if after.is_plain() {
+        entry.remove();
+    }
+    match (after.suspension, after.revocation) {
+        (Some(suspension), _) if before.suspension.as_deref() != Some(&*suspension) => {
+            Some(Ended::Suspended(suspension))
+        }
+        (_, Some(revocation)) if generation_of(before.revocation) < revocation.generation => {
+            Some(Ended::Revoked(revocation))
+        }
+        _ => None,
+    }
+}
+
+impl State {
+    fn is_plain(&self) -> bool {
+        self.revocation.is_none() && self.suspension.is_none()
+    }
+}
+
+/// Whether a token was issued before the revocation. A number says so by itself; one that is greater than the known one
+/// was issued after a revocation that this node is yet to hear of. One without a number was issued elsewhere, or by a
+/// version that gave none; it goes by the time, and without a time counts as older.
+fn is_void(claims: &Claims, revocation: Revocation) -> bool {
+    match claims.generation {
+        Some(generation) => generation < revocation.generation,
+        None => claims.issued_at.is_none_or(|at| at < revocation.not_before),
+    }
+}
+
+/// Which of two is known from now on: the later one, and of the same one what was said last, as the time may have been a
+/// guess before the store said it.
+fn latest(known: Option<Revocation>, said: Option<Revocation>) -> Option<Revocation> {
+    if generation_of(said) >= generation_of(known) { said.or(known) } else { known }
+}
+
+fn generation_of(revocation: Option<Revocation>) -> i64 {
+    revocation.map_or(0, |revocation| revocation.generation)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Role;
+
+    fn user() -> Id {
+        Id::parse("u").unwrap()
+    }
+
+    fn claims(generation: Option<i64>, issued_at: Option<i64>) -> Claims {
+        let issued_at = issued_at.map(Timestamp);
+        Claims { user: user(), role: Role::Seller, expires_at: None, issued_at, generation }
+    }
+
+    fn revocation(generation: i64, not_before: i64) -> Revocation {
+        Revocation { generation, not_before: Timestamp(not_before) }
+    }
+
+    fn standing(revocation: Option<Revocation>, suspension: Option<Suspension>) -> Standing {
+        Standing { user: user(), revocation, suspension }
+    }
+
+    #[test]
+    fn a_number_decides_and_no_clock() {
+        let standings = Standings::default();
+        // Issued by nodes whose clocks are ahead and behind.
+        let (ahead, behind) = (claims(Some(0), Some(9_000)), claims(Some(1), Some(1_000)));
+        assert_eq!(standings.check(&ahead), Ok(()));
+        assert!(standings.revoke(user(), revocation(1, 5_000)));
+        assert_eq!(standings.check(&ahead), Err(Rejection::Invalid));
+        assert_eq!(standings.check(&behind), Ok(()));
+        // Of a revocation that is not known here yet.
+        assert_eq!(standings.check(&claims(Some(2), None)), Ok(()));
+        // Without a number the time decides.
+        assert_eq!(standings.check(&claims(None, Some(4_999))), Err(Rejection::Invalid));
+        assert_eq!(standings.check(&claims(None, None)), Err(Rejection::Invalid));
+        assert_eq!(standings.check(&claims(None, Some(5_000))), Ok(()));
+    }
+
+    #[test]
+    fn a_revocation_is_never_taken_back_and_known_once() {
+        let standings = Standings::default();
+        assert!(standings.revoke(user(), revocation(2, 9)));
+        assert!(!standings.revoke(user(), revocation(1, 5)));
+        assert_eq!(standings.set(standing(Some(revocation(2, 9)), None)), None);
+        assert_eq!(standings.set(standing(None, None)), None);
+        assert_eq!(standings.check(&claims(Some(1), None)), Err(Rejection::Invalid));
+        let next = revocation(3, 10);
+        assert_eq!(standings.set(standing(Some(next), None)), Some(Ended::Revoked(next)));
+    }
+
+    #[test]
+    fn a_suspension_holds_until_it_is_lifted_or_over() {
+        let standings = Standings::default();
+        let suspension = Arc::new(Suspension { until: None, reason: Some("spam".to_owned()) });
+        let suspended = || standing(None, Some((*suspension).clone()));
+        assert_eq!(standings.set(suspended()), Some(Ended::Suspended(Arc::clone(&suspension))));
+        assert_eq!(standings.set(suspended()), None);
+        let refused = Err(Rejection::Suspended(Arc::clone(&suspension)));
+        assert_eq!(standings.check(&claims(Some(7), Some(i64::MAX))), refused);
+        assert_eq!(standings.set(standing(None, None)), None);
+        assert_eq!(standings.check(&claims(None, None)), Ok(()));
+        assert!(standings.0.read().is_empty());
+        let over = Suspension { until: Some(Timestamp(1)), reason: None };
+        standings.set(standing(None, Some(over)));
+        assert_eq!(standings.check(&claims(None, None)), Ok(()));
+    }
+
+    #[test]
+    fn all_that_is_known_can_be_replaced() {
+        let standings = Standings::default();
+        let suspended = || standing(None, Some(Suspension::default()));
+        let [ended] = &standings.replace(vec![suspended()])[..] else { panic!() };
+        assert_eq!(ended, &(user(), Ended::Suspended(Arc::default())));
+        assert_eq!(standings.replace(vec![suspended()]), []);
+        assert_eq!(standings.replace(Vec::new()), []);
+        assert_eq!(standings.check(&claims(None, None)), Ok(()));
+        assert_eq!(standings.replace(vec![standing(Some(revocation(1, 1)), None)]).len(), 1);
+        assert_eq!(standings.replace(Vec::new()), []);
+        assert_eq!(standings.check(&claims(Some(0), None)), Err(Rejection::Invalid));
+    }
+}

@@ -1,0 +1,122 @@
+//! Each node follows what changes of users in the store, so that names, blocks, revocations and suspensions hold on all
+//! nodes within a second: without Redis, and whoever made the change, an operator with `psql` included. What Redis tells
+//! of the same is the faster way.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Chat, view};
+use crate::auth::{Claims, Ended};
+use crate::bus::Notice;
+use crate::id::Id;
+use crate::store::{ChangeCursor, Revocation, StoreError, UserChange, UserChanges};
+use crate::timestamp::Timestamp;
+
+/// How often the store is asked what has changed.
+const INTERVAL: Duration = Duration::from_millis(400);
+/// How long the store keeps what has changed.
+const KEPT: Duration = Duration::from_hours(1);
+/// After so many milliseconds without an answer (the machine slept, the database was away), what was missed may no longer
+/// be kept, and everything is read anew.
+const MISSED_AFTER: i64 = 30 * 60 * 1000;
+
+impl Chat {
+    /// Reads whose tokens are accepted, and answers from where [`Chat::follow_users`] goes on. To be called before
+    /// anybody is let in.
+    pub async fn read_standings(&self) -> Result<ChangeCursor, StoreError> {
+        // What changes while it is read is read again.
+        let cursor = self.store.user_changes(None).await?.cursor;
+        self.replace_standings().await?;
+        Ok(cursor)
+    }
+
+    /// Takes over what changes of users, as long as it runs.
+    pub async fn follow_users(self: Arc<Self>, mut cursor: ChangeCursor) {
+        let mut answered_at = Timestamp::now();
+        let mut is_failing = false;
+        loop {
+            tokio::time::sleep(INTERVAL).await;
+            let has_missed = Timestamp::now().0.saturating_sub(answered_at.0) > MISSED_AFTER;
+            match self.follow_step(&cursor, has_missed).await {
+                Ok(next) => {
+                    cursor = next;
+                    answered_at = Timestamp::now();
+                    is_failing = false;
+                }
+                // One line for an outage, however long.
+                Err(error) if !is_failing => {
+                    tracing::warn!(%error, "what changed of users could not be read");
+                    is_failing = true;
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
+    async fn follow_step(&self, cursor: &ChangeCursor, has_missed: bool) -> Result<ChangeCursor, StoreError> {
+        let UserChanges { cursor, changes } = self.store.user_changes(Some(cursor)).await?;
+        match changes.filter(|_| !has_missed) {
+            Some(changes) => changes.into_iter().for_each(|change| self.user_changed(change)),
+            None => {
+                self.blocks.clear();
+                self.profiles.clear();
+                self.replace_standings().await?;
+            }
+        }
+        Ok(cursor)
+    }
+
+    fn user_changed(&self, change: UserChange) {
+        match change {
+            UserChange::User(standing) => {
+                self.profiles.remove(&standing.user);
+                let user = standing.user.clone();
+                if let Some(ended) = self.tokens.set_standing(standing) {
+                    self.end_sockets(user, ended);
+                }
+            }
+            UserChange::Blocks([one, other]) => {
+                self.blocks.remove(&if one < other { (one, other) } else { (other, one) });
+            }
+        }
+    }
+
+    /// A device of the user with these claims is about to be let in. A token may be from after a revocation that this node
+    /// has not heard of: then what it has of the user ends before, so that the news, when it comes, does not end the new
+    /// socket with the old ones.
+    pub fn note_generation(&self, claims: &Claims) {
+        let Some(generation @ 1..) = claims.generation else { return };
+        // The time by the store's clock follows.
+        let not_before = claims.issued_at.unwrap_or(Timestamp::MIN);
+        let revocation = Revocation { generation, not_before };
+        if self.tokens.revoke(claims.user.clone(), revocation) {
+            self.end_sockets(claims.user.clone(), Ended::Revoked(revocation));
+        }
+    }
+
+    /// Reads whose tokens are accepted anew, and ends the sockets of all others.
+    pub(super) async fn replace_standings(&self) -> Result<(), StoreError> {
+        for (user, ended) in self.tokens.replace_standings(self.store.standings().await?) {
+            self.end_sockets(user, ended);
+        }
+        Ok(())
+    }
+
+    /// Ends the sockets that `user` has on this node.
+    fn end_sockets(&self, user: Id, ended: Ended) {
+        self.bus.tell_here(&match ended {
+            Ended::Revoked(revocation) => Notice::TokensRevoked { user, revocation },
+            Ended::Suspended(suspension) => {
+                tracing::info!(%user, "the account is suspended");
+                Notice::AccountSuspended { user, argument: view::suspension(&suspension) }
+            }
+        });
+    }
+
+    /// Has the store forget changes that every node has read. To be called every minute or so.
+    pub(super) async fn forget_user_changes(&self) {
+        if let Err(error) = self.store.forget_user_changes(KEPT).await {
+            tracing::warn!(%error, "what changed of users long ago was not forgotten");
+        }
+    }
+}

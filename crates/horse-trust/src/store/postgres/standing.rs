@@ -1,0 +1,100 @@
+//! The SQL of whose tokens are accepted, and of what changed of users.
+
+use std::time::Duration;
+
+use tokio_postgres::Row;
+
+use super::codec::time;
+use super::pool::Pool;
+use crate::id::Id;
+use crate::store::clock::milliseconds;
+use crate::store::{
+    ChangeCursor, MAX_CHANGES, Result, Revocation, Standing, StoreError, Suspension, UserChange, UserChanges,
+};
+
+/// Ends all sessions of `user`, by the database's clock.
+pub(super) async fn revoke_tokens(pool: &Pool, user: &Id) -> Result<Revocation> {
+    // The millisecond that is not over belongs to the old tokens.
+    let sql = "
+        INSERT INTO revocations AS r (user_id, generation, not_before) VALUES ($1, 1, now_ms() + 1)
+        ON CONFLICT (user_id) DO UPDATE SET generation = r.generation + 1,
+            not_before = greatest(r.not_before, excluded.not_before)
+        RETURNING generation, not_before";
+    let rows = pool.query(sql, &[user]).await?;
+    let row = rows.first().ok_or_else(|| StoreError::Engine("no answer".into()))?;
+    Ok(Revocation { generation: row.try_get(0)?, not_before: time(row, 1)? })
+}
+
+pub(super) async fn session_generation(pool: &Pool, user: &Id) -> Result<i64> {
+    let rows = pool.query("SELECT generation FROM revocations WHERE user_id = $1", &[user]).await?;
+    Ok(rows.first().map(|row| row.try_get(0)).transpose()?.unwrap_or(0))
+}
+
+pub(super) async fn standings(pool: &Pool) -> Result<Vec<Standing>> {
+    let sql = "
+        SELECT r.user_id, r.generation, r.not_before, coalesce(u.is_active, true)
+        FROM revocations r LEFT JOIN users u ON u.id = r.user_id
+        UNION ALL
+        SELECT u.id, NULL, NULL, false FROM users u
+        WHERE NOT u.is_active AND NOT EXISTS (SELECT 1 FROM revocations r WHERE r.user_id = u.id)";
+    pool.query(sql, &[]).await?.iter().map(|row| read_standing(row, 0)).collect()
+}
+
+/// The end of what has changed.
+pub(super) async fn last_change(pool: &Pool) -> Result<ChangeCursor> {
+    let rows = pool.query("SELECT pg_current_snapshot()::text", &[]).await?;
+    let row = rows.first().ok_or_else(|| StoreError::Engine("no answer".into()))?;
+    Ok(ChangeCursor(row.try_get::<_, String>(0)?.into()))
+}
+
+/// What is visible now and was not in the snapshot of the cursor.
+pub(super) async fn user_changes(pool: &Pool, after: &ChangeCursor) -> Result<UserChanges> {
+    let sql = "
+        SELECT pg_current_snapshot()::text, c.number, c.other, c.user_id, r.generation, r.not_before,
+            coalesce(u.is_active, true)
+        FROM (SELECT $1::text::pg_snapshot AS seen) s
+        LEFT JOIN LATERAL (
+            SELECT * FROM user_changes
+            WHERE transaction_id >= pg_snapshot_xmin(s.seen) AND NOT pg_visible_in_snapshot(transaction_id, s.seen)
+            ORDER BY number LIMIT $2) c ON true
+        LEFT JOIN users u ON u.id = c.user_id
+        LEFT JOIN revocations r ON r.user_id = c.user_id
+        ORDER BY c.number";
+    let limit = i64::try_from(MAX_CHANGES + 1).unwrap_or(i64::MAX);
+    let rows = pool.query(sql, &[&&*after.0, &limit]).await?;
+    let row = rows.first().ok_or_else(|| StoreError::Engine("no answer".into()))?;
+    let cursor = ChangeCursor(row.try_get::<_, String>(0)?.into());
+    if rows.len() > MAX_CHANGES {
+        return Ok(UserChanges { cursor, changes: None });
+    }
+    let mut changes = Vec::new();
+    for row in &rows {
+        // Without any change there is a row of the snapshot alone.
+        if row.try_get::<_, Option<i64>>(1)?.is_none() {
+            continue;
+        }
+        let other: Option<Id> = row.try_get(2)?;
+        changes.push(match other {
+            Some(other) => UserChange::Blocks([row.try_get(3)?, other]),
+            None => UserChange::User(read_standing(row, 3)?),
+        });
+    }
+    Ok(UserChanges { cursor, changes: Some(changes) })
+}
+
+pub(super) async fn forget_user_changes(pool: &Pool, kept: Duration) -> Result<()> {
+    let sql = "DELETE FROM user_changes WHERE changed_at < now_ms() - $1";
+    pool.query(sql, &[&milliseconds(kept)]).await.map(drop)
+}
+
+/// User, generation, time and whether the account is active, from a column on.
+fn read_standing(row: &Row, column: usize) -> Result<Standing> {
+    let generation: Option<i64> = row.try_get(column + 1)?;
+    let revocation = match generation {
+        Some(generation) => Some(Revocation { generation, not_before: time(row, column + 2)? }),
+        None => None,
+    };
+    let is_active: bool = row.try_get(column + 3)?;
+    let suspension = (!is_active).then(Suspension::default);
+    Ok(Standing { user: row.try_get(column)?, revocation, suspension })
+}

@@ -1,0 +1,103 @@
+//! The SQL of whose tokens are accepted, and of what changed of users.
+
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use crate::id::Id;
+use crate::store::clock::before;
+use crate::store::{ChangeCursor, MAX_CHANGES, Revocation, Standing, Suspension, UserChange, UserChanges};
+use crate::timestamp::Timestamp;
+
+type Result<T> = rusqlite::Result<T>;
+
+/// Ends all sessions of `user`.
+pub(super) fn revoke_tokens(connection: &Connection, user: &Id) -> Result<Revocation> {
+    // The millisecond that is not over belongs to the old tokens.
+    connection
+        .prepare_cached(
+            "INSERT INTO revocations (user, generation, not_before) VALUES (?1, 1, ?2)
+             ON CONFLICT DO UPDATE SET generation = generation + 1, not_before = max(not_before, excluded.not_before)
+             RETURNING generation, not_before",
+        )?
+        .query_row(params![user, Timestamp::now().0 + 1], |row| {
+            Ok(Revocation { generation: row.get(0)?, not_before: Timestamp(row.get(1)?) })
+        })
+}
+
+pub(super) fn session_generation(connection: &Connection, user: &Id) -> Result<i64> {
+    let found = connection
+        .prepare_cached("SELECT generation FROM revocations WHERE user = ?1")?
+        .query_row([user], |row| row.get(0))
+        .optional()?;
+    Ok(found.unwrap_or(0))
+}
+
+pub(super) fn standings(connection: &Connection) -> Result<Vec<Standing>> {
+    connection
+        .prepare_cached(
+            "SELECT r.user, r.generation, r.not_before, coalesce(u.is_active, 1)
+             FROM revocations r LEFT JOIN users u ON u.id = r.user
+             UNION ALL
+             SELECT u.id, NULL, NULL, 0 FROM users u
+             WHERE u.is_active = 0 AND NOT EXISTS (SELECT 1 FROM revocations r WHERE r.user = u.id)",
+        )?
+        .query_map([], |row| read_standing(row, 0))?
+        .collect()
+}
+
+/// The end of what has changed.
+pub(super) fn last_change(connection: &Connection) -> Result<ChangeCursor> {
+    // Also of numbers that were deleted.
+    let last: Option<i64> = connection
+        .prepare_cached("SELECT seq FROM sqlite_sequence WHERE name = 'user_changes'")?
+        .query_row([], |row| row.get(0))
+        .optional()?;
+    Ok(cursor(last.unwrap_or(0)))
+}
+
+/// What has a greater number than the cursor: numbers ascend in the order of commits.
+pub(super) fn user_changes(connection: &Connection, after: &ChangeCursor) -> Result<UserChanges> {
+    let mut last: i64 = after.0.parse().unwrap_or(0);
+    let mut statement = connection.prepare_cached(
+        "SELECT c.number, c.other, c.user, r.generation, r.not_before, coalesce(u.is_active, 1)
+         FROM user_changes c LEFT JOIN users u ON u.id = c.user LEFT JOIN revocations r ON r.user = c.user
+         WHERE c.number > ?1 ORDER BY c.number LIMIT ?2",
+    )?;
+    let limit = i64::try_from(MAX_CHANGES + 1).unwrap_or(i64::MAX);
+    let mut rows = statement.query([last, limit])?;
+    let mut changes = Vec::new();
+    while let Some(row) = rows.next()? {
+        if changes.len() == MAX_CHANGES {
+            return Ok(UserChanges { cursor: last_change(connection)?, changes: None });
+        }
+        last = row.get(0)?;
+        changes.push(match row.get(1)? {
+            Some(other) => UserChange::Blocks([row.get(2)?, other]),
+            None => UserChange::User(read_standing(row, 2)?),
+        });
+    }
+    Ok(UserChanges { cursor: cursor(last), changes: Some(changes) })
+}
+
+pub(super) fn forget_user_changes(connection: &Connection, kept: Duration) -> Result<()> {
+    connection
+        .prepare_cached("DELETE FROM user_changes WHERE changed_at < ?1")?
+        .execute([before(Timestamp::now(), kept).0])
+        .map(drop)
+}
+
+fn cursor(number: i64) -> ChangeCursor {
+    ChangeCursor(number.to_string().into())
+}
+
+/// User, generation, time and whether the account is active, from a column on.
+fn read_standing(row: &Row<'_>, column: usize) -> Result<Standing> {
+    let generation: Option<i64> = row.get(column + 1)?;
+    let revocation = match generation {
+        Some(generation) => Some(Revocation { generation, not_before: Timestamp(row.get(column + 2)?) }),
+        None => None,
+    };
+    let is_active: bool = row.get(column + 3)?;
+    Ok(Standing { user: row.get(column)?, revocation, suspension: (!is_active).then(Suspension::default) })
+}
