@@ -61,15 +61,29 @@ for (const [transport, options] of Object.entries(TRANSPORTS)) {
       }
     });
 
-    await t.test("typing needs no joining, and one's other devices see it", async (t) => {
+    await t.test("typing needs no joining, and is not told to the typist's own devices", async (t) => {
       const [joined, typist] = [await Client.connect(t, server, ana, options), await Client.connect(t, server, ana, options)];
       await joined.ask("join_conversation", conversation);
       const before = b.named("user_typing").length;
       assert.deepEqual(await typist.ask("typing", conversation), { success: true });
       await b.received("user_typing", before + 1);
-      await joined.received("user_typing");
-      await typist.settle();
-      assert.deepEqual(typist.expected(), []);
+      for (const own of [typist, joined]) {
+        await own.settle();
+        assert.deepEqual(own.expected(), []);
+      }
+    });
+
+    await t.test("a conversation is named by its id or by an object with it, in all events", async () => {
+      for (const name of ["join_conversation", "typing", "stop_typing", "fetch_messages", "mark_read"]) {
+        for (const payload of [conversation, { conversation_id: conversation }]) {
+          assert.equal((await a.ask(name, payload)).success, true, `${name} ${JSON.stringify(payload)}`);
+        }
+      }
+      for (const name of ["join_conversation", "typing", "stop_typing"]) {
+        for (const payload of [{ conversation_id: "unknown" }, { id: conversation }, [conversation], null]) {
+          assert.deepEqual(await a.ask(name, payload), { success: false, message: "Conversation not found" });
+        }
+      }
     });
 
     await t.test("a notification comes without joining, a message does not", async (t) => {

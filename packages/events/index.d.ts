@@ -146,7 +146,6 @@ export type Refusal =
   | "Too many conversations joined"
   | "Too many messages"
   | "Unknown event"
-  | "User not found"
   | "You cannot message this user"
   | "You have blocked this user"
   | "client_id was used for another message";
@@ -254,13 +253,13 @@ export interface ReportMessage {
  */
 export interface ClientToServerEvents {
   /** From now on this socket gets the events of the conversation. At most 1000 conversations a socket. */
-  join_conversation: (conversation_id: Id, acknowledge: Acknowledge) => void;
+  join_conversation: (conversation: Id | { conversation_id: Id }, acknowledge: Acknowledge) => void;
   /** Stores a message, then tells the others; the acknowledgement is the stored message. */
   send_message: (payload: SendMessage, acknowledge: Acknowledge<Message>) => void;
-  /** The user is writing; ends by itself 6 seconds after the last. */
-  typing: (conversation_id: Id, acknowledge?: Acknowledge) => void;
-  /** The user has stopped writing. */
-  stop_typing: (conversation_id: Id, acknowledge?: Acknowledge) => void;
+  /** The user is writing; ends by itself 6 seconds after the last, and with a message. */
+  typing: (conversation: Id | { conversation_id: Id }, acknowledge?: Acknowledge) => void;
+  /** The user has stopped writing on this device; the other is told when it was the last that did. */
+  stop_typing: (conversation: Id | { conversation_id: Id }, acknowledge?: Acknowledge) => void;
   /** A part of the history, oldest first; deleted messages are in it, without text. Marks nothing as read. */
   fetch_messages: (payload: FetchMessages, acknowledge: (answer: Fetched | Refused) => void) => void;
   /** Marks what the other wrote as read. */

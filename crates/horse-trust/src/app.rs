@@ -2,18 +2,18 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpSocket};
 
-use crate::auth::{Passwords, Throttle, Tokens};
+use crate::auth::{AddressRate, Passwords, Throttle, Tokens};
 use crate::bus::{Bus, Hub, NodeName, RedisBus, RedisError, Source};
 use crate::chat::Chat;
 use crate::config::{Config, ConfigError, Database};
 use crate::http::{self, AppState};
-use crate::id::IdGenerator;
 use crate::metrics::{MeasuredStore, Metrics};
 use crate::realtime::{Expiries, Realtime};
 use crate::store::postgres::{self, PostgresStore};
@@ -25,6 +25,11 @@ const TIDY_INTERVAL: Duration = Duration::from_mins(1);
 /// How long the last sockets may take to finish and close at shutdown.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Accounts that an address may make: at once, and how long until the next. A school or a mobile network has one address;
+/// a script wants thousands.
+const REGISTRATIONS: (NonZeroU32, Duration) = (NonZeroU32::new(100).unwrap(), Duration::from_secs(5));
+/// E-mails that the users of an address may look up: as much as ten of them.
+const EMAIL_LOOKUPS: (NonZeroU32, Duration) = (NonZeroU32::new(100).unwrap(), Duration::from_secs(36));
 /// How many connections may wait to be accepted: all clients come back at once after a restart.
 const BACKLOG: u32 = 4096;
 
@@ -155,6 +160,9 @@ pub async fn run(
         Arc::clone(&metrics),
     )));
     let engine = socketio::Server::builder(engine).with(&namespace).build();
+    let by_address =
+        |(burst, period)| Arc::new(AddressRate::new(burst, period, config.chat.message_rate.is_some()));
+    let [registrations, email_lookups] = [REGISTRATIONS, EMAIL_LOOKUPS].map(by_address);
     let draining = Arc::new(AtomicBool::new(false));
     let state = AppState {
         metrics,
@@ -166,12 +174,13 @@ pub async fn run(
         tokens,
         passwords: Arc::new(Passwords::new()),
         throttle: Arc::new(Throttle::default()),
-        ids: Arc::new(IdGenerator::new()),
+        registrations: Arc::clone(&registrations),
+        email_lookups: Arc::clone(&email_lookups),
     };
     let router = http::router(state, engine.clone(), &config.cors_origins);
     let mut background = chat.start(cursor);
     background.spawn(expiries.run());
-    background.spawn(tidy(Arc::clone(&chat)));
+    background.spawn(tidy(Arc::clone(&chat), [registrations, email_lookups]));
     if let Ok(address) = listener.local_addr() {
         tracing::info!(%address, "listening");
     }
@@ -199,10 +208,13 @@ pub async fn run(
 }
 
 /// Throws away what is no longer needed, as long as it runs.
-async fn tidy(chat: Arc<Chat>) {
+async fn tidy(chat: Arc<Chat>, rates: [Arc<AddressRate>; 2]) {
     let mut interval = tokio::time::interval(TIDY_INTERVAL);
     loop {
         interval.tick().await;
+        for rate in &rates {
+            rate.tidy();
+        }
         chat.tidy().await;
     }
 }

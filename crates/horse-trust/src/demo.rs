@@ -2,10 +2,11 @@
 
 use std::fmt::Write as _;
 use std::io;
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use crate::auth::Passwords;
+use crate::auth::{Lane, Passwords};
 use crate::id::Id;
 use crate::store::{Conversation, NewConversation, Profile, Role, Store, StoreError, User};
 use crate::timestamp::Timestamp;
@@ -62,7 +63,8 @@ pub async fn prepare(store: &Arc<dyn Store>, passwords: &Passwords) -> Result<Co
         if store.user(&account.id()).await?.is_some() {
             continue;
         }
-        let hash = passwords.hash(account.password.to_owned()).await;
+        let hash =
+            passwords.hash(account.password.to_owned(), Lane::Registration, Ipv4Addr::LOCALHOST.into()).await;
         let profile =
             Profile { id: account.id(), full_name: Some(account.name.to_owned()), profile_picture_url: None };
         let user = User {

@@ -30,6 +30,25 @@ impl Id {
         if valid { Ok(Self(CompactString::new(text))) } else { Err(InvalidId) }
     }
 
+    /// An id in ObjectId layout that nobody guesses: 4 bytes of seconds, 8 random bytes. Of an account, whose id opens
+    /// conversations: those of an [`IdGenerator`] follow one another. Fails if the system has no random bytes.
+    pub fn unguessable() -> Result<Self, getrandom::Error> {
+        let mut bytes = [0; 12];
+        bytes[..4].copy_from_slice(&now().to_be_bytes());
+        getrandom::fill(&mut bytes[4..])?;
+        Ok(Self::from_bytes(bytes))
+    }
+
+    fn from_bytes(bytes: [u8; 12]) -> Self {
+        let mut text = CompactString::with_capacity(24);
+        for byte in bytes {
+            for digit in [byte >> 4, byte & 15] {
+                text.push(char::from(b"0123456789abcdef"[usize::from(digit)]));
+            }
+        }
+        Self(text)
+    }
+
     /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -104,13 +123,7 @@ impl IdGenerator {
         bytes[..4].copy_from_slice(&seconds.to_be_bytes());
         bytes[4..9].copy_from_slice(&self.process);
         bytes[9..].copy_from_slice(&counter.to_be_bytes()[1..]);
-        let mut text = CompactString::with_capacity(24);
-        for byte in bytes {
-            for digit in [byte >> 4, byte & 15] {
-                text.push(char::from(b"0123456789abcdef"[usize::from(digit)]));
-            }
-        }
-        Id(text)
+        Id::from_bytes(bytes)
     }
 }
 
@@ -164,6 +177,22 @@ mod tests {
         let ids: Vec<Id> = (0..10_000).map(|_| generator.next()).collect();
         assert!(ids.iter().all(|id| id.as_str().len() == 24));
         assert!(ids.windows(2).all(|pair| pair[0] < pair[1]));
+    }
+
+    #[test]
+    fn unguessable_ids_have_nothing_in_common_but_the_time() {
+        let before = format!("{:08x}", now());
+        let ids: Vec<Id> = (0..1000).map(|_| Id::unguessable().unwrap()).collect();
+        let after = format!("{:08x}", now());
+        assert!(
+            ids.iter().all(|id| id.as_str().len() == 24 && (&*before..=&*after).contains(&&id.as_str()[..8]))
+        );
+        // Each digit behind the time takes each value.
+        for place in 8..24 {
+            let seen: std::collections::HashSet<_> =
+                ids.iter().map(|id| id.as_str().as_bytes()[place]).collect();
+            assert_eq!(seen.len(), 16, "digit {place}");
+        }
     }
 
     #[test]

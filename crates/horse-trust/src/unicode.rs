@@ -21,6 +21,11 @@ pub fn nfd(text: &str) -> String {
     text.nfd().collect()
 }
 
+/// An e-mail as it is stored and compared: without white space around it, in lower case, in Normalization Form C.
+pub fn email(text: &str) -> String {
+    nfc(&text.trim().to_lowercase()).into_owned()
+}
+
 /// Whether a character shows nothing by itself, or changes how its neighbours are shown: zero-width characters,
 /// directional ones, fillers, tags (the property `Default_Ignorable_Code_Point`).
 pub fn is_invisible(character: char) -> bool {

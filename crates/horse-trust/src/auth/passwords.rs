@@ -1,24 +1,18 @@
 //! Password hashes: argon2id for new ones, bcrypt to verify what an import brought.
 
-use std::sync::Arc;
+use std::net::IpAddr;
 
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
-use tokio::sync::Semaphore;
 
+use super::turns::{Lane, Turns};
 use crate::config::all_cores_but_one;
 use crate::unicode;
 
-/// How many may wait for a hash to be computed; more are turned away.
-const MAX_WAITING: usize = 200;
-
 /// Computes hashes on the runtime's blocking threads, as many at once as there are cores: each takes 19 MiB
-/// and some tens of milliseconds.
-pub struct Passwords {
-    places: Arc<Semaphore>,
-    waiting: Arc<Semaphore>,
-}
+/// and some tens of milliseconds. Who waits for one has their turn by what it is for and from where ([`Lane`]).
+pub struct Passwords(Turns);
 
 /// Verified when there is no account, so that an answer takes as long as with one: the hash of random bytes
 /// that nobody kept. Written down, because to make one takes longer than all else at the start.
@@ -45,24 +39,26 @@ impl Passwords {
     /// A pool for one hash fewer at once than there are cores: strangers can ask for them, and all others want to be
     /// served meanwhile.
     pub fn new() -> Self {
-        Self {
-            places: Arc::new(Semaphore::new(all_cores_but_one().get())),
-            waiting: Arc::new(Semaphore::new(MAX_WAITING)),
-        }
+        Self(Turns::new(all_cores_but_one().get()))
     }
 
     /// The argon2id hash of a password, as a PHC string (19 MiB, 2 passes: OWASP's recommendation). The password is
     /// hashed in Normalization Form C, so that any keyboard spells it alike.
-    pub async fn hash(&self, password: String) -> Result<String, Busy> {
-        self.run(move || hash(&unicode::nfc(&password))).await
+    pub async fn hash(&self, password: String, lane: Lane, address: IpAddr) -> Result<String, Busy> {
+        self.run(lane, address, move || hash(&unicode::nfc(&password))).await
     }
 
     /// Whether `password` belongs to `stored`; without a hash it never does, and takes as long to say so.
     ///
     /// A hash made elsewhere is of the password as some keyboard sent it, so each spelling of a password that has several
     /// is tried.
-    pub async fn verify(&self, password: String, stored: Option<String>) -> Result<Verdict, Busy> {
-        self.run(move || {
+    pub async fn verify(
+        &self,
+        password: String,
+        stored: Option<String>,
+        address: IpAddr,
+    ) -> Result<Verdict, Busy> {
+        self.run(Lane::Login, address, move || {
             let spellings = spellings(&password);
             let stored = stored.filter(|stored| !stored.is_empty());
             let known = stored.as_deref().unwrap_or(DECOY);
@@ -79,9 +75,13 @@ impl Passwords {
         .await
     }
 
-    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Busy> {
-        let _waiting = self.waiting.try_acquire().map_err(|_| Busy)?;
-        let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| Busy)?;
+    async fn run<T: Send + 'static>(
+        &self,
+        lane: Lane,
+        address: IpAddr,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Busy> {
+        let place = self.0.take(lane, address).await?;
         let task = tokio::task::spawn_blocking(move || {
             let result = work();
             drop(place);
@@ -145,6 +145,8 @@ fn verify(password: &str, stored: &str) -> Verdict {
 mod tests {
     use super::*;
 
+    const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
     #[test]
     fn the_decoy_costs_what_a_new_hash_costs() {
         let parameters = |hash: &str| hash.split('$').take(4).map(str::to_owned).collect::<Vec<_>>();
@@ -155,9 +157,9 @@ mod tests {
     #[tokio::test]
     async fn new_and_imported_hashes_verify() {
         let passwords = Passwords::new();
-        let hash = passwords.hash("s3cret pass".into()).await.unwrap();
+        let hash = passwords.hash("s3cret pass".into(), Lane::Registration, HERE).await.unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
-        let verify = |password: &str, hash: &str| passwords.verify(password.into(), Some(hash.into()));
+        let verify = |password: &str, hash: &str| passwords.verify(password.into(), Some(hash.into()), HERE);
         assert_eq!(verify("s3cret pass", &hash).await, Ok(Verdict::Right));
         assert_eq!(verify("other", &hash).await, Ok(Verdict::Wrong));
         let old = bcrypt::hash("s3cret pass", 4).unwrap();
@@ -169,17 +171,17 @@ mod tests {
         for broken in ["", "x", "$2b$", "$argon2id$"] {
             assert_eq!(verify("s3cret pass", broken).await, Ok(Verdict::Wrong), "{broken}");
         }
-        assert_eq!(passwords.verify("x".into(), None).await, Ok(Verdict::Wrong));
+        assert_eq!(passwords.verify("x".into(), None, HERE).await, Ok(Verdict::Wrong));
     }
 
     #[tokio::test]
     async fn a_password_is_the_same_from_any_keyboard() {
         let passwords = Passwords::new();
         let (composed, decomposed) = ("contrase\u{f1}a caf\u{e9}", "contrasen\u{303}a cafe\u{301}");
-        let made = passwords.hash(decomposed.into()).await.unwrap();
+        let made = passwords.hash(decomposed.into(), Lane::Registration, HERE).await.unwrap();
         for typed in [composed, decomposed] {
             assert_eq!(
-                passwords.verify(typed.into(), Some(made.clone())).await,
+                passwords.verify(typed.into(), Some(made.clone()), HERE).await,
                 Ok(Verdict::Right),
                 "{typed:?}"
             );
@@ -188,12 +190,12 @@ mod tests {
         for registered in [composed, decomposed] {
             let imported = bcrypt::hash(registered, 4).unwrap();
             for typed in [composed, decomposed] {
-                let verdict = passwords.verify(typed.into(), Some(imported.clone())).await;
+                let verdict = passwords.verify(typed.into(), Some(imported.clone()), HERE).await;
                 assert_eq!(verdict, Ok(Verdict::RightButOld), "{registered:?} {typed:?}");
             }
         }
-        assert_eq!(passwords.verify("contrasena cafe".into(), Some(made)).await, Ok(Verdict::Wrong));
+        assert_eq!(passwords.verify("contrasena cafe".into(), Some(made), HERE).await, Ok(Verdict::Wrong));
         assert_eq!(spellings("plain").len(), 1);
-        assert_eq!(passwords.verify(composed.into(), None).await, Ok(Verdict::Wrong));
+        assert_eq!(passwords.verify(composed.into(), None, HERE).await, Ok(Verdict::Wrong));
     }
 }

@@ -147,8 +147,9 @@ impl Hub {
             Notice::Event { name, argument, conversation, users, except } => {
                 let mut rooms: Vec<String> = Vec::with_capacity(2 + users.len());
                 if let Some(conversation) = conversation {
-                    let participants = &conversation.participants;
-                    rooms.extend(participants.iter().map(|user| conversation_room(&conversation.id, user)));
+                    let participants = conversation.participants.iter().enumerate();
+                    let told = participants.filter(|(side, _)| *except != Some(Except::Participant(*side)));
+                    rooms.extend(told.map(|(_, user)| conversation_room(&conversation.id, user)));
                 }
                 let first_device_room = rooms.len();
                 rooms.extend(users.iter().map(user_room));
@@ -156,7 +157,7 @@ impl Hub {
                 self.namespace.emit_to(&rooms, name, argument, |socket, index| match except {
                     Some(Except::Everywhere(key)) => socket.key() != *key,
                     Some(Except::AsDevice(key)) => socket.key() != *key || index < first_device_room,
-                    None => true,
+                    Some(Except::Participant(_)) | None => true,
                 });
             }
             Notice::TokensRevoked { user, .. } => {
@@ -171,7 +172,10 @@ impl Hub {
                 }
             }
             // What is remembered is the chat's.
-            Notice::UnreadChanged { .. } | Notice::BlocksChanged { .. } | Notice::ProfileChanged { .. } => {}
+            Notice::Typing { .. }
+            | Notice::UnreadChanged { .. }
+            | Notice::BlocksChanged { .. }
+            | Notice::ProfileChanged { .. } => {}
         }
     }
 

@@ -55,8 +55,20 @@ pub enum Notice {
         conversation: Option<Arc<Conversation>>,
         /// The users whose devices are told.
         users: Vec<Id>,
-        /// A socket of this node that is left out.
+        /// What is left out on this node.
         except: Option<Except>,
+    },
+    /// A user types in a conversation on this node, or types there no longer on any of its devices. It is told to no
+    /// socket: each node knows who types where, and tells its own sockets ([`Source::heard`]).
+    Typing {
+        /// The user.
+        user: Id,
+        /// Where.
+        conversation: Arc<Conversation>,
+        /// Whether the user types.
+        types: bool,
+        /// The node on which, if it is another.
+        node: Option<Box<str>>,
     },
     /// What a user has not read in a conversation has changed, by whatever node: each node that has the user's devices
     /// looks it up and tells them, so that what is told last is what is so.
@@ -93,13 +105,15 @@ pub enum Notice {
     },
 }
 
-/// A socket that an event is not for.
+/// What an event is not for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Except {
     /// Not at all.
     Everywhere(SocketId),
     /// Not as one of its user's devices; as a member of the conversation it is told.
     AsDevice(SocketId),
+    /// None of the sockets of this one of the conversation's participants, by the index.
+    Participant(usize),
 }
 
 /// Called when the sockets of this node were told.

@@ -217,6 +217,7 @@ impl Bus for RedisBus {
                 }
                 channels_of(all)
             }
+            Notice::Typing { conversation, .. } => channels_of(&conversation.participants),
             Notice::UnreadChanged { user, .. } => vec![user_channel(user)],
             _ => vec![all_channel()],
         };

@@ -49,6 +49,8 @@ pub(super) enum News<'a> {
         conversation: Option<Place>,
         users: Vec<Id>,
     },
+    /// A user types in a conversation on this node, or types there no longer.
+    Typing { user: Id, conversation: Place, types: bool },
     /// What a user has not read in a conversation has changed.
     UnreadChanged { user: Id, conversation: Place },
     /// A user's tokens from before then are void.
@@ -140,6 +142,9 @@ impl<'a> News<'a> {
                 conversation: conversation.as_deref().map(Place::from),
                 users: users.clone(),
             },
+            Notice::Typing { user, conversation, types, .. } => {
+                Self::Typing { user: user.clone(), conversation: Place::from(&**conversation), types: *types }
+            }
             Notice::TokensRevoked { user, revocation } => Self::TokensRevoked {
                 user: user.clone(),
                 not_before: revocation.not_before.0,

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use super::{Chat, Refusal, store_failed};
 use crate::id::Id;
 use crate::store::{ConversationSummary, ListPlace, ListQuery, NewConversation};
+use crate::unicode;
 
 impl Chat {
     /// The places of the user's conversations, newest first. What they show is read by [`Chat::summaries`], for as many
@@ -63,7 +64,7 @@ impl Chat {
 
     /// The account with this e-mail, to write to. The caller has counted it ([`Chat::count_email_lookup`]).
     pub async fn user_by_email(&self, email: &str) -> Result<Id, Refusal> {
-        let found = self.store.user_by_email(&email.trim().to_lowercase()).await;
+        let found = self.store.user_by_email(&unicode::email(email)).await;
         let found = found.map_err(store_failed("user_by_email"))?;
         found.map(|user| user.profile.id).ok_or(Refusal::UserNotFound)
     }

@@ -22,6 +22,8 @@ const TYPING: [u32; 2] = [20, 100];
 const LOOKUPS: (u32, Duration) = (10, Duration::from_mins(6));
 /// Reports that are no repeats, and how long until the next: each is something that an admin has to read.
 const REPORTS: (u32, Duration) = (20, Duration::from_secs(6));
+/// Users whom a user may block at once, and how long until the next: each is kept, whether there is such a user or not.
+const BLOCKS: (u32, Duration) = (100, Duration::from_secs(5));
 /// Bursts of connections are this many seconds' worth: what one address may have is bounded elsewhere.
 const CONNECTION_BURST: u32 = 200;
 
@@ -33,6 +35,7 @@ pub(crate) struct Limits {
     openings: Option<Rate>,
     email_lookups: Option<Rate>,
     reports: Option<Rate>,
+    blocks: Option<Rate>,
     typing: Rate,
     connections: Option<Rate>,
 }
@@ -68,6 +71,7 @@ impl Limits {
             joins: of_messages(REQUESTS),
             requests: of_messages(REQUESTS),
             openings: of_messages(1),
+            blocks: messages.and_then(|_| slow_rate(BLOCKS)),
             email_lookups: messages.and_then(|_| slow_rate(LOOKUPS)),
             reports: messages.and_then(|_| slow_rate(REPORTS)),
             typing: rate(TYPING),
@@ -109,6 +113,10 @@ impl Limits {
         check(self.openings.as_ref(), user)
     }
 
+    pub(super) fn block(&self, user: &Id) -> Result<(), Refusal> {
+        check(self.blocks.as_ref(), user)
+    }
+
     pub(super) fn email_lookup(&self, user: &Id) -> Result<(), Refusal> {
         check(self.email_lookups.as_ref(), user)
     }
@@ -136,12 +144,12 @@ impl Limits {
             &self.joins,
             &self.requests,
             &self.openings,
+            &self.blocks,
             &self.email_lookups,
             &self.reports,
             &self.connections,
-        ]
-        .into_iter()
-        .flatten();
+        ];
+        let optional = optional.into_iter().flatten();
         for rate in optional.chain([&self.typing]) {
             rate.retain_recent();
             rate.shrink_to_fit();

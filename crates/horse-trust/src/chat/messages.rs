@@ -101,6 +101,7 @@ impl Chat {
     /// Step two and three of `send_message`: the conversation, then the other's devices; then `told` is called.
     fn deliver(&self, stored: &Stored, json: MessageJson, told: Told) {
         let Stored { conversation, message, unread, positions } = stored;
+        self.typing_ended(&message.sender, conversation);
         self.bus.message(message_notice(conversation, message, *positions, json), told);
         if let (Some(unread), Some(other)) = (unread, conversation.other(&message.sender)) {
             self.note_unread(other, conversation, *unread);

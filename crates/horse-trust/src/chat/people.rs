@@ -28,14 +28,22 @@ impl Chat {
             return Err(Refusal::BlockOfSelf);
         }
         self.limits.request(user)?;
-        if is_blocked && self.store.user(&other).await.map_err(store_failed("user"))?.is_none() {
-            return Err(Refusal::UserNotFound);
+        if is_blocked {
+            self.limits.block(user)?;
         }
+        // Whether there is such a user is not said: else guessed ids could be tried. For the same reason strangers
+        // are shown nothing of each other's presence.
+        let are_partners = is_blocked && self.are_partners(user, &other).await?;
         let (sender, receiver) = oneshot::channel();
         let (chat, blocker, other_user) = (Arc::clone(self), user.clone(), other.clone());
         let done = Box::new(move |result: crate::store::Result<()>| {
             if result.is_ok() {
                 chat.block_changed(&blocker, &other_user, is_blocked, socket);
+                if are_partners {
+                    // For one another, two between whom there is a block are not there.
+                    chat.tell_presence_to(&blocker, &other_user, false);
+                    chat.tell_presence_to(&other_user, &blocker, false);
+                }
             }
             drop(sender.send(result));
         });
@@ -47,10 +55,16 @@ impl Chat {
         Ok(())
     }
 
+    /// Whether the two share a conversation that both see, and no block stands between them.
+    async fn are_partners(&self, one: &Id, other: &Id) -> Result<bool, Refusal> {
+        let partners =
+            self.store.partners_of(vec![one.clone()]).await.map_err(store_failed("partners_of"))?;
+        Ok(partners.iter().flatten().any(|partner| partner == other))
+    }
+
     /// A block is taken back: unless the other's stands, the two see each other again.
     async fn show_to_each_other(&self, one: &Id, other: &Id) -> Result<(), Refusal> {
-        let blocks = self.store.blocks_between(one, other).await.map_err(store_failed("blocks_between"))?;
-        if blocks.contains(&true) {
+        if !self.are_partners(one, other).await? {
             return Ok(());
         }
         let elsewhere = self.bus.present_elsewhere(&[one.clone(), other.clone()]).await;
@@ -84,11 +98,6 @@ impl Chat {
             }
             None => drop(self.blocks.remove(&pair)),
         }
-        if is_blocked {
-            // For one another, two between whom there is a block are not there.
-            self.tell_presence_to(blocker, other, false);
-            self.tell_presence_to(other, blocker, false);
-        }
         self.bus.publish(Notice::BlocksChanged { users: [blocker.clone(), other.clone()] });
         self.note_block_change(blocker, other);
         self.bus.publish(Notice::Event {
@@ -100,7 +109,7 @@ impl Chat {
         });
     }
 
-    /// Whom `user` has blocked.
+    /// Whom `user` has blocked; without a profile for those with whom the user has no conversation.
     pub async fn blocked_by(&self, user: &Id) -> Result<Vec<(Id, Option<Profile>)>, Refusal> {
         self.store.blocked_by(user).await.map_err(store_failed("blocked_by"))
     }

@@ -60,20 +60,24 @@ impl Replay {
 pub type MessagePlace = (Arc<Conversation>, i64);
 
 impl Chat {
-    /// A page of history; marks what the other wrote as read.
+    /// A page of history; marks what the other wrote as read if `marks`, up to the last message of the page.
     pub async fn history(
         self: &Arc<Self>,
         user: &Id,
         conversation_id: &str,
         page: Page,
+        marks: bool,
     ) -> Result<Vec<MessageJson>, Refusal> {
         let (conversation, history) = self.read(user, conversation_id, Range::Page(page)).await?;
         let messages = self.views(&conversation, &history.messages).await?;
-        self.mark_seen(user, &conversation, &history).await?;
+        if let (true, Some(last)) = (marks, history.messages.last()) {
+            self.mark_seen(user, &conversation, &history, last.seq).await?;
+        }
         Ok(messages)
     }
 
-    /// A slice of history, deleted messages included; marks what the other wrote as read if `marks`.
+    /// A slice of history, deleted messages included; marks what the other wrote as read if `marks`, up to the last
+    /// message of the slice.
     pub async fn slice(
         self: &Arc<Self>,
         user: &Id,
@@ -94,12 +98,14 @@ impl Chat {
             Range::After(..) => last.is_some_and(|last| last.seq < history.last_seq),
             Range::Before(..) | Range::Page(_) => first.is_some_and(|first| first.seq > 1),
         };
-        if marks {
-            self.mark_seen(user, &conversation, &history).await?;
-        } else if let (Some(last), Some(other)) = (last, conversation.other(user))
-            && last.seq == history.last_seq
-        {
-            self.note_delivered(&conversation, other, last.seq);
+        if let Some(last) = last {
+            if marks {
+                self.mark_seen(user, &conversation, &history, last.seq).await?;
+            } else if let Some(other) = conversation.other(user)
+                && last.seq == history.last_seq
+            {
+                self.note_delivered(&conversation, other, last.seq);
+            }
         }
         Ok(Slice { messages, has_more })
     }
@@ -124,18 +130,20 @@ impl Chat {
         Ok(messages.iter().map(|message| view_of(conversation, &profiles, message)).collect())
     }
 
-    /// The user has seen a part of a history: all that was there then is read.
+    /// The user has seen a part of a history that ends with `up_to`: what is up to there is read. What comes after it the
+    /// user was not shown.
     async fn mark_seen(
         self: &Arc<Self>,
         user: &Id,
         conversation: &Arc<Conversation>,
         history: &History,
+        up_to: i64,
     ) -> Result<(), Refusal> {
         // Most often all is read already, and nothing has to be written.
         if conversation.side_of(user).is_none_or(|side| history.unread[side] == 0) {
             return Ok(());
         }
-        self.mark_read_and_wait(user, conversation, Some(history.last_seq)).await?;
+        self.mark_read_and_wait(user, conversation, Some(up_to)).await?;
         Ok(())
     }
 

@@ -53,6 +53,7 @@ impl Source for Chat {
         if self.bus.has_device(&message.sender) {
             self.limits.charge_message(&message.sender);
         }
+        self.typing_ended(&message.sender, &message.conversation);
         self.note_delivered(&message.conversation, &message.sender, message.seq);
     }
 
@@ -78,6 +79,11 @@ impl Source for Chat {
             }
             Notice::ProfileChanged { user } => drop(self.profiles.remove(user)),
             Notice::UnreadChanged { user, conversation } => self.unread_changed(user, conversation),
+            Notice::Typing { user, conversation, types, node } => {
+                if let Some(node) = node {
+                    self.typing_elsewhere(user, conversation, node, *types);
+                }
+            }
             Notice::Event { .. } | Notice::AccountSuspended { .. } => {}
         }
     }

@@ -10,7 +10,8 @@ use tokio::time::{Duration, Instant};
 use super::error::FieldError;
 use super::extract::{Authenticated, Fields};
 use super::{ApiError, AppState, client_address};
-use crate::auth::Verdict;
+use crate::auth::{Lane, Verdict};
+use crate::id::Id;
 use crate::store::{Profile, Role, User};
 use crate::timestamp::Timestamp;
 use crate::unicode;
@@ -38,10 +39,12 @@ pub(super) fn router() -> Router<AppState> {
 
 async fn register(
     State(state): State<AppState>,
-    fields: Fields,
+    request: Request,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
+    let address = client_address(request.extensions());
+    let fields = Fields::from_request(request, &state).await?;
     let mut errors = Vec::new();
-    let email = fields.text("email", &mut errors).map(|email| normalize_email(&email));
+    let email = fields.text("email", &mut errors).map(|email| unicode::email(&email));
     let password = fields.text("password", &mut errors);
     let full_name = fields.text("full_name", &mut errors).map(|name| unicode::nfc(name.trim()).into_owned());
     let phone = fields.text("phone", &mut errors);
@@ -73,10 +76,16 @@ async fn register(
     let (Some(email), Some(password), true) = (email, password, errors.is_empty()) else {
         return Err(ApiError::invalid(errors));
     };
+    // Counted when all else is right: an answer from here on says whether the e-mail has an account.
+    state.registrations.check(address).map_err(too_many_attempts)?;
+    let id = Id::unguessable().map_err(|error| {
+        tracing::error!(%error, "the system has no random bytes");
+        ApiError::Internal
+    })?;
     let user = User {
-        profile: Profile { id: state.ids.next(), full_name, profile_picture_url: None },
+        profile: Profile { id, full_name, profile_picture_url: None },
         email,
-        password_hash: state.passwords.hash(password).await?,
+        password_hash: state.passwords.hash(password, Lane::Registration, address).await?,
         role: Role::Seller,
         phone,
         is_active: true,
@@ -94,7 +103,7 @@ async fn login(State(state): State<AppState>, request: Request) -> Result<Json<V
     let address = client_address(request.extensions());
     let fields = Fields::from_request(request, &state).await?;
     let mut errors = Vec::new();
-    let email = fields.text("email", &mut errors).map(|email| normalize_email(&email));
+    let email = fields.text("email", &mut errors).map(|email| unicode::email(&email));
     let password = fields.text("password", &mut errors);
     for (path, is_missing) in [("email", email.is_none()), ("password", password.is_none())] {
         if is_missing && !errors.iter().any(|error| error.path == path) {
@@ -107,14 +116,11 @@ async fn login(State(state): State<AppState>, request: Request) -> Result<Json<V
     if email.len() > MAX_EMAIL || password.len() > MAX_PASSWORD {
         return Err(ApiError::InvalidCredentials);
     }
-    let check_throttle = || {
-        let too_many = |wait: Duration| ApiError::TooMany("Too many attempts", wait.as_secs() + 1);
-        state.throttle.check(&email, address).map_err(too_many)
-    };
+    let check_throttle = || state.throttle.check(&email, address).map_err(too_many_attempts);
     check_throttle()?;
     let user = state.store.user_by_email(&email).await?;
     let stored = user.as_ref().map(|user| user.password_hash.clone());
-    let verdict = state.passwords.verify(password.clone(), stored).await?;
+    let verdict = state.passwords.verify(password.clone(), stored, address).await?;
     // Again, so that guesses that came all at once count as if they had come one by one.
     check_throttle()?;
     let (Some(user), Verdict::Right | Verdict::RightButOld) = (user, verdict) else {
@@ -129,7 +135,7 @@ async fn login(State(state): State<AppState>, request: Request) -> Result<Json<V
     }
     if verdict == Verdict::RightButOld {
         // The login is right in any case; the next one tries again.
-        match state.passwords.hash(password).await {
+        match state.passwords.hash(password, Lane::Login, address).await {
             Ok(hash) => state.store.set_password_hash(&user.profile.id, &hash).await?,
             Err(error) => tracing::warn!(%error, user = %user.profile.id, "an old hash was kept"),
         }
@@ -162,6 +168,10 @@ async fn issue_token(state: &AppState, user: &User) -> Result<String, ApiError> 
     Ok(state.tokens.issue(&user.profile.id, user.role, generation))
 }
 
+fn too_many_attempts(wait: Duration) -> ApiError {
+    ApiError::TooMany("Too many attempts", wait.as_secs() + 1)
+}
+
 /// An account as its owner sees it; never the hash.
 fn view(user: &User) -> Value {
     let mut view = json!({
@@ -177,10 +187,6 @@ fn view(user: &User) -> Value {
         view["profile_picture_url"] = json!(url);
     }
     view
-}
-
-fn normalize_email(email: &str) -> String {
-    unicode::nfc(&email.trim().to_lowercase()).into_owned()
 }
 
 /// Plausible: one `@`, a domain with a dot, nothing that e-mail addresses do not hold.

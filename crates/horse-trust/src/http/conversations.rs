@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{RawQuery, State};
+use axum::extract::{FromRequest as _, RawQuery, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router, middleware};
 use futures_util::stream::{self, StreamExt as _};
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, Method, StatusCode, header};
 use serde_json::{Value, json};
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
@@ -20,7 +20,7 @@ use tower_http::compression::predicate::SizeAbove;
 use super::answers::{self, Answers};
 use super::extract::{Authenticated, Fields, PathId};
 use super::query::{number, parameter, seq};
-use super::{ApiError, AppState};
+use super::{ApiError, AppState, client_address};
 use crate::chat::view::{self, ConversationView};
 use crate::chat::{Chat, Draft, Refusal};
 use crate::id::Id;
@@ -165,8 +165,10 @@ fn list_head(edit_window: Duration) -> Vec<u8> {
 async fn open(
     State(state): State<AppState>,
     Authenticated(claims): Authenticated,
-    fields: Fields,
+    request: Request,
 ) -> Result<Json<Value>, ApiError> {
+    let address = client_address(request.extensions());
+    let fields = Fields::from_request(request, &state).await?;
     state.chat.count_opening(&claims.user)?;
     let mut errors = Vec::new();
     // What is no text is no id either, and is answered as such.
@@ -175,6 +177,8 @@ async fn open(
         && let Some(email) = fields.text("recipient_email", &mut errors)
     {
         state.chat.count_email_lookup(&claims.user)?;
+        let too_many = |wait: Duration| ApiError::TooMany("Too many messages", wait.as_secs() + 1);
+        state.email_lookups.check(address).map_err(too_many)?;
         recipient = state.chat.user_by_email(&email).await?.to_string();
     }
     if errors.is_empty() {
@@ -192,20 +196,23 @@ async fn open(
 
 async fn history(
     State(state): State<AppState>,
+    method: Method,
     Authenticated(claims): Authenticated,
     PathId(id): PathId,
     RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
     let query = query.unwrap_or_default();
+    // Of an answer without a body nothing was read.
+    let marks = method != Method::HEAD;
     if let Some(range) = range(&query)? {
-        let slice = state.chat.slice(&claims.user, &id, range, true).await?;
+        let slice = state.chat.slice(&claims.user, &id, range, marks).await?;
         let (data, has_more) = (slice.messages.join(","), slice.has_more);
         let body = format!(r#"{{"success":true,"data":[{data}],"has_more":{has_more}}}"#);
         return Ok(json_text(StatusCode::OK, body));
     }
     let page = number(&query, "page", MAX_PAGE)?.unwrap_or(1);
     let limit = number(&query, "limit", MAX_LIMIT)?.unwrap_or(DEFAULT_LIMIT);
-    let messages = state.chat.history(&claims.user, &id, Page { number: page, limit }).await?;
+    let messages = state.chat.history(&claims.user, &id, Page { number: page, limit }, marks).await?;
     let data = messages.join(",");
     let body = format!(r#"{{"success":true,"data":[{data}],"page":{page},"limit":{limit}}}"#);
     Ok(json_text(StatusCode::OK, body))

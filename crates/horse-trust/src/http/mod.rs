@@ -34,10 +34,9 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 pub use self::error::ApiError;
 pub use self::health::StoreHealth;
-use crate::auth::{Passwords, Throttle, Tokens};
+use crate::auth::{AddressRate, Passwords, Throttle, Tokens};
 use crate::chat::Chat;
 use crate::config::{CorsOrigins, Secret};
-use crate::id::IdGenerator;
 use crate::logging;
 use crate::metrics::Metrics;
 use crate::store::Store;
@@ -55,8 +54,10 @@ pub struct AppState {
     pub passwords: Arc<Passwords>,
     /// Counts wrong logins.
     pub throttle: Arc<Throttle>,
-    /// Makes ids of accounts.
-    pub ids: Arc<IdGenerator>,
+    /// How many accounts an address may make.
+    pub registrations: Arc<AddressRate>,
+    /// How many e-mails an address may look up.
+    pub email_lookups: Arc<AddressRate>,
     /// What is counted and timed.
     pub metrics: Arc<Metrics>,
     /// What opens the metrics to others than this machine.

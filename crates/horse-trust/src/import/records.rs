@@ -76,7 +76,7 @@ impl Dated for StagedMessage {
 /// A record of `users`.
 pub(super) fn user(record: &Record<'_>) -> Result<User, FieldError> {
     let id = record.required("_id", record.id("_id")?)?;
-    let email = record.required("email", record.text("email")?)?.trim().to_lowercase();
+    let email = crate::unicode::email(&record.required("email", record.text("email")?)?);
     if email.is_empty() {
         return Err(FieldError::new("email", "empty"));
     }

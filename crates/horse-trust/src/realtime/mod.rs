@@ -206,7 +206,7 @@ impl SocketHandler for Participant {
         let user = &self.claims.user;
         self.services.expiries.forget(socket);
         self.services.hub.disconnected(socket);
-        self.services.chat.socket_went(socket.key());
+        self.services.chat.socket_went(user, socket.key());
         self.services.chat.device_went(user);
         tracing::info!(%user, socket = %socket.log_id(), %reason, "socket disconnected");
     }

@@ -140,7 +140,8 @@ pub trait Store: Send + Sync + 'static {
     /// The keys of the conversations with `other` that `user` sees, at most `limit`, newest `updated_at` first.
     async fn shared_conversations(&self, user: &Id, other: &Id, limit: u32) -> Result<Vec<i64>>;
 
-    /// Whom `user` has blocked, newest first, each with the profile if there is one.
+    /// Whom `user` has blocked, newest first, each with the profile if there is one and the two share a
+    /// conversation that `user` sees.
     async fn blocked_by(&self, user: &Id) -> Result<Vec<(Id, Option<Profile>)>>;
 
     /// Keeps a complaint with the message as it is, or was before it was deleted; answers its id. Of each reporter one

@@ -224,3 +224,54 @@ async fn every_route_behind_a_token_wants_a_right_one() {
         refused(&server.send(server.request(method, path), "").await, 401, "No token provided");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_makes_so_many_accounts_and_no_more() {
+    let server = Server::start().await;
+    let ask = async |number: usize, password: &str| {
+        let email = format!("{number}@example.com");
+        let body = json!({"email": email, "password": password, "full_name": "x"});
+        server.post("/api/auth/register", "", body).await
+    };
+    for number in 0..20 {
+        assert_eq!(ask(number, "short").await.status.as_u16(), 422, "what is not right is not counted");
+    }
+    let mut made = 0;
+    let refused = loop {
+        let answer = ask(made, "correct horse").await;
+        if answer.status != StatusCode::CREATED {
+            break answer;
+        }
+        made += 1;
+    };
+    assert!((100..130).contains(&made), "{made}");
+    assert_eq!(
+        (refused.status.as_u16(), refused.json()["message"].as_str()),
+        (429, Some("Too many attempts"))
+    );
+    let wait = refused.json()["retry_after"].as_u64().unwrap();
+    assert!((1..=6).contains(&wait) && refused.header("retry-after") == Some(&wait.to_string()));
+    assert_eq!(login(&server, "0@example.com", "correct horse").await.status, StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn registrations_that_wait_hold_up_no_login() {
+    let server = std::sync::Arc::new(Server::with(|flags| flags.message_rate = Some("0".into())).await);
+    register(&server, "ana").await;
+    let registering: Vec<_> = (0..260)
+        .map(|number| {
+            let server = std::sync::Arc::clone(&server);
+            tokio::spawn(async move {
+                let email = format!("{number}@example.com");
+                let body = json!({"email": email, "password": "correct horse", "full_name": "x"});
+                server.post("/api/auth/register", "", body).await.status.as_u16()
+            })
+        })
+        .collect();
+    for _ in 0..5 {
+        assert_eq!(login(&server, "ana@example.com", "correct horse").await.status, StatusCode::OK);
+    }
+    let finished = registering.iter().filter(|task| task.is_finished()).count();
+    assert!(finished < 150, "logins went first: {finished} registrations were done before them");
+    registering.iter().for_each(tokio::task::JoinHandle::abort);
+}

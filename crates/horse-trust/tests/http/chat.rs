@@ -202,3 +202,88 @@ async fn the_unknown_counts_as_the_known_does() {
     }
     panic!("a hundred messages to nowhere were taken at one a second");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn read_is_what_was_returned() {
+    let server = Server::with(|flags| flags.message_rate = Some("0".into())).await;
+    let (ana, bruno) = (register(&server, "ana").await, register(&server, "bruno").await);
+    let conversation = open(&server, &ana, &bruno).await;
+    for number in 1..=6 {
+        let sent =
+            server.post(&messages(&conversation), &ana.token, json!({"text": number.to_string()})).await;
+        assert_eq!(sent.status, StatusCode::CREATED);
+    }
+    let path = messages(&conversation);
+    let unread = async || {
+        let answer = server.get("/api/chat/unread-count", &bruno.token).await.json();
+        answer["unread_count"].as_u64().unwrap()
+    };
+    for query in
+        ["?page=99", "?page=2&limit=6", "?after_seq=6", "?after_seq=100", "?before_seq=1", "?before_seq=0"]
+    {
+        assert_eq!(
+            server.get(&format!("{path}{query}"), &bruno.token).await.json()["data"],
+            json!([]),
+            "{query}"
+        );
+        assert_eq!(unread().await, 6, "{query}");
+    }
+    for query in ["", "?limit=1", "?after_seq=0"] {
+        let request = server.request(Method::HEAD, &format!("{path}{query}"));
+        let answer =
+            server.send(request.header("authorization", format!("Bearer {}", bruno.token)), "").await;
+        assert_eq!(
+            (answer.status, answer.body.len(), unread().await),
+            (StatusCode::OK, 0, 6),
+            "HEAD {query}"
+        );
+    }
+    for (query, left) in [
+        ("?page=6&limit=1", 5),
+        ("?after_seq=0&limit=2", 4),
+        ("?before_seq=4", 3),
+        ("?page=2&limit=2", 2),
+        ("", 0),
+    ] {
+        server.get(&format!("{path}{query}"), &bruno.token).await;
+        assert_eq!(unread().await, left, "{query}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whole_numbers_are_taken_in_any_spelling() {
+    let server = Server::start().await;
+    let (ana, bruno) = (register(&server, "ana").await, register(&server, "bruno").await);
+    let conversation = open(&server, &ana, &bruno).await;
+    for text in ["1", "2", "3"] {
+        server.post(&messages(&conversation), &ana.token, json!({"text": text})).await;
+    }
+    let read = format!("{CONVERSATIONS}/{conversation}/read");
+    for (number, read_up_to) in [("-0", 0), ("1.0", 1), ("2e0", 2), ("0.03E+2", 3)] {
+        let answer = server.post(&read, &bruno.token, format!(r#"{{"up_to_seq":{number}}}"#)).await;
+        assert_eq!(answer.json()["data"]["up_to_seq"], read_up_to, "{number}");
+    }
+    for number in ["1.5", "-1", "1e400", "1e-1", "\"1\"", "1e99999999999999999999"] {
+        let answer = server.post(&read, &bruno.token, format!(r#"{{"up_to_seq":{number}}}"#)).await;
+        invalid(&answer, "Validation error", &["up_to_seq"]);
+    }
+    let mut socket = Socket::connect(&server, &bruno.token).await;
+    for (number, limit) in [("30.0", "3"), ("2e0", "2"), ("10E-1", "1")] {
+        socket
+            .emit(&format!(
+                r#"421["fetch_messages",{{"conversation_id":"{conversation}","limit":{number}}}]"#
+            ))
+            .await;
+        let answer = socket.receive("431").await.pop().unwrap();
+        assert_eq!(answer.matches(r#""text":"#).count().to_string(), limit, "{answer}");
+    }
+    for number in ["30.5", "0", "-0.0", "1e400"] {
+        socket
+            .emit(&format!(
+                r#"421["fetch_messages",{{"conversation_id":"{conversation}","limit":{number}}}]"#
+            ))
+            .await;
+        let refused = r#"431[{"success":false,"message":"Invalid request"}]"#;
+        assert_eq!(socket.receive("431").await.pop().unwrap(), refused, "{number}");
+    }
+}

@@ -69,7 +69,8 @@ async fn the_list_comes_in_pages() {
     server.get(&messages(&made[0]), &ana.token).await;
     let unread = listed(&server, &ana, "?filter=unread&limit=100").await;
     assert_eq!(ids(&unread), made[1..]);
-    assert_eq!(ids(&listed(&server, &ana, "?filter=archived").await), Vec::<&str>::new());
+    let archived = listed(&server, &ana, "?filter=archived").await;
+    assert_eq!((&archived["data"], archived.get("cursor")), (&json!([]), None));
     let all = listed(&server, &ana, "?filter=all").await;
     assert_eq!(ids(&all).len(), 7);
     assert_eq!(all["data"], listed(&server, &ana, "").await["data"]);
@@ -158,4 +159,58 @@ async fn opening_counts_as_a_message_and_emails_are_looked_up_slowly() {
         answered += usize::from(answer.status == StatusCode::NOT_FOUND);
     }
     assert_eq!(answered, 10);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn blocks_do_not_tell_which_ids_there_are() {
+    let server = Server::start().await;
+    let (ana, bruno) = (register(&server, "ana").await, register(&server, "bruno").await);
+    let carla = register(&server, "carla").await;
+    let shared = open(&server, &ana, &carla).await;
+    server.post(&messages(&shared), &ana.token, json!({"text": "Hello"})).await;
+    let mut watching = Socket::connect(&server, &ana.token).await;
+    let _online = Socket::connect(&server, &bruno.token).await;
+    let unknown = "65a50b5e9f1c2d3e4f506170";
+    let answers = async |user: &str| {
+        let made = server.post("/api/chat/blocks", &ana.token, json!({"user_id": user})).await;
+        let path = format!("/api/chat/blocks/{user}");
+        let request = server.request(Method::DELETE, &path);
+        let ended = server.send(request.header("authorization", format!("Bearer {}", ana.token)), "").await;
+        let again = server.post("/api/chat/blocks", &ana.token, json!({"user_id": user})).await;
+        [made, ended, again].map(|answer| (answer.status.as_u16(), answer.json()))
+    };
+    assert_eq!(answers(unknown).await, answers(&bruno.id).await);
+    answers(&carla.id).await;
+    let listed = server.get("/api/chat/blocks", &ana.token).await.json()["data"].take();
+    let name = |id: &str| {
+        let found = listed.as_array().unwrap().iter().find(|listed| listed["_id"] == id);
+        found.unwrap()["full_name"].clone()
+    };
+    assert_eq!((name(unknown), name(&bruno.id)), (Value::Null, Value::Null));
+    assert_eq!(name(&carla.id), "carla");
+    let last = format!(r#"42["user_blocked",{{"user_id":"{}"}}]"#, carla.id);
+    watching.receive(&last).await;
+    let seen = watching.receive(&last).await;
+    let told = |id: &str| seen.iter().any(|packet| packet.contains("presence") && packet.contains(id));
+    assert!(!told(&bruno.id), "a stranger's presence is not shown: {seen:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reads_and_unknown_events_have_rates() {
+    let server = Server::with(|flags| flags.message_rate = Some("1".into())).await;
+    let (ana, bruno) = (register(&server, "ana").await, register(&server, "bruno").await);
+    let mut answers = Vec::new();
+    for _ in 0..200 {
+        answers.push(server.get("/api/chat/unread-count", &ana.token).await.status.as_u16());
+    }
+    let taken = answers.iter().filter(|status| **status == 200).count();
+    assert!((50..150).contains(&taken) && answers.contains(&429), "{taken}");
+    assert_eq!(server.get(CONVERSATIONS, &bruno.token).await.status, StatusCode::OK);
+    let mut socket = Socket::connect(&server, &bruno.token).await;
+    let events: Vec<_> = (0..200).map(|number| format!(r#"42{number}["nonsense"]"#)).collect();
+    socket.emit(&events.join("\x1e")).await;
+    let answers = socket.receive("43199[").await;
+    let unknown = answers.iter().filter(|answer| answer.contains("Unknown event")).count();
+    assert!((50..150).contains(&unknown), "{unknown}");
+    assert!(answers.last().unwrap().contains(r#""message":"Too many messages","retry_after":"#));
 }

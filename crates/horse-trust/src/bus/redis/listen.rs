@@ -220,6 +220,12 @@ impl RedisBus {
                 users,
                 except: None,
             },
+            News::Typing { user, conversation, types } => Notice::Typing {
+                user,
+                conversation: conversation.conversation(),
+                types,
+                node: Some(envelope.node.as_ref().into()),
+            },
             News::TokensRevoked { user, not_before, generation } => {
                 let revocation = Revocation { generation, not_before: Timestamp(not_before) };
                 Notice::TokensRevoked { user, revocation }

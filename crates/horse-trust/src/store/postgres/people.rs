@@ -133,7 +133,12 @@ pub(super) async fn shared_conversations(pool: &Pool, user: &Id, other: &Id, lim
 
 pub(super) async fn blocked_by(pool: &Pool, user: &Id) -> Result<Vec<(Id, Option<Profile>)>> {
     let sql = "SELECT b.blocked, u.id, u.full_name, u.profile_picture_url
-        FROM blocks b LEFT JOIN users u ON u.id = b.blocked
+        FROM blocks b LEFT JOIN users u ON u.id = b.blocked AND EXISTS (
+            SELECT 1 FROM conversations WHERE user_a = b.blocker AND user_b = b.blocked
+                AND (last_seq > 0 OR hidden_from IS DISTINCT FROM 0)
+            UNION ALL
+            SELECT 1 FROM conversations WHERE user_a = b.blocked AND user_b = b.blocker
+                AND (last_seq > 0 OR hidden_from IS DISTINCT FROM 1))
         WHERE b.blocker = $1 ORDER BY b.created_at DESC, b.blocked";
     let rows = pool.query(sql, &[user]).await?;
     rows.iter().map(|row| Ok((row.try_get(0)?, read_profile(row, 1)?))).collect()

@@ -77,7 +77,12 @@ pub(super) fn blocked_by(connection: &Connection, user: &Id) -> Result<Vec<(Id, 
     connection
         .prepare_cached(
             "SELECT b.blocked, u.id, u.full_name, u.profile_picture_url
-             FROM blocks b LEFT JOIN users u ON u.id = b.blocked
+             FROM blocks b LEFT JOIN users u ON u.id = b.blocked AND EXISTS (
+                 SELECT 1 FROM conversations WHERE user_a = b.blocker AND user_b = b.blocked
+                     AND (last_seq > 0 OR hidden_from IS NOT 0)
+                 UNION ALL
+                 SELECT 1 FROM conversations WHERE user_a = b.blocked AND user_b = b.blocker
+                     AND (last_seq > 0 OR hidden_from IS NOT 1))
              WHERE b.blocker = ?1 ORDER BY b.created_at DESC, b.blocked",
         )?
         .query_map([user], |row| {
