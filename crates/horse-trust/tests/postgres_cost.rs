@@ -131,7 +131,9 @@ async fn reading_often_leaves_no_dead_rows_behind() {
         let sql = format!("SELECT pg_relation_size('{table}'), pg_indexes_size('{table}')");
         let row = client.query_one(&sql, &[]).await.unwrap();
         let (pages, of_indexes): (i64, i64) = (row.get::<_, i64>(0) / 8192, row.get::<_, i64>(1) / 8192);
-        assert!(pages <= 20 && of_indexes <= 10, "{table}: {pages} pages, {of_indexes} of indexes");
+        // Without clearing away, 3000 versions of a row of some 200 bytes are more than 70 pages. A transaction that is
+        // open meanwhile, as that of the silence watch, keeps some of them for a moment.
+        assert!(pages <= 40 && of_indexes <= 20, "{table}: {pages} pages, {of_indexes} of indexes");
     }
     soon(store.close()).await;
 }

@@ -15,6 +15,8 @@ CREATE TABLE user_changes (
 );
 CREATE INDEX user_changes_by_transaction ON user_changes (transaction_id);
 
+CREATE INDEX user_changes_by_time ON user_changes (changed_at);
+
 CREATE INDEX users_inactive ON users (id) WHERE NOT is_active;
 
 -- The functions run with their owner's rights and tables, so that an operator needs none but on what is changed.

@@ -13,6 +13,8 @@ CREATE TABLE user_changes (
     changed_at INTEGER NOT NULL DEFAULT (CAST(strftime('%s', 'now') AS INTEGER) * 1000)
 );
 
+CREATE INDEX user_changes_by_time ON user_changes (changed_at);
+
 CREATE INDEX users_inactive ON users (id) WHERE is_active = 0;
 
 CREATE TRIGGER user_made AFTER INSERT ON users BEGIN

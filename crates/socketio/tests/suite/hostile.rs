@@ -71,6 +71,7 @@ async fn who_is_in_no_namespace_may_send_little() {
     let long = format!(r#"421["message-with-ack","{}"]"#, "x".repeat(50_000));
     hasty.raw(&[frame(0x81, b"40"), frame(0x81, long.as_bytes())].concat()).await;
     assert!(hasty.packet().await.starts_with("40{"));
+    assert!(hasty.packet().await.starts_with(r#"42["auth""#));
     assert!(hasty.packet().await.starts_with("431["));
 }
 

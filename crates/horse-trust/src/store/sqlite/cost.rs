@@ -252,6 +252,7 @@ async fn write_everything(store: &SqliteStore) {
     }
     store.forget_withdrawn(Duration::MAX).await.unwrap();
     store.revoke_tokens(&id("ann")).await.unwrap();
+    store.forget_user_changes(Duration::MAX).await.unwrap();
     for (user, horse_id) in [("ann", None), ("ben", Some(id("h1")))] {
         let new = NewConversation { participants: [id(user), id("cat")], horse_id };
         store.open_conversation(new).await.unwrap();
