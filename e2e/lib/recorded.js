@@ -1,5 +1,6 @@
-// First requests of clients in other languages, written down from their sources and HTTP libraries, and a
-// connection that sends them and reads what comes. `{host}`, `{sid}` and `{length}` are filled in.
+// First requests in the form that clients in other languages send, and a connection that sends them and reads what comes.
+// They were written by hand after what is known of those clients and their HTTP libraries, not captured from the wire.
+// `{host}`, `{sid}` and `{length}` are filled in.
 import { connect } from "node:net";
 
 import { within } from "./client.js";

@@ -243,7 +243,10 @@ test("a node is killed: its users are gone after the grace, but for those who ca
   const { nodes, redis } = await cluster(t, 3, { PRESENCE_GRACE: "1s" });
   const { ana, bruno } = await nodes[0].pair();
   const carla = await nodes[0].register("Carla");
-  await nodes[0].request("POST", "/api/chat/conversations", { token: ana.token, body: { recipient_id: carla.id } });
+  // By both: nobody is shown the presence of somebody they only opened a conversation with.
+  for (const [one, other] of [[ana, carla], [carla, ana]]) {
+    await nodes[0].request("POST", "/api/chat/conversations", { token: one.token, body: { recipient_id: other.id } });
+  }
   const a = await connect(t, nodes[0], ana);
   const [b, c] = [await connect(t, nodes[1], bruno), await connect(t, nodes[1], carla)];
   const told = (user, online) => a.named("presence").some((event) => event.user_id === user.id && event.online === online);

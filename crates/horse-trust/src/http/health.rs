@@ -7,14 +7,12 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use std::sync::atomic::Ordering;
 use tokio::sync::Mutex;
-use tokio::time::{Duration, Instant};
+use tokio::time::Instant;
 
 use super::AppState;
 
-/// For how long an answer of the store serves others who ask. Asking commits something, and anybody may ask.
-const FRESH: Duration = Duration::from_millis(250);
-
-/// When the store was asked last, and whether it answered. Held while it is asked, so that it is asked once at a time.
+/// When the store was asked last, and whether it answered. Held while it is asked, so that it is asked once at a time:
+/// asking commits something, and anybody may ask.
 pub type StoreHealth = Mutex<Option<(Instant, bool)>>;
 
 /// The routes of health.
@@ -43,17 +41,20 @@ async fn readiness(State(state): State<AppState>) -> (StatusCode, Json<Value>) {
 }
 
 async fn store_answers(state: &AppState) -> bool {
+    let came = Instant::now();
     let mut last = state.store_health.lock().await;
-    if let Some((at, is_well)) = *last
-        && at.elapsed() < FRESH
+    // Whoever came before the store was asked has the same answer.
+    if let Some((asked, is_well)) = *last
+        && asked >= came
     {
         return is_well;
     }
+    let asked = Instant::now();
     let answered = state.store.ping().await;
     if let Err(error) = &answered {
         tracing::warn!(%error, "the store does not answer");
     }
-    *last = Some((Instant::now(), answered.is_ok()));
+    *last = Some((asked, answered.is_ok()));
     answered.is_ok()
 }
 
