@@ -1,5 +1,6 @@
 // Everything that goes over a socket is as docs/api/asyncapi.yaml says, and everything that it says comes about.
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import test from "node:test";
 
 import { within } from "../lib/client.js";
@@ -249,6 +250,15 @@ test("who is not let in", async (t) => {
   });
   const refusals = (await Promise.all(attempts)).filter(Boolean);
   assert.ok(refusals.some((refusal) => refusal.message === "Too many connections"), `${refusals.length} were refused`);
+});
+
+test("an account that is suspended", async (t) => {
+  const { server, ana, a } = await two(t);
+  const { status, stderr } = spawnSync("sqlite3", ["-cmd", ".timeout 5000", server.database, `UPDATE users SET is_active = 0 WHERE id = '${ana.id}'`]);
+  assert.equal(status, 0, `${stderr}`);
+  await a.received("account_suspended");
+  const client = new CheckedClient(t, server, { token: ana.token }, events, { reconnection: false });
+  assert.equal((await client.refused()).message, "Authentication error: account suspended");
 });
 
 test("all of the document was seen, and nothing else", () => {

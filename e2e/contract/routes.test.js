@@ -53,7 +53,10 @@ test("an account that may not log in", async (t) => {
   const server = await Server.start(t, {}, { folder });
   await ask(server, 403, "POST", "/api/auth/login", { body: { email: user.email, password: "imported horse" } });
   const old = token({ userId: user._id.$oid, role: "seller" });
-  await ask(server, 200, "GET", "/api/auth/me", { token: old });
+  for (const { path, method } of routes.all) {
+    if (!path.startsWith("/api/") || path.endsWith("/login") || path.endsWith("/register")) continue;
+    await ask(server, 403, method.toUpperCase(), concrete(path), { token: old, body: method === "get" ? undefined : {} });
+  }
 });
 
 test("conversations and messages", async (t) => {
@@ -224,6 +227,18 @@ test("too many passwords wait to be checked", async (t) => {
   const body = { email: "ana@example.com", password: "correct horse", full_name: "Ana" };
   const answers = await Promise.all(Array.from({ length: 220 }, () => routes.ask(server, "POST", "/api/auth/register", { body })));
   assert.ok(answers.some((answer) => answer.status === 429));
+});
+
+test("reading too fast", async (t) => {
+  const server = await Server.start(t, { MESSAGE_RATE: "1" });
+  for (const { path } of routes.all.filter(({ method, operation }) => method === "get" && operation.responses[429])) {
+    const bearer = token({ userId: `reads${path.replaceAll(/\W/g, "_")}`, role: "admin" });
+    const answers = [];
+    while (answers.at(-1) !== 429 && answers.length < 200) {
+      answers.push((await routes.ask(server, "GET", concrete(path), { token: bearer })).status);
+    }
+    assert.equal(answers.at(-1), 429, path);
+  }
 });
 
 test("the page", async (t) => {

@@ -37,12 +37,14 @@ export interface ConnectError {
    */
   message: string;
   /** Comes with `Too many connections`, and with `Authentication error: account suspended`. */
-  data?:
-    | {
-        /** Seconds, at least 1, until a connection is taken again. */
-        retry_after: number;
-      }
-    | Suspension;
+  data?: {
+    /** With `Too many connections`: seconds, at least 1, until a connection is taken again. */
+    retry_after?: number;
+    /** With `account suspended`: null if it has no end. */
+    until?: Time | null;
+    /** With `account suspended`: null if none was given. */
+    reason?: string | null;
+  };
 }
 
 /** Until when an account is suspended, and why. */

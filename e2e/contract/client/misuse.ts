@@ -25,8 +25,6 @@ socket.emit("send_message", { conversation_id, text: "x", clientId: "1" }, done)
 socket.emit("send_message", { conversation_id, text: 7 }, done);
 // @ts-expect-error the acknowledgement is not taken
 socket.emit("send_message", { conversation_id, text: "x" });
-// @ts-expect-error the bare id is meant
-socket.emit("join_conversation", { conversation_id }, done);
 // @ts-expect-error both directions at once
 socket.emit("fetch_messages", { conversation_id, after_seq: 1, before_seq: 9 }, done);
 // @ts-expect-error a number is meant
