@@ -412,6 +412,9 @@ test("a block and its end: both are sent what their lists show, once for a burst
   const [a, b, c] = await Promise.all([ana, bruno, carla].map((user) => connect(t, server, user)));
   await a.send(conversation, "before");
   const listed = async (user) => (await server.request("GET", "/api/chat/conversations", { token: user.token })).json.data;
+  // Other nodes know a moment later that somebody is online, and the event and the list are to show the same.
+  const isOnline = async (user) => (await listed(user))[0].participant_states.every(({ online }) => online);
+  await eventually("both are online", async () => (await isOnline(ana)) && (await isOnline(bruno)));
   const updates = (client) => client.named("conversation_updated");
   const latest = async (client, blocked) => {
     const isTold = () => updates(client).at(-1)?.blocked_by_me === blocked[0] && updates(client).at(-1)?.blocked_by_other === blocked[1];
