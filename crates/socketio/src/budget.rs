@@ -53,6 +53,31 @@ impl Budget {
     }
 }
 
+/// The bytes that one holder counts in a budget, given back when it is dropped.
+pub(crate) struct Held<'a> {
+    budget: &'a Budget,
+    bytes: usize,
+}
+
+impl<'a> Held<'a> {
+    pub(crate) fn new(budget: &'a Budget) -> Self {
+        Self { budget, bytes: 0 }
+    }
+
+    /// Counts `bytes` in place of what was counted before; `false` if the holder, one of `sessions`, is over its share.
+    pub(crate) fn grow(&mut self, bytes: usize, sessions: usize) -> bool {
+        self.budget.change(self.bytes, bytes);
+        self.bytes = bytes;
+        !self.budget.is_over_share(bytes, sessions)
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.budget.change(self.bytes, 0);
+    }
+}
+
 struct Counted {
     bytes: Vec<u8>,
     budget: Arc<Budget>,

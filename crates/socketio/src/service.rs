@@ -7,13 +7,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, BufMut as _, Bytes, BytesMut};
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Body;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
+use crate::budget::Held;
 use crate::close::CloseReason;
 use crate::compression::Encoding;
 use crate::handshake::{self, HandshakeError, TransportName};
@@ -151,9 +152,16 @@ where
         poster.release();
         return plain(StatusCode::PAYLOAD_TOO_LARGE, "");
     }
-    let body = Limited::new(request.into_body(), limit).collect();
+    // The body counts until the session has worked through it.
+    let mut held = Held::new(&shared.unfinished);
+    let body = read(shared, Limited::new(request.into_body(), limit), &mut held);
     let body = match tokio::time::timeout(shared.config.body_timeout, body).await {
-        Ok(Ok(body)) => body.to_bytes(),
+        Ok(Ok(Some(body))) => body,
+        Ok(Ok(None)) => {
+            tracing::debug!(sid = %session.log_id(), "a polling body is over its share of all unfinished messages");
+            poster.release();
+            return plain(StatusCode::PAYLOAD_TOO_LARGE, "");
+        }
         Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
             poster.release();
             return plain(StatusCode::PAYLOAD_TOO_LARGE, "");
@@ -178,6 +186,30 @@ where
         Err(reason) if reason.is_orderly() => ok("text/html", "ok"),
         Err(_) => coded(HandshakeError::BadRequest),
     }
+}
+
+/// Reads a body to its end; `None` if the unfinished messages of all clients are over their budget, and this body is over
+/// its session's share.
+async fn read<B>(
+    shared: &Shared,
+    body: Limited<B>,
+    held: &mut Held<'_>,
+) -> Result<Option<Bytes>, Box<dyn std::error::Error + Send + Sync>>
+where
+    B: Body,
+    B::Data: Buf,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let mut body = std::pin::pin!(body);
+    let mut bytes = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame?.into_data() else { continue };
+        bytes.put(data);
+        if !held.grow(bytes.len(), shared.open_sessions()) {
+            return Ok(None);
+        }
+    }
+    Ok(Some(bytes.freeze()))
 }
 
 /// Answers 101 and gives the WebSocket to `open` once the connection is ours.

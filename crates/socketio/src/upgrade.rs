@@ -9,6 +9,9 @@ use crate::polling::Probe;
 use crate::websocket::decoder::Incoming;
 use crate::websocket::{ReadError, Reply, Taken, WebSocket};
 
+/// How many bytes a message may have before the upgrade: `2probe` is the longest, and what is not whole counts nowhere.
+const MAX_MESSAGE: usize = 64;
+
 /// What a WebSocket that probes has said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
@@ -18,6 +21,7 @@ enum Step {
 
 /// Waits for the client's probe and upgrade packets, at most `time`, and hands the WebSocket over.
 pub(crate) async fn probe(mut websocket: WebSocket, probe: Probe, time: Duration) {
+    websocket.limit_messages(MAX_MESSAGE);
     let handshake = async {
         // Some clients trust the WebSocket and upgrade without a probe.
         if expect(&mut websocket, &[Step::Probed, Step::Upgraded]).await? == Step::Probed {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use socketio::{CloseReason, Config};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::client::{LIMIT, eventually, frame, patient_config, start};
@@ -184,4 +184,42 @@ async fn messages_that_never_end_are_cut_when_together_they_are_too_many() {
         4,
         "there is room again"
     );
+}
+
+#[tokio::test]
+async fn polling_bodies_that_never_end_are_refused_when_together_they_are_too_many() {
+    let server = start(Config { max_unfinished_bytes: 200_000, ..patient_config() }).await;
+    let mut slow = Vec::new();
+    for _ in 0..4 {
+        let path = server.open_polling("/engine.io/").await;
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        let head = format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: 99999\r\n\r\n");
+        stream.write_all(&[head.as_bytes(), &vec![b'4'; 90_000]].concat()).await.unwrap();
+        slow.push(stream);
+    }
+    let mut status = [0; 12];
+    let answered = tokio::time::timeout(LIMIT, slow[3].read_exact(&mut status)).await;
+    answered.expect("the last is refused").unwrap();
+    assert_eq!(&status, b"HTTP/1.1 413");
+    drop(slow);
+    let path = server.open_polling("/engine.io/").await;
+    eventually("their room is free again", || server.socket_io.open_sessions() <= 3).await;
+    assert_eq!(server.post(&path, &"4".repeat(90_000)).await.status, 200);
+}
+
+#[tokio::test]
+async fn who_probes_an_upgrade_may_send_little() {
+    let server = start(patient_config()).await;
+    let path = server.open_polling("/engine.io/").await;
+    let mut probing = server.websocket(&path.replace("polling", "websocket")).await;
+    // Its message never ends: only its length can end it.
+    probing.raw(&frame(0x01, &[b'2'; 200])).await;
+    assert_eq!(probing.closed().await, Some(1002));
+    let mut next = server.websocket(&path.replace("polling", "websocket")).await;
+    next.send("2probe").await;
+    assert_eq!(next.text().await, "3probe");
+    // What comes behind the upgrade, in the same bytes, may be as long as any message.
+    let long = format!("4{}", "x".repeat(90_000));
+    next.raw(&[frame(0x81, b"5"), frame(0x81, long.as_bytes())].concat()).await;
+    assert_eq!(next.text().await, long);
 }
