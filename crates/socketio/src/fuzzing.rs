@@ -5,10 +5,11 @@ use std::io::{self, Read, Write};
 
 use tungstenite::protocol::{Role, WebSocket, WebSocketConfig};
 
-use crate::frame;
-use crate::handshake;
-use crate::namespace::join;
-use crate::packet::{Content, EnginePacket, Limits, Packet, placeholders_are_valid};
+use crate::engine::packet::EnginePacket;
+use crate::http::handshake;
+use crate::protocol::encode;
+use crate::protocol::namespace::join;
+use crate::protocol::packet::{Content, Limits, Packet, placeholders_are_valid};
 use crate::websocket::decoder::{self, Decoder, Incoming};
 
 const PACKET_LIMITS: Limits = Limits { attachments: 10, nesting: 100, event_name: 128 };
@@ -24,7 +25,7 @@ pub fn packet(data: &[u8]) {
         Content::Event { id, name, arguments, attachments } => {
             placeholders_are_valid(&arguments, attachments);
             let arguments = join(&arguments);
-            let frame = frame::event(packet.namespace, id, &name, &arguments, None, attachments);
+            let frame = encode::event(packet.namespace, id, &name, &arguments, None, attachments);
             let written = std::str::from_utf8(&frame.payload()[1..]).expect("frames are text");
             let again = Packet::parse(written, Limits { event_name: usize::MAX, ..PACKET_LIMITS });
             let Content::Event { id: id_again, name: name_again, arguments: arguments_again, .. } =
@@ -36,7 +37,7 @@ pub fn packet(data: &[u8]) {
         }
         Content::Acknowledgement { id, arguments, attachments } => {
             let arguments = join(&arguments);
-            let frame = frame::acknowledgement(packet.namespace, id, &arguments, attachments);
+            let frame = encode::acknowledgement(packet.namespace, id, &arguments, attachments);
             let written = std::str::from_utf8(&frame.payload()[1..]).expect("frames are text");
             let again = Packet::parse(written, PACKET_LIMITS).map(|packet| packet.content);
             assert!(

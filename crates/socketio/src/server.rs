@@ -10,17 +10,17 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use crate::budget::Budget;
-use crate::client::Client;
-use crate::close::{CloseCounts, CloseReason};
 use crate::config::Config;
-use crate::connection::{Connection, EngineSocket, MessageHandler};
-use crate::frame::Frame;
-use crate::handshake;
-use crate::listener::network;
-use crate::namespace::{Namespace, NamespaceHandler};
-use crate::opening::Opening;
-use crate::session::Session;
+use crate::driver::budget::Budget;
+use crate::driver::connection::{Connection, EngineSocket, MessageHandler};
+use crate::driver::session::Session;
+use crate::engine::close::{CloseCounts, CloseReason};
+use crate::engine::frame::Frame;
+use crate::http::handshake;
+use crate::http::listener::network;
+use crate::http::opening::Opening;
+use crate::protocol::client::Client;
+use crate::protocol::namespace::{Namespace, NamespaceHandler};
 use crate::token::token_after;
 use crate::websocket::WebSocket;
 

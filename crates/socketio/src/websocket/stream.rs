@@ -12,8 +12,8 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::decoder::{self, Decoder, Incoming, Limits, Violation};
-use crate::frame::{self, Frame};
-use crate::listener::Permit;
+use crate::engine::frame::{self, Frame};
+use crate::http::listener::Permit;
 
 /// How many bytes one read takes at most. One buffer a thread, none a connection.
 const READ_SIZE: usize = 16 * 1024;

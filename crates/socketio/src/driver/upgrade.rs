@@ -3,9 +3,9 @@
 use std::future::poll_fn;
 use std::time::Duration;
 
-use crate::frame::Frame;
-use crate::packet::EnginePacket;
-use crate::polling::Probe;
+use crate::driver::polling::Probe;
+use crate::engine::frame::Frame;
+use crate::engine::packet::EnginePacket;
 use crate::websocket::decoder::Incoming;
 use crate::websocket::{ReadError, Reply, Taken, WebSocket};
 

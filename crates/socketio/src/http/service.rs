@@ -14,16 +14,16 @@ use hyper::body::Body;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-use crate::budget::Held;
-use crate::close::CloseReason;
-use crate::compression::Encoding;
-use crate::handshake::{self, HandshakeError, TransportName};
-use crate::listener::AcceptedStream;
-use crate::opening::Opening;
-use crate::polling::{Poller, Poster, Probe};
+use crate::driver::budget::Held;
+use crate::driver::polling::{Poller, Poster, Probe};
+use crate::driver::session::Session;
+use crate::driver::upgrade;
+use crate::engine::close::CloseReason;
+use crate::http::compression::Encoding;
+use crate::http::handshake::{self, HandshakeError, TransportName};
+use crate::http::listener::AcceptedStream;
+use crate::http::opening::Opening;
 use crate::server::{Server, Shared};
-use crate::session::Session;
-use crate::upgrade;
 use crate::websocket::{WebSocket, accept_key, decoder};
 
 /// What the service answers.
@@ -175,7 +175,7 @@ where
             return plain(StatusCode::REQUEST_TIMEOUT, "");
         }
     };
-    let packets = body.iter().filter(|byte| **byte == crate::packet::SEPARATOR).count() + 1;
+    let packets = body.iter().filter(|byte| **byte == crate::engine::packet::SEPARATOR).count() + 1;
     if packets > shared.config.max_packets_per_body {
         session.close(CloseReason::ParseError);
         return coded(HandshakeError::BadRequest);

@@ -11,12 +11,13 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::close::CloseReason;
-use crate::frame::{self, Frame};
+use crate::driver::session::{InFlight, Session};
+use crate::engine::close::CloseReason;
+use crate::engine::frame::Frame;
 use crate::log_id::LogId;
-use crate::namespace::{Namespace, Outgoing};
-use crate::recovery::{Log, Offset};
-use crate::session::{InFlight, Session};
+use crate::protocol::encode;
+use crate::protocol::namespace::{Namespace, Outgoing};
+use crate::protocol::recovery::{Log, Offset};
 
 /// Tells one socket from all others of this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -167,7 +168,7 @@ impl Socket {
             waiting.by_id.insert(id, sender);
             id
         };
-        session.push(&[frame::event(self.0.namespace.name(), Some(id), event, arguments, None, 0)]);
+        session.push(&[encode::event(self.0.namespace.name(), Some(id), event, arguments, None, 0)]);
         Ok(Acknowledged { socket: self.clone(), id, receiver })
     }
 
@@ -213,7 +214,7 @@ impl Socket {
     pub fn disconnect(&self) {
         let session = self.0.link.lock().session.clone();
         if let Some(session) = session {
-            session.push(&[frame::packet("41", self.0.namespace.name(), "")]);
+            session.push(&[encode::packet("41", self.0.namespace.name(), "")]);
             session.close(CloseReason::ServerDisconnect);
         }
     }
@@ -441,7 +442,7 @@ impl Responder {
     pub fn send_binary(self, arguments: &str, attachments: &[Bytes]) {
         if let Some(id) = self.id {
             let mut frames =
-                vec![frame::acknowledgement(self.namespace.name(), id, arguments, attachments.len())];
+                vec![encode::acknowledgement(self.namespace.name(), id, arguments, attachments.len())];
             frames.extend(attachments.iter().map(|bytes| Frame::binary(bytes)));
             self.in_flight.session().push(&frames);
         }

@@ -9,15 +9,16 @@ use serde_json::value::RawValue;
 use smallvec::SmallVec;
 use tracing::Instrument as _;
 
-use crate::close::CloseReason;
-use crate::connection::{Message, MessageHandler};
-use crate::frame;
-use crate::namespace::{
+use crate::driver::connection::{Message, MessageHandler};
+use crate::driver::session::Session;
+use crate::engine::close::CloseReason;
+use crate::engine::frame::Frame;
+use crate::protocol::encode;
+use crate::protocol::namespace::{
     Accept, ConnectRequest, Connecting, Event, EventFuture, LostSocket, Namespace, Refuse, SocketHandler,
 };
-use crate::packet::{Arguments, Content, Limits, Packet, placeholders_are_valid};
-use crate::session::Session;
-use crate::socket::{Reply, Responder, Socket};
+use crate::protocol::packet::{Arguments, Content, Limits, Packet, placeholders_are_valid};
+use crate::protocol::socket::{Reply, Responder, Socket};
 use crate::token::{random_token, token_after};
 
 /// How often in a row a client may be refused before it has to open another session.
@@ -192,7 +193,7 @@ impl Client {
 
     fn refuse(&mut self, namespace: &str, error: &str) {
         self.refused += 1;
-        self.session.push(&[frame::packet("44", namespace, error)]);
+        self.session.push(&[encode::packet("44", namespace, error)]);
     }
 
     /// The handler has answered: lets the client in, with its old socket if that can be recovered.
@@ -326,12 +327,12 @@ fn span(session: &Session) -> tracing::Span {
     tracing::error_span!("connection", sid = %session.log_id())
 }
 
-fn connect_reply(namespace: &Namespace, sid: &str, pid: Option<&str>) -> frame::Frame {
+fn connect_reply(namespace: &Namespace, sid: &str, pid: Option<&str>) -> Frame {
     let data = match pid {
         Some(pid) => format!(r#"{{"sid":"{sid}","pid":"{pid}"}}"#),
         None => format!(r#"{{"sid":"{sid}"}}"#),
     };
-    frame::packet("40", namespace.name(), &data)
+    encode::packet("40", namespace.name(), &data)
 }
 
 fn reply(arguments: &Arguments<'_>, attachments: &[Bytes]) -> Reply {

@@ -12,14 +12,15 @@ use bytes::Bytes;
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
 
-use crate::close::CloseReason;
 use crate::config::Config;
-use crate::frame::{self, Frame};
-use crate::hand_over::HandedOver;
-use crate::opening::Handshake;
-use crate::recovery::{Offset, Recovery, format_offset};
-use crate::rooms::Rooms;
-use crate::socket::{Responder, Socket, SocketId};
+use crate::engine::close::CloseReason;
+use crate::engine::frame::Frame;
+use crate::http::opening::Handshake;
+use crate::protocol::encode;
+use crate::protocol::hand_over::HandedOver;
+use crate::protocol::recovery::{Offset, Recovery, format_offset};
+use crate::protocol::rooms::Rooms;
+use crate::protocol::socket::{Responder, Socket, SocketId};
 
 /// Lets clients into a namespace.
 pub trait NamespaceHandler: Send + Sync + 'static {
@@ -324,7 +325,7 @@ impl<'a> Outgoing<'a> {
 
     fn encode(&self, offset: Option<&str>) -> Vec<Frame> {
         let count = self.attachments.len();
-        let text = frame::event(self.namespace.name(), None, self.event, self.arguments, offset, count);
+        let text = encode::event(self.namespace.name(), None, self.event, self.arguments, offset, count);
         let mut frames = Vec::with_capacity(1 + count);
         frames.push(text);
         frames.extend(self.attachments.iter().map(|bytes| Frame::binary(bytes)));

@@ -20,8 +20,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-use crate::forwarded::client_address;
-use crate::head_time::HeadTime;
+use crate::http::forwarded::client_address;
+use crate::http::head_time::HeadTime;
 
 /// Descriptors that are kept for the store, the log and the like.
 const RESERVED_DESCRIPTORS: u64 = 64;

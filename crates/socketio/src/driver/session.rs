@@ -1,5 +1,5 @@
 //! What all may know of one Engine.IO session: its outbox, and how to wake or close it. The task that
-//! runs it is in [`crate::connection`].
+//! runs it is in [`crate::driver::connection`].
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -10,11 +10,11 @@ use bytes::Bytes;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
-use crate::close::CloseReason;
-use crate::frame::Frame;
+use crate::driver::polling::Polling;
+use crate::engine::close::CloseReason;
+use crate::engine::frame::Frame;
+use crate::http::opening::Opening;
 use crate::log_id::LogId;
-use crate::opening::Opening;
-use crate::polling::Polling;
 use crate::server::Shared;
 use crate::websocket::WebSocket;
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 use parking_lot::Mutex;
 
-use crate::socket::{Socket, SocketId};
+use crate::protocol::socket::{Socket, SocketId};
 
 /// How many parts the table has, each with a lock of its own.
 const SHARDS: usize = 32;

@@ -8,12 +8,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::{Instant, Sleep};
 
-use crate::binary_text;
-use crate::close::CloseReason;
-use crate::frame::Frame;
-use crate::packet::{EnginePacket, SEPARATOR};
-use crate::polling::body_done;
-use crate::session::Session;
+use crate::driver::polling::body_done;
+use crate::driver::session::Session;
+use crate::engine::binary_text;
+use crate::engine::close::CloseReason;
+use crate::engine::frame::Frame;
+use crate::engine::packet::{EnginePacket, SEPARATOR};
 use crate::websocket::decoder::{Incoming, Violation};
 use crate::websocket::{ReadError, Reply, Taken, WebSocket};
 

@@ -6,8 +6,8 @@ use std::time::SystemTime;
 
 use http::{HeaderMap, HeaderValue, Request};
 
-use crate::handshake;
-use crate::listener::ClientAddress;
+use crate::http::handshake;
+use crate::http::listener::ClientAddress;
 
 /// What the engine itself keeps of it, and what the application does.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use http::{HeaderMap, HeaderValue, Method, header};
 
 use crate::config::Config;
-use crate::frame::Frame;
+use crate::engine::frame::Frame;
 
 /// The errors of the Engine.IO protocol with the official server's codes and texts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -1,5 +1,4 @@
-//! Packets as clients send them: Engine.IO 4 outside, Socket.IO 5 inside. Parsing only; what the server
-//! sends is built in [`crate::frame`].
+//! Socket.IO packets as clients send them. Parsing only; [`crate::protocol::encode`] builds what the server sends.
 
 use std::borrow::Cow;
 
@@ -8,8 +7,7 @@ use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
 
-/// Separates packets in a polling body (Engine.IO protocol, section "HTTP long-polling").
-pub(crate) const SEPARATOR: u8 = 0x1e;
+use crate::engine::packet::InvalidPacket;
 
 /// The greatest acknowledgement id: the greatest integer that JavaScript holds exactly.
 const MAX_ACKNOWLEDGEMENT_ID: u64 = (1 << 53) - 1;
@@ -17,46 +15,6 @@ const MAX_ACKNOWLEDGEMENT_ID: u64 = (1 << 53) - 1;
 /// Event names that the protocol keeps for itself.
 const RESERVED_EVENTS: [&str; 6] =
     ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"];
-
-/// What was sent is not a packet. The text says what is wrong with it, for the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub(crate) struct InvalidPacket(pub(crate) &'static str);
-
-/// An Engine.IO packet in text form.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum EnginePacket<'a> {
-    /// `1`: the client closes the session.
-    Close,
-    /// `2`: only as a probe of an upgrade.
-    Ping(&'a str),
-    /// `3`: the answer to a ping.
-    Pong(&'a str),
-    /// `4`: a message.
-    Message(&'a str),
-    /// `5`: completes an upgrade.
-    Upgrade,
-    /// `0` and `6`: nothing to do.
-    Noop,
-}
-
-impl<'a> EnginePacket<'a> {
-    /// Parses a packet: a type digit and data.
-    pub(crate) fn parse(text: &'a str) -> Result<Self, InvalidPacket> {
-        let mut characters = text.chars();
-        let kind = characters.next().ok_or(InvalidPacket("an empty packet"))?;
-        let data = characters.as_str();
-        Ok(match kind {
-            '0' | '6' => Self::Noop,
-            '1' => Self::Close,
-            '2' => Self::Ping(data),
-            '3' => Self::Pong(data),
-            '4' => Self::Message(data),
-            '5' => Self::Upgrade,
-            _ => return Err(InvalidPacket("an unknown Engine.IO packet type")),
-        })
-    }
-}
 
 /// The arguments of an event or acknowledgement, each still JSON.
 pub(crate) type Arguments<'a> = SmallVec<[&'a RawValue; 4]>;
@@ -369,15 +327,5 @@ mod tests {
         assert!(!valid(r#"[{"a":[{"_placeholder":true,"num":2}]}]"#));
         assert!(!valid(r#"[{"_placeholder":true,"num":-1}]"#));
         assert!(!valid(r#"[{"_placeholder":true}]"#));
-    }
-
-    #[test]
-    fn engine_packets_are_told_apart() {
-        assert_eq!(EnginePacket::parse("4hello"), Ok(EnginePacket::Message("hello")));
-        assert_eq!(EnginePacket::parse("2probe"), Ok(EnginePacket::Ping("probe")));
-        assert_eq!(EnginePacket::parse("3"), Ok(EnginePacket::Pong("")));
-        for bad in ["", "7", "abc", "é", "b"] {
-            assert!(EnginePacket::parse(bad).is_err(), "{bad}");
-        }
     }
 }

@@ -13,8 +13,8 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::config::RecoveryConfig;
-use crate::frame::Frame;
-use crate::socket::Socket;
+use crate::engine::frame::Frame;
+use crate::protocol::socket::Socket;
 
 /// The number of an event for one namespace; its text is what clients keep as offset.
 pub(crate) type Offset = u64;

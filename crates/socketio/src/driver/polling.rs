@@ -8,11 +8,11 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 
-use crate::binary_text;
-use crate::close::CloseReason;
-use crate::frame::Frame;
-use crate::packet::SEPARATOR;
-use crate::session::Session;
+use crate::driver::session::Session;
+use crate::engine::binary_text;
+use crate::engine::close::CloseReason;
+use crate::engine::frame::Frame;
+use crate::engine::packet::SEPARATOR;
 use crate::websocket::WebSocket;
 
 /// The part of a session's state that only HTTP long-polling needs.

@@ -7,10 +7,10 @@
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use crate::frame::Frame;
-use crate::namespace::Namespace;
-use crate::recovery::{Offset, format_offset, parse_offset};
-use crate::socket::Socket;
+use crate::engine::frame::Frame;
+use crate::protocol::namespace::Namespace;
+use crate::protocol::recovery::{Offset, format_offset, parse_offset};
+use crate::protocol::socket::Socket;
 
 /// A socket on its way. Its `Debug` form does not hold the private id.
 #[derive(Clone, Serialize, Deserialize)]
