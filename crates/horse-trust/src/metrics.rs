@@ -199,7 +199,7 @@ impl BusMetrics {
     }
 
     /// A message was read from the store because the bus had not told of it.
-    pub fn healed(&self) {
+    pub fn gap_filled(&self) {
         self.healed.inc();
     }
 
@@ -269,7 +269,7 @@ mod tests {
         metrics.answered(StatusCode::OK);
         metrics.answered(StatusCode::NOT_FOUND);
         bus.set_connected(true);
-        bus.healed();
+        bus.gap_filled();
         let engine = socketio::Server::builder(socketio::Config::default()).build();
         for _ in 0..2 {
             let (text, content_type) = metrics.render(&engine);

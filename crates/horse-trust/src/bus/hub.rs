@@ -3,7 +3,7 @@
 //! A socket that asks for a replay gets everything by its feed. From before the store is asked what it missed, the hub
 //! holds back what comes for it ([`gates`]); then the replay is sent, then what was held back and was not in the
 //! replay. A message that was in the replay may be told of after the store was asked: so the replay is done only when
-//! all that was committed before was told ([`Bus::has_told`], `Store::settled`). So there is neither gap nor double,
+//! all that was committed before was told ([`Bus::wait_until_delivered`], `Store::settled`). So there is neither gap nor double,
 //! whatever was on its way meanwhile, and nothing is kept of a replay that is done.
 
 mod gates;
@@ -16,11 +16,11 @@ use async_trait::async_trait;
 use socketio::{LostSocket, Namespace, Socket, SocketError};
 use tokio::task::AbortHandle;
 
+pub use self::gates::BufferedEvent;
 use self::gates::Gates;
-pub use self::gates::Held;
 use super::{
-    Attaching, Bus, Except, HandedOver, HasTold, MessageNotice, MessageQuota, Notice, Reached, Told,
-    conversation_room, feed_room, user_room,
+    Bus, BusEvent, DeliveryWait, Except, HandedOver, MessageEvent, MessageQuota, Reached, SubscribeFuture,
+    Told, conversation_room, feed_room, user_room,
 };
 use crate::id::Id;
 use crate::store::Conversation;
@@ -45,7 +45,7 @@ impl Hub {
     }
 
     /// Has `socket` follow all conversations of `user` from now on. It is told of no message before the replay that
-    /// is to follow is done ([`Hub::take_held`]).
+    /// is to follow is done ([`Hub::take_buffered`]).
     pub fn follow(&self, socket: &Socket, user: &Id) -> Result<(), SocketError> {
         // A part of a replay could not be told from the whole.
         socket.suspend_recovery();
@@ -65,8 +65,12 @@ impl Hub {
 
     /// Some of what was held back for `socket` and was not in its replay, in its order. When nothing is left the
     /// replay is done, and messages are told as they come.
-    pub fn take_held(&self, socket: &Socket, is_replayed: impl Fn(i64, i64) -> bool) -> Option<Vec<Held>> {
-        self.gates.take_held(socket, is_replayed)
+    pub fn take_buffered(
+        &self,
+        socket: &Socket,
+        is_replayed: impl Fn(i64, i64) -> bool,
+    ) -> Option<Vec<BufferedEvent>> {
+        self.gates.take_buffered(socket, is_replayed)
     }
 
     /// Holds back what comes for `socket`, which was handed over, until [`Hub::restored`].
@@ -127,8 +131,8 @@ impl Hub {
     }
 
     /// Tells the sockets of one of the two of a message.
-    pub(super) fn tell_user(&self, user: &Id, message: &MessageNotice) {
-        let MessageNotice { conversation, seq, sender, json, notification, .. } = message;
+    pub(super) fn deliver_to_user(&self, user: &Id, message: &MessageEvent) {
+        let MessageEvent { conversation, seq, sender, json, notification, .. } = message;
         let seq = *seq;
         let rooms = [conversation_room(&conversation.id, user), feed_room(user)];
         self.namespace.emit_to(&rooms.each_ref().map(String::as_str), NEW_MESSAGE, json, |socket, _| {
@@ -142,9 +146,9 @@ impl Hub {
     }
 
     /// Tells the sockets of this node of something else.
-    pub(super) fn tell(&self, notice: &Notice) {
-        match notice {
-            Notice::Event { name, argument, conversation, users, except } => {
+    pub(super) fn deliver(&self, event: &BusEvent) {
+        match event {
+            BusEvent::Emit { name, argument, conversation, users, except } => {
                 let mut rooms: Vec<String> = Vec::with_capacity(2 + users.len());
                 if let Some(conversation) = conversation {
                     let participants = conversation.participants.iter().enumerate();
@@ -160,22 +164,22 @@ impl Hub {
                     Some(Except::Participant(_)) | None => true,
                 });
             }
-            Notice::TokensRevoked { user, .. } => {
+            BusEvent::TokensRevoked { user, .. } => {
                 for socket in self.sockets_of(user) {
                     socket.disconnect();
                 }
             }
-            Notice::AccountSuspended { user, argument } => {
+            BusEvent::AccountSuspended { user, argument } => {
                 for socket in self.sockets_of(user) {
                     socket.emit("account_suspended", argument);
                     socket.disconnect();
                 }
             }
             // What is remembered is the chat's.
-            Notice::Typing { .. }
-            | Notice::UnreadChanged { .. }
-            | Notice::BlocksChanged { .. }
-            | Notice::ProfileChanged { .. } => {}
+            BusEvent::Typing { .. }
+            | BusEvent::UnreadChanged { .. }
+            | BusEvent::BlocksChanged { .. }
+            | BusEvent::ProfileChanged { .. } => {}
         }
     }
 
@@ -187,9 +191,9 @@ impl Hub {
 
 #[async_trait]
 impl Bus for Hub {
-    fn message(&self, message: MessageNotice, told: Told) {
+    fn publish_message(&self, message: MessageEvent, told: Told) {
         for user in &message.conversation.participants {
-            self.tell_user(user, &message);
+            self.deliver_to_user(user, &message);
         }
         told();
     }
@@ -200,12 +204,12 @@ impl Bus for Hub {
         false
     }
 
-    fn tell_here(&self, notice: &Notice) {
-        self.tell(notice);
+    fn publish_locally(&self, event: &BusEvent) {
+        self.deliver(event);
     }
 
-    fn publish(&self, notice: Notice) {
-        self.tell(&notice);
+    fn publish(&self, event: BusEvent) {
+        self.deliver(&event);
     }
 
     async fn publish_to_each(&self, name: &'static str, argument: &str, users: &[Id]) {
@@ -221,7 +225,7 @@ impl Bus for Hub {
         self.namespace.has_connected(&user_room(user))
     }
 
-    fn attach(&self, _: &Id) -> Option<Attaching> {
+    fn subscribe(&self, _: &Id) -> Option<SubscribeFuture> {
         None
     }
 
@@ -231,7 +235,7 @@ impl Bus for Hub {
 
     fn restore(&self, _: &Socket, _: &Id, _: Reached, _: &[Box<str>]) {}
 
-    fn note_used(&self, _: &Id, _: u32, _: MessageQuota) {}
+    fn record_usage(&self, _: &Id, _: u32, _: MessageQuota) {}
 
     async fn take(&self, _: &Id, _: MessageQuota) -> Option<Duration> {
         None
@@ -245,8 +249,8 @@ impl Bus for Hub {
         vec![false; users.len()]
     }
 
-    async fn has_told(&self, _: &Id, _: i64) -> HasTold {
-        HasTold::NotCounted
+    async fn wait_until_delivered(&self, _: &Id, _: i64) -> DeliveryWait {
+        DeliveryWait::NotTracked
     }
 
     async fn close(&self) {}

@@ -17,7 +17,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use socketio::{LostSocket, Socket, SocketId};
 
-pub use self::hub::{Held, Hub};
+pub use self::hub::{BufferedEvent, Hub};
 pub use self::redis::{NodeName, RedisBus, RedisError};
 use crate::id::Id;
 use crate::store::{Conversation, Ends, Revocation, StoreError};
@@ -26,7 +26,7 @@ use crate::timestamp::Timestamp;
 /// A message that was stored: `new_message` to the conversation's room and to all who follow it by their feed,
 /// `message_notification` to the other's devices.
 #[derive(Debug, Clone)]
-pub struct MessageNotice {
+pub struct MessageEvent {
     /// Where.
     pub conversation: Arc<Conversation>,
     /// Its place.
@@ -44,9 +44,9 @@ pub struct MessageNotice {
 
 /// Something else that happened.
 #[derive(Debug, Clone)]
-pub enum Notice {
+pub enum BusEvent {
     /// An event for some sockets, once each.
-    Event {
+    Emit {
         /// Its name.
         name: Cow<'static, str>,
         /// Its argument, as JSON.
@@ -124,7 +124,7 @@ pub type Told = Box<dyn FnOnce() + Send>;
 #[async_trait]
 pub trait Bus: Send + Sync + 'static {
     /// Tells of a message; never waits for other nodes.
-    fn message(&self, message: MessageNotice, told: Told);
+    fn publish_message(&self, message: MessageEvent, told: Told);
 
     /// A conversation may have messages that nobody told of: their sender does not know what became of them.
     fn recheck(&self, conversation: &Arc<Conversation>);
@@ -133,10 +133,10 @@ pub trait Bus: Send + Sync + 'static {
     fn has_other_nodes(&self) -> bool;
 
     /// Tells the sockets of this node alone.
-    fn tell_here(&self, notice: &Notice);
+    fn publish_locally(&self, event: &BusEvent);
 
     /// Tells of something else.
-    fn publish(&self, notice: Notice);
+    fn publish(&self, event: BusEvent);
 
     /// Emits an event to the devices of each of many users, in time: it waits behind messages, and for other nodes to
     /// take it. What they can't be told now they are not told.
@@ -147,7 +147,7 @@ pub trait Bus: Send + Sync + 'static {
 
     /// A device of `user` is about to be let in. It may be, once what is returned is done: from then on nothing that
     /// other nodes tell of the user is missed.
-    fn attach(&self, user: &Id) -> Option<Attaching>;
+    fn subscribe(&self, user: &Id) -> Option<SubscribeFuture>;
 
     /// The socket that `user` has lost on another node, if it can be taken up here; that node then has it no longer.
     /// Waits a moment, once the user's device is attached.
@@ -157,7 +157,7 @@ pub trait Bus: Send + Sync + 'static {
     fn restore(&self, socket: &Socket, user: &Id, reached: Reached, rooms: &[Box<str>]);
 
     /// Of the quota of `user`, so much is used: other nodes may want to know.
-    fn note_used(&self, user: &Id, count: u32, quota: MessageQuota);
+    fn record_usage(&self, user: &Id, count: u32, quota: MessageQuota);
 
     /// Counts a message of `user`, who has no device here, against what other nodes have taken; answers how long to
     /// wait if it is too many.
@@ -171,29 +171,29 @@ pub trait Bus: Send + Sync + 'static {
     async fn present_elsewhere(&self, users: &[Id]) -> Vec<bool>;
 
     /// Waits until the sockets of `user`, who has a device here, were told of all messages up to `position` (counted as
-    /// in [`MessageNotice::positions`]).
-    async fn has_told(&self, user: &Id, position: i64) -> HasTold;
+    /// in [`MessageEvent::positions`]).
+    async fn wait_until_delivered(&self, user: &Id, position: i64) -> DeliveryWait;
 
     /// Says goodbye to the other nodes.
     async fn close(&self);
 }
 
-/// See [`Bus::has_told`].
+/// See [`Bus::wait_until_delivered`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HasTold {
-    /// They were.
-    Yes,
-    /// They were not, though they had time.
-    No,
-    /// This bus counts no positions: it tells when the store does.
-    NotCounted,
+pub enum DeliveryWait {
+    /// They have been delivered.
+    Done,
+    /// They were not delivered in time.
+    TimedOut,
+    /// This bus tracks no positions: it delivers when the store calls back.
+    NotTracked,
 }
 
 /// See [`Bus::attach`].
-pub type Attaching = std::pin::Pin<Box<dyn Future<Output = Attached> + Send>>;
+pub type SubscribeFuture = std::pin::Pin<Box<dyn Future<Output = Subscription> + Send>>;
 
 /// A device's claim on what other nodes tell of its user; given up when it is dropped.
-pub struct Attached(#[expect(dead_code, reason = "it is there to be dropped")] Box<dyn Send + Sync>);
+pub struct Subscription(#[expect(dead_code, reason = "it is there to be dropped")] Box<dyn Send + Sync>);
 
 /// How many messages a user may write over all nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -234,14 +234,14 @@ pub struct StoredMessage {
     /// Its place there.
     pub seq: i64,
     /// What is told of it; `None` if it is deleted.
-    pub notice: Option<MessageNotice>,
+    pub event: Option<MessageEvent>,
 }
 
 /// What the bus needs of the chat.
 #[async_trait]
 pub trait Source: Send + Sync + 'static {
     /// What is stored in a conversation after a sequence number, at most a hundred, without holes.
-    async fn after(
+    async fn messages_after(
         &self,
         conversation: &Arc<Conversation>,
         seq: i64,
@@ -254,17 +254,17 @@ pub trait Source: Send + Sync + 'static {
     async fn ends_of(&self, users: Vec<Id>) -> Result<Vec<Ends>, StoreError>;
 
     /// Another node's message was told to the sockets of this one.
-    fn told(&self, message: &MessageNotice);
+    fn message_delivered(&self, message: &MessageEvent);
 
     /// Users who had a device on a node that is gone, and was last there then: they count as if they had one here until
     /// the grace is over.
-    fn adopted(&self, users: &[Id], last_seen: Timestamp);
+    fn users_adopted(&self, users: &[Id], last_seen: Timestamp);
 
     /// A socket that was handed over was told of a message late.
-    fn delivered(&self, message: &MessageNotice);
+    fn message_replayed(&self, message: &MessageEvent);
 
     /// Another node tells of something that may be remembered here otherwise.
-    fn heard(&self, notice: &Notice);
+    fn event_received(&self, event: &BusEvent);
 
     /// Other nodes may have told of things that were not heard: they are read anew. Whether that could be done.
     async fn refresh(&self) -> bool;

@@ -1,6 +1,6 @@
 //! The bus of several nodes: Redis (or Valkey) publish/subscribe.
 //!
-//! A node listens to the channels of the users who have a socket on it, and to one for all nodes. News of a
+//! A node listens to the channels of the users who have a socket on it, and to one for all nodes. An event of a
 //! conversation goes to the channels of its two users, so a node that has none of them does no work for it. Sockets of
 //! the own node are told first and never wait for Redis. Publish/subscribe may lose: what counts, messages, is brought
 //! in order and healed from the store by the [`Sequencer`], after any gap, a reconnect, and the death of a node.
@@ -31,10 +31,10 @@ use self::presence::GoneNodes;
 use self::rates::Used;
 use self::recovery::{Moved, Questions};
 use super::sequencer::Sequencer;
-use super::wire::News;
+use super::wire::WireEvent;
 use super::{
-    Attached, Attaching, Bus, HandedOver, HasTold, Hub, MessageNotice, MessageQuota, Notice, Reached, Source,
-    Told,
+    Bus, BusEvent, DeliveryWait, HandedOver, Hub, MessageEvent, MessageQuota, Reached, Source,
+    SubscribeFuture, Subscription, Told,
 };
 use crate::id::Id;
 use crate::metrics::BusMetrics;
@@ -92,11 +92,11 @@ pub struct RedisBus {
     outgoing: mpsc::Sender<Outgoing>,
     /// What goes when nothing of `outgoing` waits.
     in_time: mpsc::Sender<Outgoing>,
-    subscriptions: mpsc::UnboundedSender<Subscription>,
+    channel_requests: mpsc::UnboundedSender<ChannelRequest>,
     /// Whether what other nodes tell is heard.
     is_connected: AtomicBool,
     /// Whether others may not have heard all that was told here.
-    has_untold: AtomicBool,
+    has_lost_events: AtomicBool,
     /// Whether something may have been missed here.
     has_gap: Notify,
     /// Sockets that other nodes were asked for.
@@ -122,7 +122,7 @@ struct Outgoing {
     payload: String,
 }
 
-enum Subscription {
+enum ChannelRequest {
     /// Listen to a user's channel, and say when that is so.
     Add(Id, oneshot::Sender<()>),
     Remove(Id),
@@ -144,7 +144,7 @@ impl RedisBus {
         server.check().await.map_err(failed)?;
         let (outgoing, waiting) = mpsc::channel(OUTGOING);
         let (in_time, waiting_in_time) = mpsc::channel(PIPELINE);
-        let (subscriptions, requests) = mpsc::unbounded_channel();
+        let (channel_requests, requests) = mpsc::unbounded_channel();
         let bus = Arc::new(Self {
             sequencer: Sequencer::new(Arc::clone(&hub), Arc::clone(&metrics)),
             hub,
@@ -153,9 +153,9 @@ impl RedisBus {
             next_number: AtomicU64::new(0),
             outgoing,
             in_time,
-            subscriptions,
+            channel_requests,
             is_connected: AtomicBool::new(false),
-            has_untold: AtomicBool::new(false),
+            has_lost_events: AtomicBool::new(false),
             has_gap: Notify::new(),
             questions: Mutex::new(None),
             asked: Mutex::default(),
@@ -172,7 +172,7 @@ impl RedisBus {
         tasks.spawn(Arc::clone(&bus).publish_all(waiting, waiting_in_time));
         tasks.spawn(Arc::clone(&bus).listen(requests));
         tasks.spawn(Arc::clone(&bus).look_after());
-        tasks.spawn(Arc::clone(&bus).tell_rates());
+        tasks.spawn(Arc::clone(&bus).publish_rates());
         drop(tasks);
         Ok(bus)
     }
@@ -180,49 +180,49 @@ impl RedisBus {
     /// Has missing messages read from `source`, and tells it what other nodes tell.
     pub fn set_source(self: &Arc<Self>, source: std::sync::Weak<dyn Source>) {
         self.sequencer.set_source(source);
-        self.tasks.lock().spawn(Arc::clone(self).heal_gaps());
+        self.tasks.lock().spawn(Arc::clone(self).fill_gaps());
     }
 }
 
 #[async_trait]
 impl Bus for RedisBus {
-    fn message(&self, message: MessageNotice, told: Told) {
+    fn publish_message(&self, message: MessageEvent, told: Told) {
         let outgoing = message.clone();
-        self.sequencer.message(message, Some(told));
-        let Some(news) = News::message(&outgoing) else { return };
-        self.send(channels_of(&outgoing.conversation.participants), news);
+        self.sequencer.receive(message, Some(told));
+        let Some(event) = WireEvent::from_message(&outgoing) else { return };
+        self.send(channels_of(&outgoing.conversation.participants), event);
     }
 
     fn recheck(&self, conversation: &Arc<Conversation>) {
         self.sequencer.recheck(conversation);
-        let news = News::Recheck { conversation: (&**conversation).into() };
-        self.send(channels_of(&conversation.participants), news);
+        let event = WireEvent::Recheck { conversation: (&**conversation).into() };
+        self.send(channels_of(&conversation.participants), event);
     }
 
     fn has_other_nodes(&self) -> bool {
         true
     }
 
-    fn tell_here(&self, notice: &Notice) {
-        self.hub.tell(notice);
+    fn publish_locally(&self, event: &BusEvent) {
+        self.hub.deliver(event);
     }
 
-    fn publish(&self, notice: Notice) {
-        self.hub.tell(&notice);
-        let channels = match &notice {
-            Notice::Event { conversation, users, .. } => {
+    fn publish(&self, event: BusEvent) {
+        self.hub.deliver(&event);
+        let channels = match &event {
+            BusEvent::Emit { conversation, users, .. } => {
                 let mut all: Vec<&Id> = users.iter().collect();
                 if let Some(conversation) = conversation {
                     all.extend(conversation.participants.iter().filter(|user| !users.contains(user)));
                 }
                 channels_of(all)
             }
-            Notice::Typing { conversation, .. } => channels_of(&conversation.participants),
-            Notice::UnreadChanged { user, .. } => vec![user_channel(user)],
+            BusEvent::Typing { conversation, .. } => channels_of(&conversation.participants),
+            BusEvent::UnreadChanged { user, .. } => vec![user_channel(user)],
             _ => vec![all_channel()],
         };
-        if let Some(news) = News::notice(&notice) {
-            self.send(channels, news);
+        if let Some(event) = WireEvent::from_event(&event) {
+            self.send(channels, event);
         }
     }
 
@@ -236,8 +236,8 @@ impl Bus for RedisBus {
         for user in users {
             // Each is told what is theirs: the list of all would go to all.
             let users = vec![user.clone()];
-            let news = News::Event { name: name.into(), argument, conversation: None, users };
-            let payload = self.envelope(news);
+            let event = WireEvent::Event { name: name.into(), argument, conversation: None, users };
+            let payload = self.envelope(event);
             let outgoing = Outgoing { channels: vec![user_channel(user)], payload };
             // When Redis is slower than what it is told, it is old news when it comes.
             if !matches!(timeout(RESPONSE, self.in_time.send(outgoing)).await, Ok(Ok(()))) {
@@ -250,19 +250,19 @@ impl Bus for RedisBus {
         self.hub.has_device(user)
     }
 
-    fn attach(&self, user: &Id) -> Option<Attaching> {
-        let is_followed = self.sequencer.claim(user);
+    fn subscribe(&self, user: &Id) -> Option<SubscribeFuture> {
+        let is_tracked = self.sequencer.claim(user);
         let claim = Claim { sequencer: Arc::clone(&self.sequencer), user: user.clone() };
-        let subscriptions = self.subscriptions.clone();
+        let channel_requests = self.channel_requests.clone();
         Some(Box::pin(async move {
-            if !is_followed {
+            if !is_tracked {
                 let (done, added) = oneshot::channel();
                 // Without a listener, or while Redis is away, nobody is kept waiting.
-                drop(subscriptions.send(Subscription::Add(claim.user.clone(), done)));
+                drop(channel_requests.send(ChannelRequest::Add(claim.user.clone(), done)));
                 drop(timeout(RESPONSE, added).await);
                 claim.sequencer.follow(&claim.user).await;
             }
-            Attached(Box::new(claim))
+            Subscription(Box::new(claim))
         }))
     }
 
@@ -274,7 +274,7 @@ impl Bus for RedisBus {
         self.sequencer.restore(socket, user, reached, rooms);
     }
 
-    fn note_used(&self, user: &Id, count: u32, quota: MessageQuota) {
+    fn record_usage(&self, user: &Id, count: u32, quota: MessageQuota) {
         self.note_rate(user, count, quota);
     }
 
@@ -297,8 +297,12 @@ impl Bus for RedisBus {
         self.look_elsewhere(users).await.unwrap_or_else(|| vec![false; users.len()])
     }
 
-    async fn has_told(&self, user: &Id, position: i64) -> HasTold {
-        if self.sequencer.has_told(user, position).await { HasTold::Yes } else { HasTold::No }
+    async fn wait_until_delivered(&self, user: &Id, position: i64) -> DeliveryWait {
+        if self.sequencer.wait_until_delivered(user, position).await {
+            DeliveryWait::Done
+        } else {
+            DeliveryWait::TimedOut
+        }
     }
 
     async fn close(&self) {
@@ -315,7 +319,7 @@ impl Bus for RedisBus {
         let mut tasks = std::mem::take(&mut *self.tasks.lock());
         tasks.shutdown().await;
         self.end_lease().await;
-        let goodbye = self.to_all(News::Goodbye);
+        let goodbye = self.to_all(WireEvent::Goodbye);
         let mut pipeline = redis::pipe();
         pipeline.cmd(self.server.publish()).arg(all_channel()).arg(&goodbye.payload).ignore();
         if self.ask::<()>(&pipeline).await.is_none() {

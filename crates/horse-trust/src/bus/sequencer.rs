@@ -16,7 +16,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use super::{Hub, MessageNotice, Source, StoredMessage, Told};
+use super::{Hub, MessageEvent, Source, StoredMessage, Told};
 use crate::id::Id;
 use crate::metrics::BusMetrics;
 use crate::store::{Conversation, Ends, StoreError};
@@ -34,14 +34,14 @@ pub(super) struct Sequencer {
     hub: Arc<Hub>,
     metrics: Arc<BusMetrics>,
     source: OnceLock<Weak<dyn Source>>,
-    followers: Mutex<HashMap<Id, Follower>>,
+    subscribers: Mutex<HashMap<Id, Subscriber>>,
     /// Itself, for the tasks that heal.
     me: Weak<Self>,
 }
 
 /// A user who has a device here, or is about to.
 #[derive(Default)]
-struct Follower {
+struct Subscriber {
     /// How many devices there are.
     claims: usize,
     /// How far the devices are told; `None` until the store was asked.
@@ -56,14 +56,14 @@ struct Progress {
     /// What is ahead, by position.
     waiting: BTreeMap<i64, Arc<Pending>>,
     /// Whether a task heals it.
-    is_healing: bool,
+    is_catching_up: bool,
     /// Whether the store has to be asked, though nothing that is ahead has come.
-    must_look: bool,
+    must_query_store: bool,
 }
 
 /// A message until all are told whom it concerns here.
 struct Pending {
-    message: MessageNotice,
+    message: MessageEvent,
     /// Of a message of this node: called when all are told.
     told: Mutex<Option<Told>>,
     is_remote: bool,
@@ -83,7 +83,7 @@ impl Sequencer {
             hub,
             metrics,
             source: OnceLock::new(),
-            followers: Mutex::default(),
+            subscribers: Mutex::default(),
             me: Weak::clone(me),
         })
     }
@@ -99,33 +99,36 @@ impl Sequencer {
 
     /// A device of `user` will be here; answers whether the user is followed already.
     pub(super) fn claim(&self, user: &Id) -> bool {
-        let mut followers = self.followers.lock();
-        let follower = followers.entry(user.clone()).or_default();
-        follower.claims += 1;
-        follower.progress.is_some()
+        let mut subscribers = self.subscribers.lock();
+        let subscriber = subscribers.entry(user.clone()).or_default();
+        subscriber.claims += 1;
+        subscriber.progress.is_some()
     }
 
     /// A device of `user` is no longer here.
     pub(super) fn release(&self, user: &Id) {
-        if let Some(follower) = self.followers.lock().get_mut(user) {
-            follower.claims = follower.claims.saturating_sub(1);
+        if let Some(subscriber) = self.subscribers.lock().get_mut(user) {
+            subscriber.claims = subscriber.claims.saturating_sub(1);
         }
     }
 
     /// The users who have a device here.
     pub(super) fn users(&self) -> Vec<Id> {
-        self.followers.lock().keys().cloned().collect()
+        self.subscribers.lock().keys().cloned().collect()
     }
 
     /// Forgets users who have no socket here any more, also none that may be recovered. `gone` is called for each before
     /// the user can be claimed again.
     pub(super) fn sweep(&self, gone: impl FnMut(Id)) {
-        let is_gone = |user: &Id, follower: &Follower| {
-            let waits = follower.progress.as_ref().is_some_and(|progress| !progress.waiting.is_empty());
-            follower.claims == 0 && !waits && !self.hub.has_socket(user)
+        let is_gone = |user: &Id, subscriber: &Subscriber| {
+            let waits = subscriber.progress.as_ref().is_some_and(|progress| !progress.waiting.is_empty());
+            subscriber.claims == 0 && !waits && !self.hub.has_socket(user)
         };
-        let mut followers = self.followers.lock();
-        followers.extract_if(|user, follower| is_gone(user, follower)).map(|(user, _)| user).for_each(gone);
+        let mut subscribers = self.subscribers.lock();
+        subscribers
+            .extract_if(|user, subscriber| is_gone(user, subscriber))
+            .map(|(user, _)| user)
+            .for_each(gone);
     }
 
     /// From then on `user` is told of what is new. Waits for the store.
@@ -134,8 +137,8 @@ impl Sequencer {
             let Some(source) = self.source() else { return };
             match ends_of(&*source, user).await {
                 Ok(ends) => {
-                    if let Some(follower) = self.followers.lock().get_mut(user) {
-                        follower.progress.get_or_insert_with(|| Progress::new(&ends));
+                    if let Some(subscriber) = self.subscribers.lock().get_mut(user) {
+                        subscriber.progress.get_or_insert_with(|| Progress::new(&ends));
                     }
                     return;
                 }
@@ -146,14 +149,15 @@ impl Sequencer {
     }
 
     /// Tells of a message, to each of the two in turn.
-    pub(super) fn message(&self, message: MessageNotice, told: Option<Told>) {
+    pub(super) fn receive(&self, message: MessageEvent, told: Option<Told>) {
         let is_remote = told.is_none();
         let conversation = Arc::clone(&message.conversation);
         let positions = message.positions;
         let pending = Arc::new(Pending { message, told: Mutex::new(told), is_remote });
-        let mut followers = self.followers.lock();
+        let mut subscribers = self.subscribers.lock();
         for (user, position) in conversation.participants.iter().zip(positions) {
-            let Some(progress) = followers.get_mut(user).and_then(|follower| follower.progress.as_mut())
+            let Some(progress) =
+                subscribers.get_mut(user).and_then(|subscriber| subscriber.progress.as_mut())
             else {
                 continue;
             };
@@ -162,28 +166,30 @@ impl Sequencer {
                 progress.waiting.insert(position, Arc::clone(&pending));
                 self.advance(user, progress);
                 if !progress.waiting.is_empty() {
-                    self.start_healing(user, progress, PATIENCE);
+                    self.start_catch_up(user, progress, PATIENCE);
                 }
             }
         }
         // If nobody waits for it, its caller is told now, without the lock.
-        drop(followers);
+        drop(subscribers);
         drop(pending);
     }
 
     /// A conversation may have messages of which this node was not told.
     pub(super) fn recheck(&self, conversation: &Conversation) {
-        let mut followers = self.followers.lock();
+        let mut subscribers = self.subscribers.lock();
         for user in &conversation.participants {
-            if let Some(progress) = followers.get_mut(user).and_then(|follower| follower.progress.as_mut()) {
-                progress.must_look = true;
-                self.start_healing(user, progress, Duration::ZERO);
+            if let Some(progress) =
+                subscribers.get_mut(user).and_then(|subscriber| subscriber.progress.as_mut())
+            {
+                progress.must_query_store = true;
+                self.start_catch_up(user, progress, Duration::ZERO);
             }
         }
     }
 
     /// Other nodes may have told of messages that were not heard: looks after all users.
-    pub(super) async fn heal_all(&self) {
+    pub(super) async fn catch_up_all(&self) {
         for users in self.users().chunks(BATCH) {
             let positions = loop {
                 let Some(source) = self.source() else { return };
@@ -193,26 +199,27 @@ impl Sequencer {
                 }
                 tokio::time::sleep(RETRY).await;
             };
-            let mut followers = self.followers.lock();
+            let mut subscribers = self.subscribers.lock();
             for (user, position) in positions {
                 if let Some(progress) =
-                    followers.get_mut(&user).and_then(|follower| follower.progress.as_mut())
+                    subscribers.get_mut(&user).and_then(|subscriber| subscriber.progress.as_mut())
                     && progress.position < position
                 {
-                    progress.must_look = true;
-                    self.start_healing(&user, progress, Duration::ZERO);
+                    progress.must_query_store = true;
+                    self.start_catch_up(&user, progress, Duration::ZERO);
                 }
             }
         }
     }
 
     /// Waits until `user`, who has a device here, was told up to `position`; `false` if that takes too long.
-    pub(super) async fn has_told(&self, user: &Id, position: i64) -> bool {
+    pub(super) async fn wait_until_delivered(&self, user: &Id, position: i64) -> bool {
         let deadline = Instant::now() + REACHED_WITHIN;
         loop {
             {
-                let mut followers = self.followers.lock();
-                let Some(progress) = followers.get_mut(user).and_then(|follower| follower.progress.as_mut())
+                let mut subscribers = self.subscribers.lock();
+                let Some(progress) =
+                    subscribers.get_mut(user).and_then(|subscriber| subscriber.progress.as_mut())
                 else {
                     return true;
                 };
@@ -220,9 +227,9 @@ impl Sequencer {
                     return true;
                 }
                 // What is missing may be on its way.
-                if !progress.is_healing {
-                    progress.must_look = true;
-                    self.start_healing(user, progress, PATIENCE);
+                if !progress.is_catching_up {
+                    progress.must_query_store = true;
+                    self.start_catch_up(user, progress, PATIENCE);
                 }
             }
             if Instant::now() >= deadline {
@@ -236,21 +243,21 @@ impl Sequencer {
     fn advance(&self, user: &Id, progress: &mut Progress) {
         while let Some(pending) = progress.waiting.remove(&(progress.position + 1)) {
             progress.position += 1;
-            self.tell(user, progress, &pending.message, pending.is_remote);
+            self.deliver(user, progress, &pending.message, pending.is_remote);
         }
     }
 
-    fn tell(&self, user: &Id, progress: &mut Progress, message: &MessageNotice, is_remote: bool) {
+    fn deliver(&self, user: &Id, progress: &mut Progress, message: &MessageEvent, is_remote: bool) {
         progress.seqs.insert(message.conversation.key, message.seq);
-        self.hub.tell_user(user, message);
+        self.hub.deliver_to_user(user, message);
         if is_remote && let Some(source) = self.source() {
-            source.told(message);
+            source.message_delivered(message);
         }
     }
 
     /// Starts a task that reads what is missing, after a moment.
-    fn start_healing(&self, user: &Id, progress: &mut Progress, patience: Duration) {
-        if std::mem::replace(&mut progress.is_healing, true) {
+    fn start_catch_up(&self, user: &Id, progress: &mut Progress, patience: Duration) {
+        if std::mem::replace(&mut progress.is_catching_up, true) {
             return;
         }
         let (me, user) = (Weak::clone(&self.me), user.clone());
@@ -264,10 +271,13 @@ impl Sequencer {
                     Ok(false) => PATIENCE,
                     Err(error) => {
                         tracing::warn!(%error, %user, "what is missing could not be read");
-                        if let Some(progress) =
-                            me.followers.lock().get_mut(&user).and_then(|follower| follower.progress.as_mut())
+                        if let Some(progress) = me
+                            .subscribers
+                            .lock()
+                            .get_mut(&user)
+                            .and_then(|subscriber| subscriber.progress.as_mut())
                         {
-                            progress.must_look = true;
+                            progress.must_query_store = true;
                         }
                         RETRY
                     }
@@ -281,32 +291,34 @@ impl Sequencer {
     async fn heal(&self, user: &Id) -> Result<bool, StoreError> {
         let Some(source) = self.source() else { return Ok(true) };
         let told = {
-            let mut followers = self.followers.lock();
-            let Some(progress) = followers.get_mut(user).and_then(|follower| follower.progress.as_mut())
+            let mut subscribers = self.subscribers.lock();
+            let Some(progress) =
+                subscribers.get_mut(user).and_then(|subscriber| subscriber.progress.as_mut())
             else {
                 return Ok(true);
             };
-            if progress.waiting.is_empty() && !std::mem::take(&mut progress.must_look) {
-                progress.is_healing = false;
+            if progress.waiting.is_empty() && !std::mem::take(&mut progress.must_query_store) {
+                progress.is_catching_up = false;
                 return Ok(true);
             }
             progress.seqs.clone()
         };
         let ends = ends_of(&*source, user).await?;
         let missing = missing(&*source, &told, &ends).await?;
-        let mut followers = self.followers.lock();
-        let Some(progress) = followers.get_mut(user).and_then(|follower| follower.progress.as_mut()) else {
+        let mut subscribers = self.subscribers.lock();
+        let Some(progress) = subscribers.get_mut(user).and_then(|subscriber| subscriber.progress.as_mut())
+        else {
             return Ok(true);
         };
-        for StoredMessage { conversation, seq, notice, .. } in missing {
+        for StoredMessage { conversation, seq, event, .. } in missing {
             // It may have come by itself meanwhile.
             if progress.seqs.get(&conversation).is_some_and(|told| *told >= seq) {
                 continue;
             }
-            match notice {
-                Some(notice) => {
-                    self.metrics.healed();
-                    self.tell(user, progress, &notice, true);
+            match event {
+                Some(event) => {
+                    self.metrics.gap_filled();
+                    self.deliver(user, progress, &event, true);
                 }
                 None => _ = progress.seqs.insert(conversation, seq),
             }
@@ -315,8 +327,8 @@ impl Sequencer {
         // What was read was told; whoever waits with it is answered when it is dropped.
         progress.waiting = progress.waiting.split_off(&(progress.position + 1));
         self.advance(user, progress);
-        progress.is_healing = progress.must_look || !progress.waiting.is_empty();
-        Ok(!progress.is_healing)
+        progress.is_catching_up = progress.must_query_store || !progress.waiting.is_empty();
+        Ok(!progress.is_catching_up)
     }
 }
 
@@ -326,8 +338,8 @@ impl Progress {
             position: ends.position,
             seqs: ends.conversations.iter().map(|(conversation, seq)| (conversation.key, *seq)).collect(),
             waiting: BTreeMap::new(),
-            is_healing: false,
-            must_look: false,
+            is_catching_up: false,
+            must_query_store: false,
         }
     }
 }
@@ -342,7 +354,7 @@ async fn missing(
     for (conversation, last_seq) in &ends.conversations {
         let mut seq = told.get(&conversation.key).copied().unwrap_or(0);
         while seq < *last_seq {
-            let slice = source.after(conversation, seq).await?;
+            let slice = source.messages_after(conversation, seq).await?;
             let Some(last) = slice.last() else { break };
             seq = last.seq;
             missing.extend(slice.into_iter().filter(|message| message.seq <= *last_seq));

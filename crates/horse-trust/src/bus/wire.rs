@@ -6,26 +6,26 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{HandedOver, MessageNotice, Notice};
+use super::{BusEvent, HandedOver, MessageEvent};
 use crate::id::Id;
 use crate::store::Conversation;
 use crate::timestamp::Timestamp;
 
-/// One piece of news.
+/// One event, and who published it.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Envelope<'a> {
     /// The node that tells it; by its process, so a node that was started again is another.
     #[serde(borrow)]
     pub(super) node: Cow<'a, str>,
-    /// Counts what the node tells: what comes by two channels is heard once.
+    /// Counts what the node tells: what comes by two channels is received once.
     pub(super) number: u64,
-    #[serde(borrow)]
-    pub(super) news: News<'a>,
+    #[serde(borrow, rename = "news")]
+    pub(super) event: WireEvent<'a>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum News<'a> {
+pub(super) enum WireEvent<'a> {
     /// A message was stored.
     Message {
         conversation: Place,
@@ -81,8 +81,9 @@ pub(super) enum News<'a> {
     HandedOver { question: u64, socket: Option<Box<HandedOver>> },
     /// The node is there.
     Alive,
-    /// What the node told may not have been heard: it is to be read from the store.
-    Unheard,
+    /// What the node told may not have been received: it is to be read from the store.
+    #[serde(rename = "unheard")]
+    EventsLost,
     /// The node ends in order.
     Goodbye,
 }
@@ -120,9 +121,9 @@ impl Place {
     }
 }
 
-impl<'a> News<'a> {
-    /// The news of a message; `None` if its parts are no JSON.
-    pub(super) fn message(message: &'a MessageNotice) -> Option<Self> {
+impl<'a> WireEvent<'a> {
+    /// A message as an event; `None` if its parts are no JSON.
+    pub(super) fn from_message(message: &'a MessageEvent) -> Option<Self> {
         Some(Self::Message {
             conversation: Place::from(&*message.conversation),
             seq: message.seq,
@@ -133,29 +134,29 @@ impl<'a> News<'a> {
         })
     }
 
-    /// The news of something else; `None` if its argument is no JSON, or it is for one node alone.
-    pub(super) fn notice(notice: &'a Notice) -> Option<Self> {
-        Some(match notice {
-            Notice::Event { name, argument, conversation, users, .. } => Self::Event {
+    /// Another event; `None` if its argument is no JSON, or it is for one node alone.
+    pub(super) fn from_event(event: &'a BusEvent) -> Option<Self> {
+        Some(match event {
+            BusEvent::Emit { name, argument, conversation, users, .. } => Self::Event {
                 name: Cow::Borrowed(name),
                 argument: serde_json::from_str(argument).ok()?,
                 conversation: conversation.as_deref().map(Place::from),
                 users: users.clone(),
             },
-            Notice::Typing { user, conversation, types, .. } => {
+            BusEvent::Typing { user, conversation, types, .. } => {
                 Self::Typing { user: user.clone(), conversation: Place::from(&**conversation), types: *types }
             }
-            Notice::TokensRevoked { user, revocation } => Self::TokensRevoked {
+            BusEvent::TokensRevoked { user, revocation } => Self::TokensRevoked {
                 user: user.clone(),
                 not_before: revocation.not_before.0,
                 generation: revocation.generation,
             },
-            Notice::AccountSuspended { .. } => return None,
-            Notice::UnreadChanged { user, conversation } => {
+            BusEvent::AccountSuspended { .. } => return None,
+            BusEvent::UnreadChanged { user, conversation } => {
                 Self::UnreadChanged { user: user.clone(), conversation: Place::from(&**conversation) }
             }
-            Notice::BlocksChanged { users } => Self::BlocksChanged { users: users.clone() },
-            Notice::ProfileChanged { user } => Self::ProfileChanged { user: user.clone() },
+            BusEvent::BlocksChanged { users } => Self::BlocksChanged { users: users.clone() },
+            BusEvent::ProfileChanged { user } => Self::ProfileChanged { user: user.clone() },
         })
     }
 }
@@ -165,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_told_is_what_is_heard() {
+    fn an_event_survives_the_wire() {
         let id = |text: &str| Id::parse(text).unwrap();
         let conversation = Arc::new(Conversation {
             key: 7,
@@ -174,7 +175,7 @@ mod tests {
             horse_id: None,
             created_at: Timestamp(5),
         });
-        let message = MessageNotice {
+        let message = MessageEvent {
             conversation: Arc::clone(&conversation),
             seq: 3,
             positions: [4, 9],
@@ -182,15 +183,23 @@ mod tests {
             json: r#"{"text":"\"🐴\""}"#.into(),
             notification: r#"{"preview":"x"}"#.into(),
         };
-        let news = News::message(&message).unwrap();
-        let text = serde_json::to_string(&Envelope { node: "n".into(), number: 9, news }).unwrap();
-        let heard: Envelope<'_> = serde_json::from_str(&text).unwrap();
-        assert_eq!((&*heard.node, heard.number), ("n", 9));
-        let News::Message { conversation: place, seq, positions, sender, json, notification } = heard.news
+        let event = WireEvent::from_message(&message).unwrap();
+        let text = serde_json::to_string(&Envelope { node: "n".into(), number: 9, event }).unwrap();
+        let received: Envelope<'_> = serde_json::from_str(&text).unwrap();
+        assert_eq!((&*received.node, received.number), ("n", 9));
+        let WireEvent::Message { conversation: place, seq, positions, sender, json, notification } =
+            received.event
         else {
             panic!("{text}");
         };
         assert_eq!((place.conversation(), seq, positions, sender), (conversation, 3, [4, 9], id("ann")));
         assert_eq!((json.get(), notification.get()), (&*message.json, &*message.notification));
+    }
+
+    #[test]
+    fn names_on_the_wire_stay_as_nodes_of_earlier_versions_know_them() {
+        let envelope = Envelope { node: "n".into(), number: 1, event: WireEvent::EventsLost };
+        let text = serde_json::to_string(&envelope).unwrap();
+        assert_eq!(text, r#"{"node":"n","number":1,"news":"unheard"}"#);
     }
 }

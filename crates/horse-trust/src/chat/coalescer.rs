@@ -1,4 +1,4 @@
-//! News of which only the latest counts, told a little later, so that a burst is told once.
+//! Values of which only the latest counts, delivered a little later, so that a burst is delivered once.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -24,15 +24,15 @@ impl<K: Hash + Eq, V> Coalescer<K, V> {
         Self { waiting: Mutex::new(HashMap::new()), filled: Notify::new() }
     }
 
-    /// News that replaces what waits, in its place.
-    pub(super) fn offer(&self, key: K, news: V) {
+    /// A value; it replaces a waiting one of the same key, and is due when that one was.
+    pub(super) fn offer(&self, key: K, event: V) {
         let mut waiting = self.waiting.lock();
         if waiting.is_empty() {
             self.filled.notify_one();
         }
         match waiting.entry(key) {
-            Entry::Occupied(mut entry) => entry.get_mut().1 = news,
-            Entry::Vacant(entry) => _ = entry.insert((Instant::now() + DELAY, news)),
+            Entry::Occupied(mut entry) => entry.get_mut().1 = event,
+            Entry::Vacant(entry) => _ = entry.insert((Instant::now() + DELAY, event)),
         }
     }
 
@@ -44,7 +44,7 @@ impl<K: Hash + Eq, V> Coalescer<K, V> {
                 let mut waiting = self.waiting.lock();
                 let due: Vec<_> = waiting.extract_if(|_, (at, _)| *at <= now).collect();
                 if !due.is_empty() {
-                    return due.into_iter().map(|(key, (_, news))| (key, news)).collect();
+                    return due.into_iter().map(|(key, (_, event))| (key, event)).collect();
                 }
                 if waiting.is_empty() && waiting.capacity() > 1024 {
                     waiting.shrink_to_fit();
@@ -67,8 +67,8 @@ mod tests {
     async fn the_last_is_told_in_time() {
         let coalescer = Coalescer::new();
         let began = Instant::now();
-        for (key, news) in [("a", 1), ("b", 7), ("a", 2), ("a", 3)] {
-            coalescer.offer(key, news);
+        for (key, event) in [("a", 1), ("b", 7), ("a", 2), ("a", 3)] {
+            coalescer.offer(key, event);
         }
         let mut due = coalescer.due().await;
         due.sort_unstable();

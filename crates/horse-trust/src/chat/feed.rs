@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{Chat, view};
 use crate::auth::{Claims, Ended};
-use crate::bus::Notice;
+use crate::bus::BusEvent;
 use crate::id::Id;
 use crate::store::{ChangeCursor, Revocation, StoreError, UserChange, UserChanges};
 use crate::timestamp::Timestamp;
@@ -104,11 +104,11 @@ impl Chat {
 
     /// Ends the sockets that `user` has on this node.
     fn end_sockets(&self, user: Id, ended: Ended) {
-        self.bus.tell_here(&match ended {
-            Ended::Revoked(revocation) => Notice::TokensRevoked { user, revocation },
+        self.bus.publish_locally(&match ended {
+            Ended::Revoked(revocation) => BusEvent::TokensRevoked { user, revocation },
             Ended::Suspended(suspension) => {
                 tracing::info!(%user, "the account is suspended");
-                Notice::AccountSuspended { user, argument: view::suspension(&suspension) }
+                BusEvent::AccountSuspended { user, argument: view::suspension(&suspension) }
             }
         });
     }

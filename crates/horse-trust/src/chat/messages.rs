@@ -6,8 +6,8 @@ use tokio::sync::oneshot;
 
 use super::limits::too_many;
 use super::view::{self, MessageJson, MessageView};
-use super::{Chat, Desk, Refusal, store_failed, text};
-use crate::bus::{MessageNotice, Notice, Told};
+use super::{Chat, Refusal, SendContext, store_failed, text};
+use crate::bus::{BusEvent, MessageEvent, Told};
 use crate::id::Id;
 use crate::store::{Change, Changed, Conversation, Message, NewMessage, Profile, StoreError, Stored};
 
@@ -31,12 +31,12 @@ impl Chat {
     /// everybody was told, or with the refusal. The sender's rate is the caller's to check, before the desk.
     ///
     /// The order of calls for one conversation is the order in which the messages are stored and delivered.
-    pub fn send(self: &Arc<Self>, user: &Id, desk: Desk, draft: Draft, sent: Sent) {
+    pub fn send(self: &Arc<Self>, user: &Id, context: SendContext, draft: Draft, sent: Sent) {
         if let Err(refusal) = check_draft(&draft) {
             return sent(Err(refusal));
         }
         let Draft { text, client_id } = draft;
-        let Desk { conversation, sender } = desk;
+        let SendContext { conversation, sender } = context;
         let message = NewMessage { conversation, sender: user.clone(), text, client_id };
         let (chat, place) = (Arc::clone(self), Arc::clone(&message.conversation));
         self.store.append_message(
@@ -67,7 +67,7 @@ impl Chat {
 
     /// Counts a message of `user`, over all nodes; refused if it is one too many. To be asked before the store is.
     pub fn count_message(&self, user: &Id) -> Result<(), Refusal> {
-        self.limits.message(user, |count, quota| self.bus.note_used(user, count, quota))
+        self.limits.message(user, |count, quota| self.bus.record_usage(user, count, quota))
     }
 
     /// [`Chat::send`] for a caller that waits.
@@ -77,11 +77,11 @@ impl Chat {
         conversation_id: &str,
         draft: Draft,
     ) -> Result<(MessageJson, bool), Refusal> {
-        let desk = self.desk(user, conversation_id).await?;
+        let context = self.send_context(user, conversation_id).await?;
         self.take_from_other_nodes(user).await?;
         let (sender, receiver) = oneshot::channel();
         // The caller may have gone away meanwhile; the message is stored all the same.
-        self.send(user, desk, draft, Box::new(move |result| drop(sender.send(result))));
+        self.send(user, context, draft, Box::new(move |result| drop(sender.send(result))));
         receiver.await.unwrap_or(Err(Refusal::SendFailed))
     }
 
@@ -102,7 +102,7 @@ impl Chat {
     fn deliver(&self, stored: &Stored, json: MessageJson, told: Told) {
         let Stored { conversation, message, unread, positions } = stored;
         self.typing_ended(&message.sender, conversation);
-        self.bus.message(message_notice(conversation, message, *positions, json), told);
+        self.bus.publish_message(message_event(conversation, message, *positions, json), told);
         if let (Some(unread), Some(other)) = (unread, conversation.other(&message.sender)) {
             self.note_unread(other, conversation, *unread);
         }
@@ -184,7 +184,7 @@ impl Chat {
                 done(match changed {
                     Ok(Changed::Done { message, unread }) => {
                         let json = json(&message);
-                        chat.tell_change(&conversation, &message, &json);
+                        chat.publish_change(&conversation, &message, &json);
                         if let (Some(unread), Some(other)) = (unread, conversation.other(&message.sender)) {
                             chat.note_unread(other, &conversation, unread);
                         }
@@ -200,14 +200,14 @@ impl Chat {
         );
     }
 
-    fn tell_change(&self, conversation: &Arc<Conversation>, message: &Message, json: &MessageJson) {
+    fn publish_change(&self, conversation: &Arc<Conversation>, message: &Message, json: &MessageJson) {
         let (name, argument) = match message.deleted_at {
             Some(deleted_at) => ("message_deleted", view::deleted(&conversation.id, message, deleted_at)),
             None => ("message_updated", json.to_string()),
         };
         // Nothing of the one reaches the other while a block stands.
         let is_blocked = self.blocks_at_once(&message.sender, conversation).is_some_and(super::Blocks::any);
-        self.bus.publish(Notice::Event {
+        self.bus.publish(BusEvent::Emit {
             name: name.into(),
             argument,
             conversation: (!is_blocked).then(|| Arc::clone(conversation)),
@@ -224,13 +224,13 @@ fn check_draft(draft: &Draft) -> Result<(), Refusal> {
 }
 
 /// What is told of a message.
-pub(super) fn message_notice(
+pub(super) fn message_event(
     conversation: &Arc<Conversation>,
     message: &Message,
     positions: Option<[i64; 2]>,
     json: MessageJson,
-) -> MessageNotice {
-    MessageNotice {
+) -> MessageEvent {
+    MessageEvent {
         conversation: Arc::clone(conversation),
         seq: message.seq,
         positions: positions.unwrap_or_default(),

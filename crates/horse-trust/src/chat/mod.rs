@@ -35,7 +35,7 @@ pub use self::refusal::Refusal;
 use self::typing::Typing;
 pub use self::view::MessageJson;
 use crate::auth::Tokens;
-use crate::bus::{Attaching, Bus, HandedOver, Notice, Reached};
+use crate::bus::{Bus, BusEvent, HandedOver, Reached, SubscribeFuture};
 use crate::id::Id;
 use crate::store::{ChangeCursor, Conversation, Profile, Store, StoreError};
 
@@ -94,7 +94,7 @@ pub struct Chat {
 }
 
 /// What a sender needs to write in a conversation, looked up before the message joins the batch.
-pub struct Desk {
+pub struct SendContext {
     conversation: Arc<Conversation>,
     sender: Option<Arc<Profile>>,
 }
@@ -149,9 +149,9 @@ impl Chat {
     pub fn start(self: &Arc<Self>, cursor: ChangeCursor) -> JoinSet<()> {
         let mut tasks = JoinSet::new();
         tasks.spawn(Arc::clone(self).follow_users(cursor));
-        tasks.spawn(Arc::clone(self).tell_presence());
-        tasks.spawn(Arc::clone(self).tell_delivered());
-        tasks.spawn(Arc::clone(self).tell_unread());
+        tasks.spawn(Arc::clone(self).notify_presence());
+        tasks.spawn(Arc::clone(self).notify_delivered());
+        tasks.spawn(Arc::clone(self).notify_unread());
         tasks.spawn(Arc::clone(self).store_delivered());
         tasks.spawn(Arc::clone(self).end_typing());
         tasks.spawn(Arc::clone(self).announce_block_changes());
@@ -227,22 +227,28 @@ impl Chat {
     }
 
     /// What `user` needs to write in `conversation_id`.
-    pub async fn desk(&self, user: &Id, conversation_id: &str) -> Result<Desk, Refusal> {
+    pub async fn send_context(&self, user: &Id, conversation_id: &str) -> Result<SendContext, Refusal> {
         let conversation = self.open_conversation_for(user, conversation_id).await?;
-        Ok(Desk { conversation, sender: self.profile(user).await? })
+        Ok(SendContext { conversation, sender: self.profile(user).await? })
     }
 
     /// As [`Chat::desk`], without waiting: `None` if the store has to be asked.
-    pub fn desk_at_once(&self, user: &Id, conversation_id: &str) -> Option<Result<Desk, Refusal>> {
+    pub fn cached_send_context(
+        &self,
+        user: &Id,
+        conversation_id: &str,
+    ) -> Option<Result<SendContext, Refusal>> {
         match self.open_conversation_at_once(user, conversation_id)? {
-            Ok(conversation) => self.profiles.get(user).map(|sender| Ok(Desk { conversation, sender })),
+            Ok(conversation) => {
+                self.profiles.get(user).map(|sender| Ok(SendContext { conversation, sender }))
+            }
             Err(refusal) => Some(Err(refusal)),
         }
     }
 
     /// A device of `user` is about to be let in; it may be, once what is returned is done.
-    pub fn attach(&self, user: &Id) -> Option<Attaching> {
-        self.bus.attach(user)
+    pub fn subscribe(&self, user: &Id) -> Option<SubscribeFuture> {
+        self.bus.subscribe(user)
     }
 
     /// The socket that `user` has lost on another node, if it can be taken up here.
@@ -260,14 +266,14 @@ impl Chat {
         let revocation = self.store.revoke_tokens(user).await.map_err(store_failed("revoke_tokens"))?;
         self.tokens.revoke(user.clone(), revocation);
         tracing::info!(%user, "all sessions of a user were ended");
-        self.bus.publish(Notice::TokensRevoked { user: user.clone(), revocation });
+        self.bus.publish(BusEvent::TokensRevoked { user: user.clone(), revocation });
         Ok(())
     }
 
     /// Forgets what was remembered of a user's profile, on all nodes; to be called after it was stored.
     pub fn profile_changed(&self, user: &Id) {
         self.profiles.remove(user);
-        self.bus.publish(Notice::ProfileChanged { user: user.clone() });
+        self.bus.publish(BusEvent::ProfileChanged { user: user.clone() });
     }
 
     /// Frees what is no longer needed. To be called every minute or so.

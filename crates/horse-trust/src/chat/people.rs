@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use super::view::{self, PresenceView, ProfileView, ReportView, WithdrawnView};
 use super::{Chat, Refusal, store_failed};
-use crate::bus::{Except, Notice};
+use crate::bus::{BusEvent, Except};
 use crate::id::Id;
 use crate::store::{NewReport, Page, Profile};
 
@@ -41,8 +41,8 @@ impl Chat {
                 chat.block_changed(&blocker, &other_user, is_blocked, socket);
                 if are_partners {
                     // For one another, two between whom there is a block are not there.
-                    chat.tell_presence_to(&blocker, &other_user, false);
-                    chat.tell_presence_to(&other_user, &blocker, false);
+                    chat.notify_presence_to(&blocker, &other_user, false);
+                    chat.notify_presence_to(&other_user, &blocker, false);
                 }
             }
             drop(sender.send(result));
@@ -71,14 +71,14 @@ impl Chat {
         for ((shown, told), is_elsewhere) in [(one, other), (other, one)].into_iter().zip(elsewhere) {
             // Whoever is not there was last shown as not there, too.
             if is_elsewhere || self.presence.is_online(shown) {
-                self.tell_presence_to(told, shown, true);
+                self.notify_presence_to(told, shown, true);
             }
         }
         Ok(())
     }
 
-    fn tell_presence_to(&self, told: &Id, shown: &Id, is_online: bool) {
-        self.bus.publish(Notice::Event {
+    fn notify_presence_to(&self, told: &Id, shown: &Id, is_online: bool) {
+        self.bus.publish(BusEvent::Emit {
             name: "presence".into(),
             argument: PresenceView::new(shown, is_online, None).to_json(),
             conversation: None,
@@ -98,9 +98,9 @@ impl Chat {
             }
             None => drop(self.blocks.remove(&pair)),
         }
-        self.bus.publish(Notice::BlocksChanged { users: [blocker.clone(), other.clone()] });
+        self.bus.publish(BusEvent::BlocksChanged { users: [blocker.clone(), other.clone()] });
         self.note_block_change(blocker, other);
-        self.bus.publish(Notice::Event {
+        self.bus.publish(BusEvent::Emit {
             name: if is_blocked { "user_blocked" } else { "user_unblocked" }.into(),
             argument: view::user(other),
             conversation: None,

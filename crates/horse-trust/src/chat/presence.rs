@@ -53,7 +53,7 @@ impl Presence {
         Self { state: Mutex::default(), changed: Notify::new(), grace }
     }
 
-    pub(super) fn device_came(&self, user: &Id) {
+    pub(super) fn device_connected(&self, user: &Id) {
         let mut state = self.state.lock();
         if let Some(known) = state.users.get_mut(user) {
             known.devices += 1;
@@ -66,7 +66,7 @@ impl Presence {
         self.changed.notify_one();
     }
 
-    pub(super) fn device_went(&self, user: &Id) {
+    pub(super) fn device_disconnected(&self, user: &Id) {
         let mut state = self.state.lock();
         let Some(known) = state.users.get_mut(user) else { return };
         known.devices = known.devices.saturating_sub(1);
@@ -151,17 +151,17 @@ impl State {
 
 impl Chat {
     /// A device of `user` is connected.
-    pub fn device_came(&self, user: &Id) {
-        self.presence.device_came(user);
+    pub fn device_connected(&self, user: &Id) {
+        self.presence.device_connected(user);
     }
 
     /// A device of `user` is no longer connected.
-    pub fn device_went(&self, user: &Id) {
-        self.presence.device_went(user);
+    pub fn device_disconnected(&self, user: &Id) {
+        self.presence.device_disconnected(user);
     }
 
     /// Tells those who share a conversation with a user that the user came or went, as long as it runs.
-    pub(super) async fn tell_presence(self: Arc<Self>) {
+    pub(super) async fn notify_presence(self: Arc<Self>) {
         loop {
             let changes = self.changed_everywhere(self.presence.next().await).await;
             let gone: Vec<_> =
@@ -175,7 +175,7 @@ impl Chat {
             match self.store.partners_of(users).await {
                 Ok(partners) => {
                     for (change, partners) in changes.into_iter().zip(partners) {
-                        self.tell_partners(&change, partners).await;
+                        self.notify_partners(&change, partners).await;
                     }
                 }
                 Err(error) => tracing::error!(%error, "nobody was told who came and who went"),
@@ -214,7 +214,7 @@ impl Chat {
         }
     }
 
-    async fn tell_partners(&self, change: &Change, partners: Vec<Id>) {
+    async fn notify_partners(&self, change: &Change, partners: Vec<Id>) {
         let view = PresenceView::new(&change.user, change.last_seen.is_none(), change.last_seen);
         self.bus.publish_to_each("presence", &view.to_json(), &partners).await;
     }
@@ -235,22 +235,22 @@ mod tests {
     async fn devices_are_counted_and_who_comes_back_in_time_was_never_away() {
         let presence = Presence::new(GRACE);
         let ann = Id::parse("ann").unwrap();
-        presence.device_came(&ann);
-        presence.device_came(&ann);
+        presence.device_connected(&ann);
+        presence.device_connected(&ann);
         assert_eq!(next(&presence).await, [("ann".to_owned(), true)]);
-        presence.device_went(&ann);
+        presence.device_disconnected(&ann);
         assert_eq!(next(&presence).await, []);
-        presence.device_went(&ann);
+        presence.device_disconnected(&ann);
         tokio::time::advance(GRACE / 2).await;
-        presence.device_came(&ann);
+        presence.device_connected(&ann);
         assert_eq!(next(&presence).await, []);
         assert!(presence.is_online(&ann));
-        presence.device_went(&ann);
+        presence.device_disconnected(&ann);
         let began = Instant::now();
         assert_eq!(next(&presence).await, [("ann".to_owned(), false)]);
         assert!(began.elapsed() >= GRACE);
         assert!(!presence.is_online(&ann));
-        presence.device_came(&ann);
+        presence.device_connected(&ann);
         assert_eq!(next(&presence).await, [("ann".to_owned(), true)]);
     }
 
@@ -258,10 +258,10 @@ mod tests {
     async fn who_went_with_another_node_has_the_grace_too() {
         let presence = Presence::new(GRACE);
         let [ann, ben, cat] = ["ann", "ben", "cat"].map(|id| Id::parse(id).unwrap());
-        presence.device_came(&cat);
+        presence.device_connected(&cat);
         assert_eq!(next(&presence).await, [("cat".to_owned(), true)]);
         presence.adopt(&[ann.clone(), ben.clone(), cat.clone()], Timestamp(5));
-        presence.device_came(&ben);
+        presence.device_connected(&ben);
         assert_eq!(next(&presence).await, [("ann".to_owned(), false)]);
         assert_eq!([&ann, &ben, &cat].map(|user| presence.is_online(user)), [false, true, true]);
     }

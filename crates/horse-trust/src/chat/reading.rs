@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use super::view::{self, MessageJson, MessageView};
 use super::{Blocks, Chat, Refusal, store_failed};
-use crate::bus::{Except, HasTold, Notice};
+use crate::bus::{BusEvent, DeliveryWait, Except};
 use crate::id::Id;
 use crate::store::{Conversation, History, MarkRead, Message, Page, Profile, Range, Read};
 use crate::timestamp::Timestamp;
@@ -201,7 +201,7 @@ impl Chat {
                 if let Ok(read) = &read
                     && read.newly_read > 0
                 {
-                    chat.bus.publish(Notice::Event {
+                    chat.bus.publish(BusEvent::Emit {
                         name: "messages_read".into(),
                         argument: view::messages_read(
                             &conversation.id,
@@ -271,12 +271,12 @@ impl Chat {
     }
 
     /// Waits until the sockets of `user` on this node were told of all that is in `replay`.
-    pub async fn has_told(&self, user: &Id, replay: &Replay) -> Result<(), Refusal> {
+    pub async fn wait_until_delivered(&self, user: &Id, replay: &Replay) -> Result<(), Refusal> {
         let position = replay.last_seqs.iter().map(|(_, seq)| seq).sum();
-        match self.bus.has_told(user, position).await {
-            HasTold::Yes => Ok(()),
-            HasTold::No => Err(Refusal::StoreFailed),
-            HasTold::NotCounted => self.store.settled().await.map_err(store_failed("settled")),
+        match self.bus.wait_until_delivered(user, position).await {
+            DeliveryWait::Done => Ok(()),
+            DeliveryWait::TimedOut => Err(Refusal::StoreFailed),
+            DeliveryWait::NotTracked => self.store.settled().await.map_err(store_failed("settled")),
         }
     }
 }

@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 
 use super::coalescer::Coalescer;
 use super::{Chat, view};
-use crate::bus::Notice;
+use crate::bus::BusEvent;
 use crate::id::Id;
 use crate::store::{Conversation, Delivered, StoreError, Unread};
 use crate::timestamp::Timestamp;
@@ -22,20 +22,20 @@ type Side = (i64, usize);
 
 /// Receipts on their way.
 pub(super) struct Receipts {
-    delivered: Coalescer<Side, DeliveredNews>,
-    unread: Coalescer<(Id, i64), UnreadNews>,
+    delivered: Coalescer<Side, DeliveredReceipt>,
+    unread: Coalescer<(Id, i64), UnreadUpdate>,
     /// What has reached a device and is not stored.
     unstored: Mutex<HashMap<Side, i64>>,
     filled: Notify,
 }
 
-struct DeliveredNews {
+struct DeliveredReceipt {
     conversation: Arc<Conversation>,
     side: usize,
     seq: i64,
 }
 
-struct UnreadNews {
+struct UnreadUpdate {
     conversation: Id,
     /// `None` if it has to be looked up, as other nodes change it, too.
     unread: Option<Unread>,
@@ -68,31 +68,31 @@ impl Chat {
             let known = unstored.entry(key).or_default();
             *known = (*known).max(seq);
         }
-        let news = DeliveredNews { conversation: Arc::clone(conversation), side, seq };
-        self.receipts.delivered.offer(key, news);
+        let event = DeliveredReceipt { conversation: Arc::clone(conversation), side, seq };
+        self.receipts.delivered.offer(key, event);
     }
 
     /// What `user` has not read has changed.
     pub(super) fn note_unread(&self, user: &Id, conversation: &Arc<Conversation>, unread: Unread) {
         if self.bus.has_other_nodes() {
             let (told, place) = (user.clone(), Arc::clone(conversation));
-            self.bus.publish(Notice::UnreadChanged { user: told, conversation: place });
+            self.bus.publish(BusEvent::UnreadChanged { user: told, conversation: place });
             return self.unread_changed(user, conversation);
         }
-        let news = UnreadNews { conversation: conversation.id.clone(), unread: Some(unread) };
-        self.receipts.unread.offer((user.clone(), conversation.key), news);
+        let event = UnreadUpdate { conversation: conversation.id.clone(), unread: Some(unread) };
+        self.receipts.unread.offer((user.clone(), conversation.key), event);
     }
 
     /// As [`Chat::note_unread`], by whatever node: the user's devices here are told what it then is.
     pub(super) fn unread_changed(&self, user: &Id, conversation: &Conversation) {
         if self.bus.has_device(user) {
-            let news = UnreadNews { conversation: conversation.id.clone(), unread: None };
-            self.receipts.unread.offer((user.clone(), conversation.key), news);
+            let event = UnreadUpdate { conversation: conversation.id.clone(), unread: None };
+            self.receipts.unread.offer((user.clone(), conversation.key), event);
         }
     }
 
-    async fn tell_one_delivered(&self, news: &DeliveredNews) {
-        let DeliveredNews { conversation, side, seq } = news;
+    async fn publish_delivered(&self, event: &DeliveredReceipt) {
+        let DeliveredReceipt { conversation, side, seq } = event;
         let [recipient, sender] = [&conversation.participants[*side], &conversation.participants[1 - side]];
         let blocks = match self.blocks_at_once(recipient, conversation) {
             Some(blocks) => Ok(blocks),
@@ -103,7 +103,7 @@ impl Chat {
             Ok(_) => return,
             Err(error) => return tracing::warn!(%error, "what has reached a user was not told"),
         }
-        self.bus.publish(Notice::Event {
+        self.bus.publish(BusEvent::Emit {
             name: "message_delivered".into(),
             argument: view::message_delivered(&conversation.id, recipient, *seq, Timestamp::now()),
             conversation: Some(Arc::clone(conversation)),
@@ -112,17 +112,17 @@ impl Chat {
         });
     }
 
-    async fn tell_one_unread(&self, (user, key): &(Id, i64), news: &UnreadNews) {
-        let unread = match news.unread {
+    async fn publish_unread(&self, (user, key): &(Id, i64), event: &UnreadUpdate) {
+        let unread = match event.unread {
             Some(unread) => unread,
             None => match self.look_up_unread(user, *key).await {
                 Ok(unread) => unread,
                 Err(error) => return tracing::warn!(%error, "what a user has not read was not told"),
             },
         };
-        self.bus.tell_here(&Notice::Event {
+        self.bus.publish_locally(&BusEvent::Emit {
             name: "unread_count".into(),
-            argument: view::unread_count(&news.conversation, unread),
+            argument: view::unread_count(&event.conversation, unread),
             conversation: None,
             users: vec![user.clone()],
             except: None,
@@ -136,19 +136,19 @@ impl Chat {
     }
 
     /// Tells senders what has reached a device, as long as it runs.
-    pub(super) async fn tell_delivered(self: Arc<Self>) {
+    pub(super) async fn notify_delivered(self: Arc<Self>) {
         loop {
-            for (_, news) in self.receipts.delivered.due().await {
-                self.tell_one_delivered(&news).await;
+            for (_, event) in self.receipts.delivered.due().await {
+                self.publish_delivered(&event).await;
             }
         }
     }
 
     /// Tells users how much they have not read, as long as it runs.
-    pub(super) async fn tell_unread(self: Arc<Self>) {
+    pub(super) async fn notify_unread(self: Arc<Self>) {
         loop {
-            for (key, news) in self.receipts.unread.due().await {
-                self.tell_one_unread(&key, &news).await;
+            for (key, event) in self.receipts.unread.due().await {
+                self.publish_unread(&key, &event).await;
             }
         }
     }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::messages::message_notice;
+use super::messages::message_event;
 use super::reading::view_of;
 use super::{Chat, Refusal};
-use crate::bus::{MessageNotice, Notice, Source, StoredMessage};
+use crate::bus::{BusEvent, MessageEvent, Source, StoredMessage};
 use crate::id::Id;
 use crate::store::{Conversation, Ends, Message, Range, StoreError};
 use crate::timestamp::Timestamp;
@@ -17,7 +17,7 @@ const SLICE: u64 = 100;
 
 #[async_trait]
 impl Source for Chat {
-    async fn after(
+    async fn messages_after(
         &self,
         conversation: &Arc<Conversation>,
         seq: i64,
@@ -27,15 +27,15 @@ impl Source for Chat {
             .profiles_of(conversation)
             .await
             .map_err(|refusal: Refusal| StoreError::Engine(refusal.to_string().into()))?;
-        let notice = |message: &Message| {
+        let event = |message: &Message| {
             let json = view_of(conversation, &profiles, message);
-            message_notice(conversation, message, None, json)
+            message_event(conversation, message, None, json)
         };
         let stored = |message: &Message| StoredMessage {
             id: message.id.clone(),
             conversation: conversation.key,
             seq: message.seq,
-            notice: message.deleted_at.is_none().then(|| notice(message)),
+            event: message.deleted_at.is_none().then(|| event(message)),
         };
         Ok(history.messages.iter().map(stored).collect())
     }
@@ -48,7 +48,7 @@ impl Source for Chat {
         self.store.ends_of(users).await
     }
 
-    fn told(&self, message: &MessageNotice) {
+    fn message_delivered(&self, message: &MessageEvent) {
         // A user's rate is one over all nodes that have a device of the user.
         if self.bus.has_device(&message.sender) {
             self.limits.charge_message(&message.sender);
@@ -57,34 +57,34 @@ impl Source for Chat {
         self.note_delivered(&message.conversation, &message.sender, message.seq);
     }
 
-    fn adopted(&self, users: &[Id], last_seen: Timestamp) {
+    fn users_adopted(&self, users: &[Id], last_seen: Timestamp) {
         self.presence.adopt(users, last_seen);
     }
 
-    fn delivered(&self, message: &MessageNotice) {
+    fn message_replayed(&self, message: &MessageEvent) {
         self.note_delivered(&message.conversation, &message.sender, message.seq);
     }
 
-    fn heard(&self, notice: &Notice) {
-        match notice {
-            Notice::TokensRevoked { user, revocation } => {
+    fn event_received(&self, event: &BusEvent) {
+        match event {
+            BusEvent::TokensRevoked { user, revocation } => {
                 if self.tokens.revoke(user.clone(), *revocation) {
-                    self.bus.tell_here(notice);
+                    self.bus.publish_locally(event);
                 }
             }
-            Notice::BlocksChanged { users: [one, other] } => {
+            BusEvent::BlocksChanged { users: [one, other] } => {
                 let pair =
                     if one < other { (one.clone(), other.clone()) } else { (other.clone(), one.clone()) };
                 self.blocks.remove(&pair);
             }
-            Notice::ProfileChanged { user } => drop(self.profiles.remove(user)),
-            Notice::UnreadChanged { user, conversation } => self.unread_changed(user, conversation),
-            Notice::Typing { user, conversation, types, node } => {
+            BusEvent::ProfileChanged { user } => drop(self.profiles.remove(user)),
+            BusEvent::UnreadChanged { user, conversation } => self.unread_changed(user, conversation),
+            BusEvent::Typing { user, conversation, types, node } => {
                 if let Some(node) = node {
                     self.typing_elsewhere(user, conversation, node, *types);
                 }
             }
-            Notice::Event { .. } | Notice::AccountSuspended { .. } => {}
+            BusEvent::Emit { .. } | BusEvent::AccountSuspended { .. } => {}
         }
     }
 

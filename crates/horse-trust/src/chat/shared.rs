@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::view::{self, ConversationView};
 use super::{Chat, Refusal, store_failed};
-use crate::bus::Notice;
+use crate::bus::BusEvent;
 use crate::id::Id;
 
 /// How many conversations of the two are announced, newest first. A block is between two users and not in one
@@ -45,7 +45,7 @@ impl Chat {
         let online = self.online_in(&summaries).await;
         for summary in &summaries {
             let item = ConversationView::new(summary, user, |id| online.contains(id));
-            self.bus.publish(Notice::Event {
+            self.bus.publish(BusEvent::Emit {
                 name: "conversation_updated".into(),
                 argument: view::json(item).to_string(),
                 conversation: None,

@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::{Blocks, Chat, view};
-use crate::bus::{Except, Notice};
+use crate::bus::{BusEvent, Except};
 use crate::id::Id;
 use crate::store::Conversation;
 
@@ -185,7 +185,7 @@ impl Chat {
         let source = Source::Socket(socket);
         if types {
             self.typing.started(source, user, conversation);
-            self.tell_typing(user, conversation, true);
+            self.notify_typing(user, conversation, true);
             self.publish_typing(user, conversation, true);
         } else {
             let ended = self.typing.stopped(&source, user, conversation);
@@ -204,21 +204,21 @@ impl Chat {
         let source = Source::Node(node.into());
         if types {
             self.typing.started(source, user, conversation);
-            self.tell_typing(user, conversation, true);
+            self.notify_typing(user, conversation, true);
         } else if self.typing.stopped(&source, user, conversation).everywhere {
-            self.tell_typing(user, conversation, false);
+            self.notify_typing(user, conversation, false);
         }
     }
 
     /// `user` has sent a message: what they typed is in it. Each node hears of the message by itself.
     pub(super) fn typing_ended(&self, user: &Id, conversation: &Arc<Conversation>) {
         if self.typing.sent(user, conversation) {
-            self.tell_typing(user, conversation, false);
+            self.notify_typing(user, conversation, false);
         }
     }
 
     /// A socket of `user` has gone: it types no more.
-    pub fn socket_went(&self, user: &Id, socket: SocketId) {
+    pub fn socket_disconnected(&self, user: &Id, socket: SocketId) {
         for (conversation, ended) in self.typing.gone(socket, user) {
             self.stopped_typing(user, &conversation, ended);
         }
@@ -235,7 +235,7 @@ impl Chat {
 
     fn stopped_typing(&self, user: &Id, conversation: &Arc<Conversation>, ended: Ended) {
         if ended.everywhere {
-            self.tell_typing(user, conversation, false);
+            self.notify_typing(user, conversation, false);
         }
         if ended.here {
             self.publish_typing(user, conversation, false);
@@ -244,16 +244,16 @@ impl Chat {
 
     fn publish_typing(&self, user: &Id, conversation: &Arc<Conversation>, types: bool) {
         let (user, conversation) = (user.clone(), Arc::clone(conversation));
-        self.bus.publish(Notice::Typing { user, conversation, types, node: None });
+        self.bus.publish(BusEvent::Typing { user, conversation, types, node: None });
     }
 
     /// Tells the sockets of this node.
-    fn tell_typing(&self, user: &Id, conversation: &Arc<Conversation>, types: bool) {
+    fn notify_typing(&self, user: &Id, conversation: &Arc<Conversation>, types: bool) {
         // Somebody may have been blocked since the typing began.
         if self.blocks_at_once(user, conversation).is_some_and(Blocks::any) {
             return;
         }
-        self.bus.tell_here(&Notice::Event {
+        self.bus.publish_locally(&BusEvent::Emit {
             name: if types { "user_typing" } else { "user_stop_typing" }.into(),
             argument: view::typing(user, &conversation.id),
             conversation: Some(Arc::clone(conversation)),

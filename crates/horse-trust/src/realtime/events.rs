@@ -9,7 +9,7 @@ use socketio::{Event, EventFuture, Responder, Socket};
 use super::payload::{Fields, SendMessage, text_or_field};
 use super::{Participant, Services};
 use crate::bus::conversation_room;
-use crate::chat::{Chat, Desk, Draft, MessageJson, Refusal};
+use crate::chat::{Chat, Draft, MessageJson, Refusal, SendContext};
 use crate::id::Id;
 use crate::store::{Conversation, Range};
 use crate::timestamp::Timestamp;
@@ -33,14 +33,14 @@ impl Participant {
         if let Err(refusal) = services.chat.count_message(user) {
             return refuse(responder, refusal);
         }
-        if let Some(desk) = services.chat.desk_at_once(user, &conversation_id) {
-            submit(services, user, desk, draft, responder, begin);
+        if let Some(context) = services.chat.cached_send_context(user, &conversation_id) {
+            submit(services, user, context, draft, responder, begin);
             return None;
         }
         let (services, user) = (Arc::clone(services), user.clone());
         Some(Box::pin(async move {
-            let desk = services.chat.desk(&user, &conversation_id).await;
-            submit(&services, &user, desk, draft, responder, begin);
+            let context = services.chat.send_context(&user, &conversation_id).await;
+            submit(&services, &user, context, draft, responder, begin);
         }))
     }
 
@@ -245,13 +245,13 @@ fn join(socket: &Socket, user: &Id, conversation: Result<Arc<Conversation>, Refu
 fn submit(
     services: &Arc<Services>,
     user: &Id,
-    desk: Result<Desk, Refusal>,
+    context: Result<SendContext, Refusal>,
     draft: Draft,
     responder: Responder,
     begin: Instant,
 ) {
-    let desk = match desk {
-        Ok(desk) => desk,
+    let context = match context {
+        Ok(context) => context,
         // What the store's failure means for the sender.
         Err(Refusal::StoreFailed) => return answer(responder, Err(Refusal::SendFailed)),
         Err(refusal) => return answer(responder, Err(refusal)),
@@ -264,7 +264,7 @@ fn submit(
             metrics.acknowledged(begin);
         }
     };
-    services.chat.send(user, desk, draft, Box::new(sent));
+    services.chat.send(user, context, draft, Box::new(sent));
 }
 
 /// The acknowledgement of what answers with `data`, given as JSON.

@@ -17,7 +17,7 @@ use socketio::{
 pub use self::expiry::Expiries;
 use self::replay::Replays;
 use crate::auth::{Claims, Rejection, Tokens};
-use crate::bus::{Attached, HandedOver, Hub, Reached, user_room};
+use crate::bus::{HandedOver, Hub, Reached, Subscription, user_room};
 use crate::chat::{Chat, Offset, Refusal, view};
 use crate::json::LossyString;
 use crate::metrics::Metrics;
@@ -98,17 +98,17 @@ impl NamespaceHandler for Realtime {
             auth.as_ref().and_then(|auth| auth.recovery).is_some_and(|value| value.get() == "true");
         let recovery = wants_recovery.then(|| claims.user.to_string());
         let offset = auth.and_then(|auth| replay::parse_offset(auth.server_offset?.get()));
-        let attaching = self.services.chat.attach(&claims.user);
+        let subscribing = self.services.chat.subscribe(&claims.user);
         let lost = request.lost.filter(|_| wants_recovery);
         let lost = lost.map(|lost| (lost.pid.to_owned(), lost.offset.map(str::to_owned)));
         let participant = Participant {
             services: Arc::clone(&self.services),
             claims,
             offset,
-            attached: None,
+            subscription: None,
             handed_over: None,
         };
-        let Some(attaching) = attaching else {
+        let Some(subscribing) = subscribing else {
             return Connecting::Done(Ok(Accept {
                 handler: Box::new(participant),
                 recovery,
@@ -116,7 +116,7 @@ impl NamespaceHandler for Realtime {
             }));
         };
         Connecting::Later(Box::pin(async move {
-            let attached = Some(attaching.await);
+            let subscription = Some(subscribing.await);
             let given = match &lost {
                 Some((pid, offset)) => {
                     let lost = LostSocket { pid, offset: offset.as_deref() };
@@ -131,7 +131,7 @@ impl NamespaceHandler for Realtime {
                     (Box::new(socket), Box::new((reached, rooms)))
                 })
                 .unzip();
-            let handler = Box::new(Participant { attached, handed_over: place, ..participant });
+            let handler = Box::new(Participant { subscription, handed_over: place, ..participant });
             Ok(Accept { handler, recovery, handed_over })
         }))
     }
@@ -150,7 +150,7 @@ struct Participant {
     offset: Option<Offset>,
     /// With several nodes, its claim on what they tell.
     #[expect(dead_code, reason = "it is there to be dropped")]
-    attached: Option<Attached>,
+    subscription: Option<Subscription>,
     /// Of a socket that comes from another node: what it was told, and its rooms.
     handed_over: Option<Box<(Reached, Vec<Box<str>>)>>,
 }
@@ -165,7 +165,7 @@ impl SocketHandler for Participant {
             tracing::error!(%error, %user, "a socket could not join its user's room");
         }
         self.services.expiries.watch(socket, self.claims.expires_at);
-        self.services.chat.device_came(user);
+        self.services.chat.device_connected(user);
         // All sessions may have been ended since the token was looked at, when this socket could not be found yet.
         if let Err(rejection) = self.services.tokens.check(&self.claims) {
             if let Rejection::Suspended(suspension) = rejection {
@@ -206,8 +206,8 @@ impl SocketHandler for Participant {
         let user = &self.claims.user;
         self.services.expiries.forget(socket);
         self.services.hub.disconnected(socket);
-        self.services.chat.socket_went(user, socket.key());
-        self.services.chat.device_went(user);
+        self.services.chat.socket_disconnected(user, socket.key());
+        self.services.chat.device_disconnected(user);
         tracing::info!(%user, socket = %socket.log_id(), %reason, "socket disconnected");
     }
 }

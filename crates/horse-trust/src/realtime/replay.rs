@@ -17,7 +17,7 @@ use socketio::Socket;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Services;
-use crate::bus::Held;
+use crate::bus::BufferedEvent;
 use crate::chat::{MessagePlace, Offset, Refusal};
 use crate::id::Id;
 use crate::json::{self, LossyString};
@@ -146,10 +146,10 @@ async fn run(services: &Services, socket: &Socket, user: &Id, offset: &Offset) -
         return Ok(());
     }
     drop(places);
-    services.chat.has_told(user, &replay).await?;
+    services.chat.wait_until_delivered(user, &replay).await?;
     let is_replayed = |conversation, seq| replay.includes(conversation, seq);
-    while let Some(held) = services.hub.take_held(socket, is_replayed) {
-        if !send_held(services, socket, user, &held).await? {
+    while let Some(held) = services.hub.take_buffered(socket, is_replayed) {
+        if !send_buffered(services, socket, user, &held).await? {
             return Ok(());
         }
     }
@@ -180,11 +180,11 @@ async fn send(
 }
 
 /// Sends what was held back; `false` if the connection ended.
-async fn send_held(
+async fn send_buffered(
     services: &Services,
     socket: &Socket,
     user: &Id,
-    mut held: &[Held],
+    mut held: &[BufferedEvent],
 ) -> Result<bool, Refusal> {
     while let [first, rest @ ..] = held {
         if let Some(json) = &first.json {

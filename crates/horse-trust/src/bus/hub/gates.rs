@@ -45,7 +45,7 @@ enum State {
 
 #[derive(Default)]
 struct Holding {
-    held: VecDeque<Held>,
+    held: VecDeque<BufferedEvent>,
     /// The JSON in `held`.
     bytes: usize,
     /// The socket was handed over: its notifications wait, too.
@@ -53,7 +53,7 @@ struct Holding {
 }
 
 /// Something that was held back.
-pub struct Held {
+pub struct BufferedEvent {
     /// Where the message is.
     pub conversation: Arc<Conversation>,
     /// Its sequence number.
@@ -139,11 +139,11 @@ impl Gates {
 
     /// Some of what waits for `socket`, less what `is_replayed` (by conversation and sequence number). Opens the gate
     /// when nothing is left.
-    pub(super) fn take_held(
+    pub(super) fn take_buffered(
         &self,
         socket: &Socket,
         is_replayed: impl Fn(i64, i64) -> bool,
-    ) -> Option<Vec<Held>> {
+    ) -> Option<Vec<BufferedEvent>> {
         self.change(|gates| {
             let State::Holding(holding) = &mut gates.get_mut(&socket.key())?.state else { return None };
             let mut taken = Vec::new();
@@ -170,7 +170,7 @@ impl Gates {
         if let Some(Gate { state, .. }) = self.by_socket.lock().get_mut(&socket.key())
             && let State::Holding(holding) = state
         {
-            for Held { conversation, seq, event, json } in holding.held.drain(..) {
+            for BufferedEvent { conversation, seq, event, json } in holding.held.drain(..) {
                 if last_seqs.get(&conversation.key).is_none_or(|last| seq > *last)
                     && let Some(json) = json
                 {
@@ -250,7 +250,7 @@ impl Holding {
         }
         self.bytes += if fits { json.len() } else { 0 };
         let json = fits.then(|| Arc::clone(json));
-        self.held.push_back(Held { conversation: Arc::clone(conversation), seq, event, json });
+        self.held.push_back(BufferedEvent { conversation: Arc::clone(conversation), seq, event, json });
         true
     }
 }
@@ -279,7 +279,7 @@ mod tests {
         assert!(holding.bytes <= HELD_BYTES);
         let with_json = holding.held.iter().filter(|held| held.json.is_some()).count();
         assert_eq!(with_json, HELD_BYTES / json.len());
-        assert!(size_of::<Held>() * HELD <= 256 * 1024);
+        assert!(size_of::<BufferedEvent>() * HELD <= 256 * 1024);
     }
 
     #[test]

@@ -187,7 +187,7 @@ impl Listener {
         let channel: Vec<u8> = push.data.first().map_or(Ok(Vec::new()), connect::decode)?;
         let Some(count) = self.leaving.get_mut(&channel) else {
             let channel = String::from_utf8_lossy(&channel);
-            return Err(failure(format!("{channel} is no longer heard: its slot has moved")));
+            return Err(failure(format!("{channel} is no longer subscribed: its slot has moved")));
         };
         *count -= 1;
         if *count == 0 {

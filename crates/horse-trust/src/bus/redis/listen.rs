@@ -10,24 +10,24 @@ use socketio::LostSocket;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
-use super::super::wire::{Envelope, News, Place};
+use super::super::wire::{Envelope, Place, WireEvent};
 use super::link::Listener;
-use super::{BACKOFF, HEARTBEAT, RedisBus, SILENCE, Subscription, all_channel, node_channel, user_channel};
-use crate::bus::{MessageNotice, Notice};
+use super::{BACKOFF, ChannelRequest, HEARTBEAT, RedisBus, SILENCE, all_channel, node_channel, user_channel};
+use crate::bus::{BusEvent, MessageEvent};
 use crate::store::Revocation;
 use crate::timestamp::Timestamp;
 
 /// How long is waited after something was read from the store, before that is done again: at first and, when it recurs,
 /// at most.
-const HEAL_PAUSE: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(8)];
+const CATCH_UP_PAUSE: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(8)];
 /// How often it is done without a reason.
-const HEAL_INTERVAL: Duration = Duration::from_mins(1);
+const CATCH_UP_INTERVAL: Duration = Duration::from_mins(1);
 /// How many pieces of news are remembered, so that what comes by two channels is heard once.
-const HEARD: usize = 16_384;
+const REMEMBERED_EVENTS: usize = 16_384;
 
 impl RedisBus {
     /// Hears what other nodes tell, for as long as the bus is there.
-    pub(super) async fn listen(self: Arc<Self>, mut requests: mpsc::UnboundedReceiver<Subscription>) {
+    pub(super) async fn listen(self: Arc<Self>, mut requests: mpsc::UnboundedReceiver<ChannelRequest>) {
         let mut backoff = BACKOFF[0];
         let mut nodes = HashMap::new();
         loop {
@@ -35,20 +35,20 @@ impl RedisBus {
                 Ok(listener) => {
                     let begin = Instant::now();
                     if let Err(error) = self.listen_over(listener, &mut requests, &mut nodes).await {
-                        tracing::warn!(%error, "Redis is no longer heard");
+                        tracing::warn!(%error, "the subscription to Redis ended");
                     }
                     // Else a server that takes connections and ends them would be asked without a pause.
                     if begin.elapsed() > SILENCE {
                         backoff = BACKOFF[0];
                     }
                 }
-                Err(error) => tracing::warn!(%error, "Redis can't be heard"),
+                Err(error) => tracing::warn!(%error, "subscribing to Redis failed"),
             }
             self.is_connected.store(false, Ordering::Release);
             self.metrics.set_connected(false);
             // Who waits is let in; what is missed is read from the store when Redis is back.
             while let Ok(request) = requests.try_recv() {
-                if let Subscription::Add(_, done) = request {
+                if let ChannelRequest::Add(_, done) = request {
                     _ = done.send(());
                 }
             }
@@ -60,21 +60,21 @@ impl RedisBus {
 
     /// Reads from the store what was missed, whenever something may have been, and at times without a reason: whatever
     /// has gone wrong is over then. For as long as the bus is there.
-    pub(super) async fn heal_gaps(self: Arc<Self>) {
-        let mut pause = HEAL_PAUSE[0];
+    pub(super) async fn fill_gaps(self: Arc<Self>) {
+        let mut pause = CATCH_UP_PAUSE[0];
         let mut recurs = false;
         loop {
             if !recurs {
-                drop(timeout(HEAL_INTERVAL, self.has_gap.notified()).await);
+                drop(timeout(CATCH_UP_INTERVAL, self.has_gap.notified()).await);
             }
             while !self.refresh().await {
-                tokio::time::sleep(HEAL_PAUSE[0]).await;
+                tokio::time::sleep(CATCH_UP_PAUSE[0]).await;
             }
-            self.sequencer.heal_all().await;
+            self.sequencer.catch_up_all().await;
             // When Redis comes back all nodes say so, one after the other; a sick node says so without end.
             tokio::time::sleep(pause).await;
             recurs = self.has_gap.notified().now_or_never().is_some();
-            pause = if recurs { (pause * 2).min(HEAL_PAUSE[1]) } else { HEAL_PAUSE[0] };
+            pause = if recurs { (pause * 2).min(CATCH_UP_PAUSE[1]) } else { CATCH_UP_PAUSE[0] };
         }
     }
 
@@ -90,7 +90,7 @@ impl RedisBus {
     async fn listen_over(
         &self,
         mut listener: Listener,
-        requests: &mut mpsc::UnboundedReceiver<Subscription>,
+        requests: &mut mpsc::UnboundedReceiver<ChannelRequest>,
         nodes: &mut HashMap<String, Instant>,
     ) -> redis::RedisResult<()> {
         let mut channels = vec![all_channel(), node_channel(&self.node)];
@@ -98,9 +98,9 @@ impl RedisBus {
         listener.subscribe(&channels).await?;
         self.is_connected.store(true, Ordering::Release);
         self.metrics.set_connected(true);
-        tracing::info!(node = %self.node, channels = channels.len(), "Redis is heard");
+        tracing::info!(node = %self.node, channels = channels.len(), "subscribed to Redis");
         self.has_gap.notify_one();
-        let mut heard = Heard::default();
+        let mut received = RecentEvents::default();
         // One that has died meanwhile is missed, too.
         for seen in nodes.values_mut() {
             *seen = Instant::now();
@@ -111,7 +111,7 @@ impl RedisBus {
             tokio::select! {
                 message = listener.next() => {
                     last = Instant::now();
-                    self.hear(message?.get_payload_bytes(), &mut heard, nodes);
+                    self.receive(message?.get_payload_bytes(), &mut received, nodes);
                 }
                 request = requests.recv() => {
                     let Some(request) = request else { return Ok(()) };
@@ -120,7 +120,7 @@ impl RedisBus {
                 _ = check.tick() => {
                     // Its own heartbeat comes back by the same way.
                     if last.elapsed() > SILENCE {
-                        tracing::warn!("nothing was heard from Redis, not even the own heartbeat");
+                        tracing::warn!("nothing was received from Redis, not even the own heartbeat");
                         return Ok(());
                     }
                     if nodes.extract_if(|_, seen| seen.elapsed() > SILENCE).count() > 0 {
@@ -137,18 +137,18 @@ impl RedisBus {
     async fn change_subscriptions(
         &self,
         listener: &mut Listener,
-        first: Subscription,
-        requests: &mut mpsc::UnboundedReceiver<Subscription>,
+        first: ChannelRequest,
+        requests: &mut mpsc::UnboundedReceiver<ChannelRequest>,
     ) -> redis::RedisResult<()> {
         let (mut added, mut removed, mut waiting) = (Vec::new(), Vec::new(), Vec::new());
         let mut next = Some(first);
         while let Some(request) = next {
             match request {
-                Subscription::Add(user, done) => {
+                ChannelRequest::Add(user, done) => {
                     added.push(user_channel(&user));
                     waiting.push(done);
                 }
-                Subscription::Remove(user) => {
+                ChannelRequest::Remove(user) => {
                     let channel = user_channel(&user);
                     added.retain(|other| *other != channel);
                     removed.push(channel);
@@ -171,7 +171,7 @@ impl RedisBus {
         Ok(())
     }
 
-    fn hear(&self, payload: &[u8], heard: &mut Heard, nodes: &mut HashMap<String, Instant>) {
+    fn receive(&self, payload: &[u8], received: &mut RecentEvents, nodes: &mut HashMap<String, Instant>) {
         let envelope: Envelope<'_> = match serde_json::from_slice(payload) {
             Ok(envelope) => envelope,
             // The error's own text would quote the message.
@@ -180,7 +180,7 @@ impl RedisBus {
                 return tracing::warn!(?kind, column, "a node tells what is not understood");
             }
         };
-        if *envelope.node == *self.node || !heard.is_new(&envelope.node, envelope.number) {
+        if *envelope.node == *self.node || !received.is_new(&envelope.node, envelope.number) {
             return;
         }
         self.metrics.received();
@@ -188,9 +188,9 @@ impl RedisBus {
             Some(seen) => *seen = Instant::now(),
             None => _ = nodes.insert(envelope.node.to_string(), Instant::now()),
         }
-        let notice = match envelope.news {
-            News::Message { conversation, seq, positions, sender, json, notification } => {
-                let message = MessageNotice {
+        let event = match envelope.event {
+            WireEvent::Message { conversation, seq, positions, sender, json, notification } => {
+                let message = MessageEvent {
                     conversation: conversation.conversation(),
                     seq,
                     positions,
@@ -198,69 +198,71 @@ impl RedisBus {
                     json: json.get().into(),
                     notification: notification.get().into(),
                 };
-                return self.sequencer.message(message, None);
+                return self.sequencer.receive(message, None);
             }
-            News::Recheck { conversation } => return self.sequencer.recheck(&conversation.conversation()),
-            News::TakeOver { asker, question, user, pid, offset, hops } => {
+            WireEvent::Recheck { conversation } => {
+                return self.sequencer.recheck(&conversation.conversation());
+            }
+            WireEvent::TakeOver { asker, question, user, pid, offset, hops } => {
                 let lost = LostSocket { pid: &pid, offset: offset.as_deref() };
                 return self.asked_for(&asker, question, &user, lost, hops);
             }
-            News::HandedOver { question, socket } => return self.answered(question, socket),
-            News::Alive => return,
-            News::Unheard => return self.has_gap.notify_one(),
-            News::Goodbye => {
+            WireEvent::HandedOver { question, socket } => return self.answered(question, socket),
+            WireEvent::Alive => return,
+            WireEvent::EventsLost => return self.has_gap.notify_one(),
+            WireEvent::Goodbye => {
                 nodes.remove(&*envelope.node);
                 // The last that it had to tell may have gone with it.
                 return self.has_gap.notify_one();
             }
-            News::Event { name, argument, conversation, users } => Notice::Event {
+            WireEvent::Event { name, argument, conversation, users } => BusEvent::Emit {
                 name: name.into_owned().into(),
                 argument: argument.get().to_owned(),
                 conversation: conversation.map(Place::conversation),
                 users,
                 except: None,
             },
-            News::Typing { user, conversation, types } => Notice::Typing {
+            WireEvent::Typing { user, conversation, types } => BusEvent::Typing {
                 user,
                 conversation: conversation.conversation(),
                 types,
                 node: Some(envelope.node.as_ref().into()),
             },
-            News::TokensRevoked { user, not_before, generation } => {
+            WireEvent::TokensRevoked { user, not_before, generation } => {
                 let revocation = Revocation { generation, not_before: Timestamp(not_before) };
-                Notice::TokensRevoked { user, revocation }
+                BusEvent::TokensRevoked { user, revocation }
             }
-            News::UnreadChanged { user, conversation } => {
-                Notice::UnreadChanged { user, conversation: conversation.conversation() }
+            WireEvent::UnreadChanged { user, conversation } => {
+                BusEvent::UnreadChanged { user, conversation: conversation.conversation() }
             }
-            News::BlocksChanged { users } => Notice::BlocksChanged { users },
-            News::ProfileChanged { user } => Notice::ProfileChanged { user },
+            WireEvent::BlocksChanged { users } => BusEvent::BlocksChanged { users },
+            WireEvent::ProfileChanged { user } => BusEvent::ProfileChanged { user },
         };
         if let Some(source) = self.sequencer.source() {
-            source.heard(&notice);
+            source.event_received(&event);
         }
         // The store may have told of a revocation first; then the sockets that are here now came after it.
-        if !matches!(notice, Notice::TokensRevoked { .. }) {
-            self.hub.tell(&notice);
+        if !matches!(event, BusEvent::TokensRevoked { .. }) {
+            self.hub.deliver(&event);
         }
     }
 }
 
 /// What was heard lately.
 #[derive(Default)]
-struct Heard {
+struct RecentEvents {
     known: HashSet<(u64, u64)>,
     order: VecDeque<(u64, u64)>,
 }
 
-impl Heard {
+impl RecentEvents {
     fn is_new(&mut self, node: &str, number: u64) -> bool {
         let key = (u64::from_str_radix(node, 16).unwrap_or(0), number);
         if !self.known.insert(key) {
             return false;
         }
         self.order.push_back(key);
-        if self.order.len() > HEARD
+        if self.order.len() > REMEMBERED_EVENTS
             && let Some(oldest) = self.order.pop_front()
         {
             self.known.remove(&oldest);

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
-use super::{HEARTBEAT, PIPELINE, PREFIX, RESPONSE, RedisBus, SILENCE, Subscription};
+use super::{ChannelRequest, HEARTBEAT, PIPELINE, PREFIX, RESPONSE, RedisBus, SILENCE};
 use crate::id::Id;
 use crate::timestamp::Timestamp;
 
@@ -64,7 +64,7 @@ impl RedisBus {
             tokio::select! {
                 _ = sweep.tick() => {
                     // The listener is there for as long as the bus is.
-                    self.sequencer.sweep(|user| drop(self.subscriptions.send(Subscription::Remove(user))));
+                    self.sequencer.sweep(|user| drop(self.channel_requests.send(ChannelRequest::Remove(user))));
                 }
                 _ = beat.tick() => {
                     if last_word.is_some_and(|last: Instant| last.elapsed() > SILENCE) {
@@ -146,7 +146,7 @@ impl RedisBus {
             self.change_presence(&users, true).await?;
             let last_seen = i64::try_from(last_word).unwrap_or(0).saturating_mul(1000);
             if let Some(source) = self.sequencer.source() {
-                source.adopted(&users, Timestamp(last_seen));
+                source.users_adopted(&users, Timestamp(last_seen));
             }
             let mut forget = redis::pipe();
             for name in &names {

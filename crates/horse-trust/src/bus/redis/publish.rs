@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::super::wire::{Envelope, News};
+use super::super::wire::{Envelope, WireEvent};
 use super::link::Link;
 use super::{BACKOFF, HEARTBEAT, Outgoing, PIPELINE, RedisBus, SILENCE, all_channel};
 
@@ -14,16 +14,16 @@ use super::{BACKOFF, HEARTBEAT, Outgoing, PIPELINE, RedisBus, SILENCE, all_chann
 const IN_TIME: usize = 64;
 
 impl RedisBus {
-    pub(super) fn envelope(&self, news: News<'_>) -> String {
+    pub(super) fn envelope(&self, event: WireEvent<'_>) -> String {
         let number = self.next_number.fetch_add(1, Ordering::Relaxed);
-        let envelope = Envelope { node: self.node.as_str().into(), number, news };
+        let envelope = Envelope { node: self.node.as_str().into(), number, event };
         serde_json::to_string(&envelope).expect("texts, numbers and JSON always serialize")
     }
 
     /// Hands over to the task that tells other nodes; what is too much is noted.
-    pub(super) fn send(&self, channels: Vec<String>, news: News<'_>) {
-        if self.outgoing.try_send(Outgoing { channels, payload: self.envelope(news) }).is_err() {
-            self.has_untold.store(true, Ordering::Release);
+    pub(super) fn send(&self, channels: Vec<String>, event: WireEvent<'_>) {
+        if self.outgoing.try_send(Outgoing { channels, payload: self.envelope(event) }).is_err() {
+            self.has_lost_events.store(true, Ordering::Release);
         }
     }
 
@@ -46,17 +46,17 @@ impl RedisBus {
                         return;
                     }
                     // Also what Redis took: a shard that another had replaced has told it to nobody.
-                    self.has_untold.store(true, Ordering::Release);
+                    self.has_lost_events.store(true, Ordering::Release);
                     // Else a server that takes connections and ends them would be asked without a pause.
                     if begin.elapsed() > SILENCE {
                         backoff = BACKOFF[0];
                     }
                 }
-                Err(error) => tracing::warn!(%error, "Redis can't be told"),
+                Err(error) => tracing::warn!(%error, "connecting to Redis to publish failed"),
             }
             // What waits is old news by the time that Redis is back.
             while waiting.try_recv().is_ok() {
-                self.has_untold.store(true, Ordering::Release);
+                self.has_lost_events.store(true, Ordering::Release);
             }
             while in_time.try_recv().is_ok() {}
             tokio::time::sleep(backoff).await;
@@ -80,16 +80,16 @@ impl RedisBus {
                 count = waiting.recv_many(&mut batch, PIPELINE) => if count == 0 { return },
                 _ = heartbeat.tick() => {
                     if let Err(error) = link.check().await {
-                        tracing::warn!(%error, "Redis is no longer told");
+                        tracing::warn!(%error, "the connection to Redis failed its check");
                         return;
                     }
-                    batch.push(self.to_all(News::Alive));
+                    batch.push(self.to_all(WireEvent::Alive));
                 }
                 // So few that the next message does not wait for them.
                 _ = in_time.recv_many(&mut later, IN_TIME), if is_idle => batch.append(&mut later),
             }
-            if self.has_untold.swap(false, Ordering::AcqRel) {
-                batch.push(self.to_all(News::Unheard));
+            if self.has_lost_events.swap(false, Ordering::AcqRel) {
+                batch.push(self.to_all(WireEvent::EventsLost));
             }
             let mut pipeline = redis::pipe();
             for outgoing in &batch {
@@ -101,13 +101,13 @@ impl RedisBus {
             let told = link.query::<()>(&pipeline).await;
             self.metrics.published(begin.into_std(), told.is_ok());
             if let Err(error) = told {
-                tracing::warn!(%error, "Redis was not told");
+                tracing::warn!(%error, "publishing to Redis failed");
                 return;
             }
         }
     }
 
-    pub(super) fn to_all(&self, news: News<'_>) -> Outgoing {
-        Outgoing { channels: vec![all_channel()], payload: self.envelope(news) }
+    pub(super) fn to_all(&self, event: WireEvent<'_>) -> Outgoing {
+        Outgoing { channels: vec![all_channel()], payload: self.envelope(event) }
     }
 }

@@ -61,7 +61,7 @@ impl RedisBus {
     }
 
     /// Tells Redis of users who have used much, for as long as the bus is there.
-    pub(super) async fn tell_rates(self: Arc<Self>) {
+    pub(super) async fn publish_rates(self: Arc<Self>) {
         loop {
             self.has_used.notified().await;
             let all = Vec::from_iter(std::mem::take(&mut *self.used.lock()));

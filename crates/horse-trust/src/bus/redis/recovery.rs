@@ -11,7 +11,7 @@ use socketio::LostSocket;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::super::wire::News;
+use super::super::wire::WireEvent;
 use super::{RedisBus, node_channel};
 use crate::bus::HandedOver;
 use crate::id::Id;
@@ -98,8 +98,8 @@ impl RedisBus {
         socket
     }
 
-    fn question<'a>(asker: &'a str, number: u64, user: &Id, lost: LostSocket<'a>, hops: u8) -> News<'a> {
-        News::TakeOver {
+    fn question<'a>(asker: &'a str, number: u64, user: &Id, lost: LostSocket<'a>, hops: u8) -> WireEvent<'a> {
+        WireEvent::TakeOver {
             asker: asker.into(),
             question: number,
             user: user.clone(),
@@ -118,7 +118,7 @@ impl RedisBus {
             let question = Self::question(asker, question, user, lost, hops - 1);
             return self.send(vec![node_channel(&next)], question);
         }
-        let answer = News::HandedOver { question, socket: handed.map(Box::new) };
+        let answer = WireEvent::HandedOver { question, socket: handed.map(Box::new) };
         self.send(vec![node_channel(asker)], answer);
     }
 

@@ -24,8 +24,8 @@ impl Sequencer {
     /// Gives a socket of `user` away, if this node has it.
     pub(in crate::bus) fn hand_over(&self, user: &Id, lost: LostSocket<'_>) -> Option<HandedOver> {
         // While this is locked the user is told of no message.
-        let followers = self.followers.lock();
-        let progress = followers.get(user)?.progress.as_ref()?;
+        let subscribers = self.subscribers.lock();
+        let progress = subscribers.get(user)?.progress.as_ref()?;
         let (socket, replayed) = self.hub.hand_over(user, lost)?;
         let mut seqs = progress.seqs.clone();
         let is_ahead = replayed.is_some();
@@ -38,15 +38,15 @@ impl Sequencer {
 
     /// Whether a socket of `user` that was told so far can be brought to the present.
     pub(in crate::bus) fn can_restore(&self, user: &Id, reached: &Reached) -> bool {
-        let followers = self.followers.lock();
-        let progress = followers.get(user).and_then(|follower| follower.progress.as_ref());
+        let subscribers = self.subscribers.lock();
+        let progress = subscribers.get(user).and_then(|subscriber| subscriber.progress.as_ref());
         progress.is_some_and(|progress| progress.position.saturating_sub(reached.position) <= AHEAD)
     }
 
     /// From now on `socket`, which was handed over to this node, is in its rooms, and told what it was not told yet.
     pub(in crate::bus) fn restore(&self, socket: &Socket, user: &Id, reached: Reached, rooms: &[Box<str>]) {
-        let followers = self.followers.lock();
-        let here = followers.get(user).and_then(|follower| follower.progress.as_ref());
+        let subscribers = self.subscribers.lock();
+        let here = subscribers.get(user).and_then(|subscriber| subscriber.progress.as_ref());
         let here = here.map(|progress| progress.position);
         let is_behind = here.is_none_or(|position| position > reached.position);
         if is_behind {
@@ -63,7 +63,7 @@ impl Sequencer {
                 break;
             }
         }
-        drop(followers);
+        drop(subscribers);
         if is_behind && let Some(me) = self.me.upgrade() {
             let rooms = rooms.iter().cloned().collect();
             tokio::spawn(me.catch_up(socket.clone(), user.clone(), reached.seqs, rooms));
@@ -72,7 +72,7 @@ impl Sequencer {
 
     /// Messages up to `position`, which `socket` was told elsewhere, are passed over until they were told here.
     async fn pass_over(self: Arc<Self>, socket: Socket, user: Id, position: i64) {
-        if !self.has_told(&user, position).await {
+        if !self.wait_until_delivered(&user, position).await {
             tracing::warn!(%user, "a node that had a user's socket told more than can be read here");
             return self.hub.give_up(&socket);
         }
@@ -96,7 +96,7 @@ impl Sequencer {
             }
         };
         let has_feed = rooms.contains(&*feed_room(&user));
-        for message in missing.iter().filter_map(|message| message.notice.as_ref()) {
+        for message in missing.iter().filter_map(|message| message.event.as_ref()) {
             // A connection that is lost may be recovered, with what was sent to it: so it goes on without one.
             socket.drained(WAITING).await;
             if has_feed || rooms.contains(&*conversation_room(&message.conversation.id, &user)) {
@@ -111,8 +111,8 @@ impl Sequencer {
         if let Some(source) = self.source() {
             missing
                 .iter()
-                .filter_map(|message| message.notice.as_ref())
-                .for_each(|message| source.delivered(message));
+                .filter_map(|message| message.event.as_ref())
+                .for_each(|message| source.message_replayed(message));
         }
         drop(missing);
         self.pass_over(socket, user, position).await;
