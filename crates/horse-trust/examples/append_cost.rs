@@ -64,7 +64,7 @@ async fn all<T>(tasks: Vec<JoinHandle<Result<T, StoreError>>>) -> Result<Vec<T>,
 
 fn message(conversation: &Arc<Conversation>, number: usize) -> NewMessage {
     let sender = conversation.participants[number % 2].clone();
-    NewMessage { conversation: Arc::clone(conversation), sender, text: TEXT.to_owned(), client_id: None }
+    NewMessage::new(conversation, sender, TEXT)
 }
 
 /// Appends `group` messages, each in another conversation, waits for all of them, and so on.

@@ -18,15 +18,8 @@ macro_rules! suite {
     };
 }
 
+mod fixture;
 mod http;
 mod import;
 mod postgres;
-mod postgres_cost;
-mod postgres_server;
-mod postgres_silence;
-mod postgres_tls;
-mod server;
 mod store;
-mod store_delivery;
-mod store_model;
-mod store_standing;

@@ -157,6 +157,13 @@ pub struct NewMessage {
     pub client_id: Option<String>,
 }
 
+impl NewMessage {
+    /// A message with none of the optional fields: whoever has no use for them need not know them.
+    pub fn new(conversation: &Arc<Conversation>, sender: Id, text: impl Into<String>) -> Self {
+        Self { conversation: Arc::clone(conversation), sender, text: text.into(), client_id: None }
+    }
+}
+
 /// A stored message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {

@@ -7,7 +7,12 @@ use horse_trust::id::Id;
 use horse_trust::store::{Profile, Role, User};
 use horse_trust::timestamp::Timestamp;
 
-use super::*;
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use super::person::{CONVERSATIONS, invalid, login, refused, register};
+use crate::fixture::server::Server;
+use crate::fixture::store::id;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn register_login_me() {

@@ -12,7 +12,13 @@ use horse_trust::store::{
 };
 use horse_trust::timestamp::Timestamp;
 
-use super::*;
+use axum::body::Bytes;
+use http::{Method, StatusCode};
+use serde_json::json;
+
+use super::person::{CONVERSATIONS, messages, refused};
+use crate::fixture::server::Server;
+use crate::fixture::store;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bodies_that_are_none() {
@@ -53,7 +59,7 @@ impl Store for Broken {
         appended(self.fail());
     }
     async fn conversation(&self, id: &Id) -> Result<Option<Conversation>> {
-        let participants = [super::id("ana"), super::id("bruno")];
+        let participants = [store::id("ana"), store::id("bruno")];
         let created_at = Timestamp::now();
         Ok(Some(Conversation { key: 1, id: id.clone(), participants, horse_id: None, created_at }))
     }

@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use super::*;
+use http::{Method, StatusCode};
+
+use super::person::refused;
+use crate::fixture::server::Server;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_route() {

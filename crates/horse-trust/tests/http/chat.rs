@@ -1,6 +1,10 @@
 //! Conversations and their messages over HTTP.
 
-use super::*;
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use super::person::{CONVERSATIONS, Person, invalid, messages, open, refused, register};
+use crate::fixture::server::{Server, Socket};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn there_is_one_conversation_of_two_about_a_horse() {

@@ -1,6 +1,10 @@
 //! Lists of conversations over HTTP: who sees what, pages, and who may begin one.
 
-use super::*;
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use super::person::{CONVERSATIONS, Person, invalid, messages, open, refused, register};
+use crate::fixture::server::{Server, Socket};
 
 async fn listed(server: &Server, person: &Person, query: &str) -> Value {
     let answer = server.get(&format!("{CONVERSATIONS}{query}"), &person.token).await;

@@ -211,12 +211,8 @@ async fn write_everything(store: &SqliteStore) {
     let conversation = filled(store, "ben", 100).await;
     let append = async |text: &str, client_id: Option<&str>| {
         let (sender, receiver) = oneshot::channel();
-        let message = NewMessage {
-            conversation: Arc::clone(&conversation),
-            sender: id("ann"),
-            text: text.to_owned(),
-            client_id: client_id.map(str::to_owned),
-        };
+        let mut message = NewMessage::new(&conversation, id("ann"), text);
+        message.client_id = client_id.map(str::to_owned);
         store.append_message(message, Box::new(move |sent| sender.send(sent.is_ok()).unwrap()));
         receiver.await.unwrap()
     };

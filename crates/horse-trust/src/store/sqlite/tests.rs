@@ -33,12 +33,7 @@ fn append(
     text: &str,
 ) -> oneshot::Receiver<Result<Message>> {
     let (sender, receiver) = oneshot::channel();
-    let message = NewMessage {
-        conversation: Arc::clone(conversation),
-        sender: id("ann"),
-        text: text.to_owned(),
-        client_id: None,
-    };
+    let message = NewMessage::new(conversation, id("ann"), text);
     store.append_message(
         message,
         Box::new(move |result| drop(sender.send(result.map(|(_, stored)| stored.message)))),
@@ -159,7 +154,7 @@ async fn a_panic_fails_its_batch_and_no_other() {
     assert_eq!((kept.seq, texts(&store, &conversation).await), (1, vec![(1, "kept".to_owned())]));
 
     let (sender, told) = oneshot::channel::<()>();
-    let message = NewMessage { conversation, sender: id("ann"), text: "boom".to_owned(), client_id: None };
+    let message = NewMessage::new(&conversation, id("ann"), "boom");
     store.append_message(
         message,
         Box::new(move |_| {

@@ -8,8 +8,8 @@ use horse_trust::store::Store;
 use horse_trust::store::postgres::PostgresStore;
 use tempfile::TempDir;
 
-use crate::postgres_server::{Server, client, database, run};
-use crate::store::{append, open, soon};
+use crate::fixture::postgres::{Server, client, database, run};
+use crate::fixture::store::{append, open, soon};
 
 /// Makes a root's certificate `NAME.pem` and its key.
 fn make_root(folder: &Path, name: &str) {

@@ -11,8 +11,8 @@ use horse_trust::store::{
 use horse_trust::timestamp::Timestamp;
 use tokio::sync::oneshot;
 
-use crate::postgres_server::{client, database};
-use crate::store::{AnyStore, id, soon, user};
+use crate::fixture::postgres::{client, database};
+use crate::fixture::store::{AnyStore, id, soon, user};
 
 /// What changed since `cursor`, which is moved on.
 async fn changes(store: &AnyStore, cursor: &mut ChangeCursor) -> Option<Vec<UserChange>> {

@@ -1,27 +1,19 @@
-//! The contract's routes, each with its answers and its errors, on a real server.
+//! People with accounts, and answers as the contract has them.
 
-mod accounts;
-mod bad_weather;
-mod beside_the_chat;
-mod chat;
-mod lists;
-
-use axum::body::Bytes;
-use http::{Method, StatusCode};
+use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::server::{Answer, Server, Socket};
-use crate::store::id;
+use crate::fixture::server::{Answer, Server};
 
-const CONVERSATIONS: &str = "/api/chat/conversations";
+pub(crate) const CONVERSATIONS: &str = "/api/chat/conversations";
 
 /// A registered user.
-struct Person {
-    id: String,
-    token: String,
+pub(crate) struct Person {
+    pub(crate) id: String,
+    pub(crate) token: String,
 }
 
-async fn register(server: &Server, name: &str) -> Person {
+pub(crate) async fn register(server: &Server, name: &str) -> Person {
     let body =
         json!({"email": format!("{name}@example.com"), "password": "correct horse", "full_name": name});
     let answer = server.post("/api/auth/register", "", body).await;
@@ -31,30 +23,30 @@ async fn register(server: &Server, name: &str) -> Person {
     Person { id: text(&answer["user"]["id"]), token: text(&answer["token"]) }
 }
 
-async fn login(server: &Server, email: &str, password: &str) -> Answer {
+pub(crate) async fn login(server: &Server, email: &str, password: &str) -> Answer {
     server.post("/api/auth/login", "", json!({"email": email, "password": password})).await
 }
 
-async fn open(server: &Server, one: &Person, other: &Person) -> String {
+pub(crate) async fn open(server: &Server, one: &Person, other: &Person) -> String {
     let answer = server.post(CONVERSATIONS, &one.token, json!({"recipient_id": other.id})).await;
     assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
     answer.json()["data"]["_id"].as_str().unwrap().to_owned()
 }
 
-fn messages(conversation: &str) -> String {
+pub(crate) fn messages(conversation: &str) -> String {
     format!("{CONVERSATIONS}/{conversation}/messages")
 }
 
 /// The answer is an error of this kind, and has no fields but these.
 #[track_caller]
-fn refused(answer: &Answer, status: u16, message: &str) {
+pub(crate) fn refused(answer: &Answer, status: u16, message: &str) {
     let expected = json!({"success": false, "message": message});
     assert_eq!((answer.status.as_u16(), answer.json()), (status, expected));
 }
 
 /// The answer is a 422 that names these fields.
 #[track_caller]
-fn invalid(answer: &Answer, message: &str, paths: &[&str]) {
+pub(crate) fn invalid(answer: &Answer, message: &str, paths: &[&str]) {
     let body = answer.json();
     assert_eq!((answer.status.as_u16(), body["message"].as_str()), (422, Some(message)), "{body}");
     let errors = body["errors"].as_array().unwrap();

@@ -12,8 +12,8 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
-use crate::postgres_server::database;
-use crate::store::{append, open, soon};
+use crate::fixture::postgres::database;
+use crate::fixture::store::{append, id, open, soon};
 
 /// Where a client falls silent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,7 +116,7 @@ async fn a_node_that_falls_silent_holds_nobody_up() {
                 silent.mark_read(
                     horse_trust::store::MarkRead {
                         conversation: Arc::clone(&conversation),
-                        reader: crate::store::id("ben"),
+                        reader: id("ben"),
                         up_to: Some(1),
                     },
                     Box::new(drop),

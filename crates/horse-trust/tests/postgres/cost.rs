@@ -9,8 +9,8 @@ use horse_trust::store::{Conversation, Store};
 use horse_trust::timestamp::Timestamp;
 use tokio_postgres::{AsyncMessage, Client, NoTls};
 
-use crate::postgres_server::{client, database};
-use crate::store::{id, open, read_page, soon};
+use crate::fixture::postgres::{client, database};
+use crate::fixture::store::{id, open, read_page, soon};
 
 /// As the writer has them: plans for whatever comes, without reading tables whole.
 const WRITER: &str = "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;

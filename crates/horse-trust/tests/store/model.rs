@@ -11,8 +11,9 @@ use horse_trust::store::{
 use horse_trust::timestamp::Timestamp;
 use proptest::prelude::*;
 
-use crate::store::{Place, append, id, list, mark_read, open, read_page, soon};
-use crate::store_delivery::{ALWAYS, mark, try_change};
+use crate::fixture::store::{
+    ALWAYS, Place, append, id, list, mark, mark_read, open, read_page, soon, try_change,
+};
 
 const USERS: [&str; 3] = ["ann", "ben", "cat"];
 /// The conversations, by the index of their users.

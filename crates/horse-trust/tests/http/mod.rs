@@ -1,0 +1,8 @@
+//! The contract's routes, each with its answers and its errors, on a real server.
+
+mod accounts;
+mod bad_weather;
+mod beside_the_chat;
+mod chat;
+mod lists;
+mod person;

@@ -1,0 +1,80 @@
+//! What every engine's store does. [`suite`] makes a test of each check for an engine.
+
+mod accounts;
+mod changes;
+mod delivery;
+mod ends;
+mod lists;
+mod messages;
+mod model;
+mod standing;
+
+use std::future::Future;
+use std::sync::Arc;
+
+use self::accounts::{
+    accounts_have_an_email_each, blocks_go_one_way_and_hide_both, complaints_keep_what_was_said,
+};
+use self::changes::messages_can_be_edited_and_deleted_for_some_time;
+use self::delivery::{
+    a_client_id_names_one_message, a_repeat_of_a_changed_message_finds_it, how_far_conversations_go_is_known,
+    reading_marks_what_the_other_wrote, receipts_never_go_back, unread_counts_follow_each_write,
+    what_was_missed_is_known,
+};
+use self::ends::after_the_close_appends_fail;
+use self::lists::{
+    lists_come_in_pages, nobody_sees_what_the_other_opened_and_never_wrote_in, the_list_has_the_newest_first,
+    two_have_one_conversation_about_a_horse,
+};
+use self::messages::{
+    a_text_with_u0000_is_kept_or_fails_alone, messages_are_read_by_pages_of_bounded_bytes,
+    messages_come_back_as_they_were_stored, pages_count_from_the_newest, slices_have_no_holes,
+    two_who_write_at_once_see_one_order, what_is_sent_without_waiting_keeps_its_order,
+    what_was_committed_before_was_told,
+};
+use self::standing::{
+    changes_of_users_are_followed, revocations_count_by_the_store, whose_tokens_are_not_accepted_is_known,
+};
+use crate::fixture::store::{AnyStore, Place};
+
+/// Gives a check a store of its own.
+async fn with_store<F: Future<Output = ()>>(engine: &str, check: impl FnOnce(AnyStore) -> F) {
+    let place = Place::new(engine).await;
+    let store = place.open().await;
+    check(Arc::clone(&store)).await;
+    store.close().await;
+}
+
+suite!(
+    over [sqlite, postgresql],
+    with with_store,
+    [
+        messages_come_back_as_they_were_stored,
+        a_text_with_u0000_is_kept_or_fails_alone,
+        pages_count_from_the_newest,
+        what_is_sent_without_waiting_keeps_its_order,
+        two_who_write_at_once_see_one_order,
+        reading_marks_what_the_other_wrote,
+        the_list_has_the_newest_first,
+        nobody_sees_what_the_other_opened_and_never_wrote_in,
+        lists_come_in_pages,
+        two_have_one_conversation_about_a_horse,
+        accounts_have_an_email_each,
+        after_the_close_appends_fail,
+        a_client_id_names_one_message,
+        a_repeat_of_a_changed_message_finds_it,
+        unread_counts_follow_each_write,
+        slices_have_no_holes,
+        what_was_missed_is_known,
+        messages_are_read_by_pages_of_bounded_bytes,
+        what_was_committed_before_was_told,
+        how_far_conversations_go_is_known,
+        messages_can_be_edited_and_deleted_for_some_time,
+        receipts_never_go_back,
+        blocks_go_one_way_and_hide_both,
+        complaints_keep_what_was_said,
+        revocations_count_by_the_store,
+        changes_of_users_are_followed,
+        whose_tokens_are_not_accepted_is_known,
+    ]
+);
