@@ -11,6 +11,7 @@ mod link;
 mod listen;
 mod presence;
 mod publish;
+mod queue;
 mod rates;
 mod recovery;
 
@@ -42,8 +43,8 @@ use crate::store::Conversation;
 
 /// Before every channel and key.
 const PREFIX: &str = "horse-trust:";
-/// How many pieces of news may wait to be told; beyond, other nodes read messages from the store.
-const OUTGOING: usize = 20_000;
+/// How many bytes of events may wait to be published; beyond, other nodes read messages from the store.
+const OUTGOING: usize = 32 * 1024 * 1024;
 /// How many are told in one round trip.
 const PIPELINE: usize = 256;
 /// How long Redis may take for an answer.
@@ -89,7 +90,7 @@ pub struct RedisBus {
     /// This process.
     node: String,
     next_number: AtomicU64,
-    outgoing: mpsc::Sender<Outgoing>,
+    outgoing: queue::Sender<Outgoing>,
     /// What goes when nothing of `outgoing` waits.
     in_time: mpsc::Sender<Outgoing>,
     channel_requests: mpsc::UnboundedSender<ChannelRequest>,
@@ -122,6 +123,12 @@ struct Outgoing {
     payload: String,
 }
 
+impl queue::Weight for Outgoing {
+    fn bytes(&self) -> usize {
+        self.payload.len() + self.channels.iter().map(String::len).sum::<usize>()
+    }
+}
+
 enum ChannelRequest {
     /// Listen to a user's channel, and say when that is so.
     Add(Id, oneshot::Sender<()>),
@@ -142,7 +149,7 @@ impl RedisBus {
         let failed = |error: redis::RedisError| RedisError(error.to_string());
         let server = Server::new(urls, is_cluster).map_err(failed)?;
         server.check().await.map_err(failed)?;
-        let (outgoing, waiting) = mpsc::channel(OUTGOING);
+        let (outgoing, waiting) = queue::queue(OUTGOING);
         let (in_time, waiting_in_time) = mpsc::channel(PIPELINE);
         let (channel_requests, requests) = mpsc::unbounded_channel();
         let bus = Arc::new(Self {
@@ -308,7 +315,7 @@ impl Bus for RedisBus {
     async fn close(&self) {
         // What waits is told first, if Redis takes it.
         let is_told = async {
-            while self.outgoing.capacity() < self.outgoing.max_capacity() {
+            while !self.outgoing.is_empty() {
                 tokio::time::sleep(BACKOFF[0]).await;
             }
         };

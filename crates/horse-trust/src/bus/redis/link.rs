@@ -5,22 +5,24 @@
 
 use std::collections::HashMap;
 
+use super::PREFIX;
+use super::cluster::Cluster;
+use super::connect::{self, Settings, config, failure, open};
+use super::queue;
 use parking_lot::Mutex;
 use redis::aio::MultiplexedConnection;
 use redis::{
     ConnectionInfo, FromRedisValue, IntoConnectionInfo, Msg, Pipeline, ProtocolVersion, PushInfo, PushKind,
     RedisError, RedisResult, Value,
 };
-use tokio::sync::mpsc;
-
-use super::PREFIX;
-use super::cluster::Cluster;
-use super::connect::{self, Settings, config, failure, open};
 
 /// A channel that nobody listens to for long.
 const PROBE: &str = "horse-trust:probe";
 /// How many channels are asked for in one round trip.
 const SUBSCRIPTIONS: usize = 1000;
+/// How many bytes of what Redis pushes may wait to be worked through. Beyond, the link ends, and what was missed is read
+/// from the store.
+const PUSHES: usize = 64 * 1024 * 1024;
 
 /// Where Redis is.
 pub(super) struct Server {
@@ -71,10 +73,10 @@ impl Server {
 
     /// Connects, to hear.
     pub(super) async fn listen(&self) -> RedisResult<Listener> {
-        let (sender, pushes) = mpsc::unbounded_channel();
+        let (sender, pushes) = queue::queue::<PushInfo>(PUSHES);
         let settings = |info: &ConnectionInfo| {
             let redis = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
-            (info.clone().set_redis_settings(redis), config().set_push_sender(sender.clone()))
+            (info.clone().set_redis_settings(redis), config().set_push_sender(taking(sender.clone())))
         };
         let link = self.open(&settings).await?;
         Ok(Listener { link, pushes, leaving: HashMap::new(), is_sharded: self.is_cluster })
@@ -127,7 +129,7 @@ impl Link {
 /// Connections over which channels are heard.
 pub(super) struct Listener {
     link: Link,
-    pushes: mpsc::UnboundedReceiver<PushInfo>,
+    pushes: queue::Receiver<PushInfo>,
     /// For channels that were given up, how often that has yet to be confirmed.
     leaving: HashMap<Vec<u8>, usize>,
     is_sharded: bool,
@@ -170,6 +172,9 @@ impl Listener {
     pub(super) async fn next(&mut self) -> RedisResult<Msg> {
         loop {
             let Some(push) = self.pushes.recv().await else { return Err(ended()) };
+            if self.pushes.has_overflowed() {
+                return Err(failure("events came faster than they could be worked through".to_owned()));
+            }
             match push.kind {
                 PushKind::Disconnection => return Err(ended()),
                 PushKind::SUnsubscribe | PushKind::Unsubscribe => self.left(&push)?,
@@ -202,6 +207,47 @@ impl Listener {
     }
 }
 
+/// Puts what [`Listener::next`] looks at into `pushes`. Confirmations of subscriptions are not among it: after a reconnect
+/// there is one for each user, and nobody would take them before the last.
+fn taking(pushes: queue::Sender<PushInfo>) -> impl Fn(PushInfo) -> Result<(), queue::Full> {
+    move |push| match push.kind {
+        PushKind::Subscribe | PushKind::SSubscribe => Ok(()),
+        _ => pushes.try_send(push),
+    }
+}
+
+impl queue::Weight for PushInfo {
+    fn bytes(&self) -> usize {
+        let length = |value: &Value| match value {
+            Value::BulkString(bytes) => bytes.len(),
+            Value::SimpleString(text) => text.len(),
+            _ => 0,
+        };
+        self.data.iter().map(|value| size_of::<Value>() + length(value)).sum()
+    }
+}
+
 fn ended() -> redis::RedisError {
     failure("the connection has ended".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn push(kind: PushKind) -> PushInfo {
+        PushInfo { kind, data: vec![Value::BulkString(vec![0; 1000]), Value::BulkString(vec![0; 1000])] }
+    }
+
+    #[test]
+    fn pushes_are_bounded_and_confirmations_take_no_room() {
+        let (sender, pushes) = queue::queue(10_000);
+        let take = taking(sender);
+        for _ in 0..100 {
+            assert!(take(push(PushKind::Subscribe)).is_ok() && take(push(PushKind::SSubscribe)).is_ok());
+        }
+        assert!(pushes.is_empty());
+        let taken = (0..100).take_while(|_| take(push(PushKind::Message)).is_ok()).count();
+        assert!((3..=4).contains(&taken) && pushes.has_overflowed(), "{taken}");
+    }
 }

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::super::wire::{Envelope, WireEvent};
 use super::link::Link;
-use super::{BACKOFF, HEARTBEAT, Outgoing, PIPELINE, RedisBus, SILENCE, all_channel};
+use super::{BACKOFF, HEARTBEAT, Outgoing, PIPELINE, RedisBus, SILENCE, all_channel, queue};
 
 /// How much of what may wait is told in one round trip.
 const IN_TIME: usize = 64;
@@ -30,7 +30,7 @@ impl RedisBus {
     /// Tells other nodes, for as long as the bus is there.
     pub(super) async fn publish_all(
         self: Arc<Self>,
-        mut waiting: mpsc::Receiver<Outgoing>,
+        mut waiting: queue::Receiver<Outgoing>,
         mut in_time: mpsc::Receiver<Outgoing>,
     ) {
         let mut backoff = BACKOFF[0];
@@ -55,7 +55,7 @@ impl RedisBus {
                 Err(error) => tracing::warn!(%error, "connecting to Redis to publish failed"),
             }
             // What waits is old news by the time that Redis is back.
-            while waiting.try_recv().is_ok() {
+            if waiting.clear() {
                 self.has_lost_events.store(true, Ordering::Release);
             }
             while in_time.try_recv().is_ok() {}
@@ -68,7 +68,7 @@ impl RedisBus {
     async fn publish_over(
         &self,
         link: &Link,
-        waiting: &mut mpsc::Receiver<Outgoing>,
+        waiting: &mut queue::Receiver<Outgoing>,
         in_time: &mut mpsc::Receiver<Outgoing>,
     ) {
         let mut heartbeat = tokio::time::interval(HEARTBEAT);
