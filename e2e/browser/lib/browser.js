@@ -12,6 +12,14 @@ import { temporaryFolder } from "../../lib/server.js";
 export const OUTPUT = fileURLToPath(new URL("../../output/browser/", import.meta.url));
 mkdirSync(OUTPUT, { recursive: true });
 
+/** Keeps figures of a test. */
+export function keep(name, figures) {
+  writeFileSync(`${OUTPUT}${name}.json`, `${JSON.stringify(figures, undefined, 2)}\n`);
+}
+
+/** How long anything may take on a busy machine, in milliseconds. */
+const LIMIT = 30_000;
+
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 let launched;
@@ -58,7 +66,7 @@ export async function open(t, server, user, { path = "", ...options } = {}) {
     storageState: { cookies: [], origins: [{ origin: server.url, localStorage }] },
     ...options,
   });
-  context.setDefaultTimeout(10_000);
+  context.setDefaultTimeout(LIMIT);
   t.after(() => context.close());
   if (process.env.HORSE_TRUST_PAGE) await serveInstead(context, server, process.env.HORSE_TRUST_PAGE);
   const page = await context.newPage();
@@ -86,7 +94,7 @@ export async function openWithoutStorage(t, server) {
   const preferences = { profile: { default_content_setting_values: { cookies: 2 } } };
   writeFileSync(`${folder}/Default/Preferences`, JSON.stringify(preferences));
   const context = await chromium.launchPersistentContext(folder, { ...LAUNCH, ...PHONE_LESS });
-  context.setDefaultTimeout(10_000);
+  context.setDefaultTimeout(LIMIT);
   t.after(() => context.close());
   if (process.env.HORSE_TRUST_PAGE) await serveInstead(context, server, process.env.HORSE_TRUST_PAGE);
   const page = await context.newPage();
