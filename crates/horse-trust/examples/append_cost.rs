@@ -18,7 +18,9 @@ use std::time::{Duration, Instant};
 
 use horse_trust::id::Id;
 use horse_trust::store::sqlite::SqliteStore;
-use horse_trust::store::{Conversation, NewConversation, NewMessage, Store, StoreError};
+use horse_trust::store::{
+    Conversation, ConversationStore, Lifecycle, MessageStore, NewConversation, NewMessage, StoreError,
+};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 

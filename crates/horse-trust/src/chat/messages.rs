@@ -42,7 +42,7 @@ impl Chat {
         self.store.append_message(
             message,
             Box::new(move |appended| match appended {
-                Ok((_, stored)) => {
+                Ok(stored) => {
                     let view = MessageView::new(&stored.conversation, sender.as_deref(), &stored.message);
                     let json = view.to_json();
                     if stored.unread.is_some() {

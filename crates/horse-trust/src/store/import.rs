@@ -1,6 +1,7 @@
 //! What an import writes, into whatever engine: one transaction a file, so that a bad record leaves nothing behind.
 
-use super::{LastMessage, Result, User};
+use super::error::Result;
+use super::types::{LastMessage, User};
 use crate::id::Id;
 use crate::timestamp::Timestamp;
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::integer;
+use super::types::integer;
 use crate::timestamp::Timestamp;
 
 /// Which part of a user's list is wanted.

@@ -3,9 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Result;
+use super::error::Result;
 use crate::id::Id;
 use crate::timestamp::Timestamp;
+
+/// How many are told of what was stored before other tasks have their turn, and what was told goes out.
+pub(super) const TOLD_AT_ONCE: usize = 32;
 
 /// A user's rights, as the platform's tokens name them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -230,15 +233,10 @@ pub struct Ends {
     pub conversations: Vec<(Arc<Conversation>, i64)>,
 }
 
-/// Called once after a write was committed, in the order of commits. See [`Store::append_message`].
+/// Called once after a write was committed, in the order of commits. See [`MessageStore::append_message`].
 ///
-/// [`Store::append_message`]: super::Store::append_message
+/// [`MessageStore::append_message`]: super::MessageStore::append_message
 pub type Done<T> = Box<dyn FnOnce(Result<T>) + Send>;
-
-/// Called once with what became of an append. See [`Store::append_message`].
-///
-/// [`Store::append_message`]: super::Store::append_message
-pub type Appended = Box<dyn FnOnce(Result<(NewMessage, Stored)>) + Send>;
 
 /// A part of a conversation to be marked as read.
 #[derive(Debug, Clone)]
@@ -326,9 +324,9 @@ pub struct Missed {
     pub last_seqs: Vec<(i64, i64)>,
 }
 
-/// A message that a user missed. Its text is read later ([`Store::messages_at`]): texts of many are large.
+/// A message that a user missed. Its text is read later ([`MessageStore::messages_at`]): texts of many are large.
 ///
-/// [`Store::messages_at`]: super::Store::messages_at
+/// [`MessageStore::messages_at`]: super::MessageStore::messages_at
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MissedMessage {
     /// Its id.

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use horse_trust::id::Id;
 use horse_trust::store::{
-    Appended, Change, ChangeCursor, Changed, Conversation, ConversationSummary, Delivered, Done, Ends,
-    History, ListPlace, ListQuery, MarkRead, Message, Missed, NewConversation, NewMessage, NewReport, Page,
-    Profile, Range, Read, Report, Result, Revocation, Standing, Store, StoreError, User, UserChanges,
+    AccountStore, Change, ChangeCursor, Changed, Conversation, ConversationStore, ConversationSummary,
+    Delivered, DeliveryStore, Done, Ends, History, Lifecycle, ListPlace, ListQuery, MarkRead, Message,
+    MessageStore, Missed, ModerationStore, NewConversation, NewMessage, NewReport, Page, Profile, Range,
+    Read, Report, Result, Revocation, Standing, StandingStore, StoreError, Stored, User, UserChanges,
     Withdrawn,
 };
 use horse_trust::timestamp::Timestamp;
@@ -54,10 +55,35 @@ impl Broken {
 }
 
 #[async_trait::async_trait]
-impl Store for Broken {
-    fn append_message(&self, _: NewMessage, appended: Appended) {
+impl MessageStore for Broken {
+    fn append_message(&self, _: NewMessage, appended: Done<Stored>) {
         appended(self.fail());
     }
+    fn change_message(&self, _: Change, done: Done<Changed>) {
+        done(self.fail());
+    }
+    fn mark_read(&self, _: MarkRead, done: Done<Read>) {
+        done(self.fail());
+    }
+    async fn message(&self, _: &Id) -> Result<Option<(Arc<Conversation>, Message)>> {
+        self.fail()
+    }
+    async fn history(&self, _: &Conversation, _: Range) -> Result<History> {
+        self.fail()
+    }
+    async fn messages_at(&self, _: Vec<(Arc<Conversation>, i64)>, _: usize) -> Result<Vec<Option<Message>>> {
+        self.fail()
+    }
+    async fn unread_count(&self, _: &Id) -> Result<u64> {
+        self.fail()
+    }
+    async fn settled(&self) -> Result<()> {
+        self.fail()
+    }
+}
+
+#[async_trait::async_trait]
+impl ConversationStore for Broken {
     async fn conversation(&self, id: &Id) -> Result<Option<Conversation>> {
         let participants = [store::id("ana"), store::id("bruno")];
         let created_at = Timestamp::now();
@@ -75,16 +101,17 @@ impl Store for Broken {
     async fn conversation_summary(&self, _: i64, _: &Id) -> Result<Option<ConversationSummary>> {
         self.fail()
     }
-    async fn history(&self, _: &Conversation, _: Range) -> Result<History> {
+    async fn shared_conversations(&self, _: &Id, _: &Id, _: u32) -> Result<Vec<i64>> {
         self.fail()
     }
+    async fn partners_of(&self, _: Vec<Id>) -> Result<Vec<Vec<Id>>> {
+        self.fail()
+    }
+}
+
+#[async_trait::async_trait]
+impl DeliveryStore for Broken {
     async fn missed(&self, _: &Id, _: Option<&Id>, _: usize) -> Result<Missed> {
-        self.fail()
-    }
-    async fn messages_at(&self, _: Vec<(Arc<Conversation>, i64)>, _: usize) -> Result<Vec<Option<Message>>> {
-        self.fail()
-    }
-    async fn settled(&self) -> Result<()> {
         self.fail()
     }
     async fn positions_of(&self, _: Vec<Id>) -> Result<Vec<(Id, i64)>> {
@@ -93,32 +120,40 @@ impl Store for Broken {
     async fn ends_of(&self, _: Vec<Id>) -> Result<Vec<Ends>> {
         self.fail()
     }
-    fn mark_read(&self, _: MarkRead, done: Done<Read>) {
-        done(self.fail());
-    }
-    fn change_message(&self, _: Change, done: Done<Changed>) {
-        done(self.fail());
-    }
     async fn set_delivered(&self, _: Vec<Delivered>) -> Result<()> {
-        self.fail()
-    }
-    async fn message(&self, _: &Id) -> Result<Option<(Arc<Conversation>, Message)>> {
-        self.fail()
-    }
-    async fn partners_of(&self, _: Vec<Id>) -> Result<Vec<Vec<Id>>> {
         self.fail()
     }
     async fn set_last_seen(&self, _: Vec<(Id, Timestamp)>) -> Result<()> {
         self.fail()
     }
+}
+
+#[async_trait::async_trait]
+impl AccountStore for Broken {
+    async fn create_user(&self, _: User) -> Result<()> {
+        self.fail()
+    }
+    async fn user(&self, _: &Id) -> Result<Option<User>> {
+        self.fail()
+    }
+    async fn user_by_email(&self, _: &str) -> Result<Option<User>> {
+        self.fail()
+    }
+    async fn set_password_hash(&self, _: &Id, _: &str) -> Result<()> {
+        self.fail()
+    }
+    async fn profile(&self, _: &Id) -> Result<Option<Profile>> {
+        Ok(None)
+    }
+}
+
+#[async_trait::async_trait]
+impl ModerationStore for Broken {
     fn set_block(&self, _: &Id, _: &Id, _: bool, done: Done<()>) {
         done(self.fail());
     }
     async fn blocks_between(&self, _: &Id, _: &Id) -> Result<[bool; 2]> {
         Ok([false; 2])
-    }
-    async fn shared_conversations(&self, _: &Id, _: &Id, _: u32) -> Result<Vec<i64>> {
-        self.fail()
     }
     async fn blocked_by(&self, _: &Id) -> Result<Vec<(Id, Option<Profile>)>> {
         self.fail()
@@ -138,6 +173,10 @@ impl Store for Broken {
     async fn forget_withdrawn(&self, _: Duration) -> Result<u64> {
         Err(StoreError::Engine("the cause".into()))
     }
+}
+
+#[async_trait::async_trait]
+impl StandingStore for Broken {
     async fn revoke_tokens(&self, _: &Id) -> Result<Revocation> {
         self.fail()
     }
@@ -153,24 +192,10 @@ impl Store for Broken {
     async fn forget_user_changes(&self, _: Duration) -> Result<()> {
         self.fail()
     }
-    async fn unread_count(&self, _: &Id) -> Result<u64> {
-        self.fail()
-    }
-    async fn profile(&self, _: &Id) -> Result<Option<Profile>> {
-        Ok(None)
-    }
-    async fn create_user(&self, _: User) -> Result<()> {
-        self.fail()
-    }
-    async fn user_by_email(&self, _: &str) -> Result<Option<User>> {
-        self.fail()
-    }
-    async fn user(&self, _: &Id) -> Result<Option<User>> {
-        self.fail()
-    }
-    async fn set_password_hash(&self, _: &Id, _: &str) -> Result<()> {
-        self.fail()
-    }
+}
+
+#[async_trait::async_trait]
+impl Lifecycle for Broken {
     async fn ping(&self) -> Result<()> {
         self.fail()
     }

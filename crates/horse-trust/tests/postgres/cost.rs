@@ -5,7 +5,7 @@ use std::future::poll_fn;
 use std::sync::{Arc, Mutex};
 
 use horse_trust::store::postgres::PostgresStore;
-use horse_trust::store::{Conversation, Store};
+use horse_trust::store::{Conversation, ConversationStore, Lifecycle};
 use horse_trust::timestamp::Timestamp;
 use tokio_postgres::{AsyncMessage, Client, NoTls};
 

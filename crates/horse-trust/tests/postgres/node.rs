@@ -21,7 +21,7 @@ pub(crate) fn message(conversation: &Arc<Conversation>, sender: &str, client_id:
 
 pub(crate) async fn send(node: &dyn Store, message: NewMessage) -> Result<Stored> {
     let (told, result) = oneshot::channel();
-    node.append_message(message, Box::new(move |result| drop(told.send(result.map(|(_, stored)| stored)))));
+    node.append_message(message, Box::new(move |result| drop(told.send(result))));
     soon(result).await.unwrap()
 }
 

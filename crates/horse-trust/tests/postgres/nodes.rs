@@ -29,7 +29,7 @@ async fn nodes_that_write_at_once_make_one_order() {
                         let message = new_message(&conversation, sender.as_str(), "Hello");
                         node.append_message(
                             message,
-                            Box::new(move |result| told.lock().unwrap().push(result.unwrap().1.message.id)),
+                            Box::new(move |result| told.lock().unwrap().push(result.unwrap().message.id)),
                         );
                     }
                     let reader = conversation.participants[0].as_str();

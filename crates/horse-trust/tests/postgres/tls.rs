@@ -4,8 +4,8 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
-use horse_trust::store::Store;
 use horse_trust::store::postgres::PostgresStore;
+use horse_trust::store::{Lifecycle, Store};
 use tempfile::TempDir;
 
 use crate::fixture::postgres::{Server, client, database, run};

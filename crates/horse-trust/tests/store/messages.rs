@@ -88,7 +88,7 @@ pub(crate) async fn what_is_sent_without_waiting_keeps_its_order(store: AnyStore
         store.append_message(
             message,
             Box::new(move |result| {
-                let message = result.unwrap().1.message;
+                let message = result.unwrap().message;
                 told.lock().unwrap().push((message.text.parse::<i64>().unwrap(), message.seq, message.id));
                 if let Some(done) = done {
                     done.send(()).unwrap();

@@ -7,7 +7,8 @@ use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 
 use crate::id::Id;
-use crate::store::{Conversation, Message, Profile, Result, StoreError};
+use crate::store::error::{Result, StoreError};
+use crate::store::types::{Conversation, Message, Profile};
 use crate::timestamp::Timestamp;
 
 impl ToSql for Id {

@@ -5,10 +5,9 @@ use tokio_postgres::Row;
 use super::codec::{conversation_columns, count, optional_time, read_conversation, read_profile, time};
 use super::pool::Pool;
 use crate::id::Id;
-use crate::store::{
-    Conversation, ConversationSummary, LastMessage, ListPlace, ListQuery, NewConversation, Result, Side,
-    StoreError,
-};
+use crate::store::error::{Result, StoreError};
+use crate::store::lists::{ListPlace, ListQuery};
+use crate::store::types::{Conversation, ConversationSummary, LastMessage, NewConversation, Side};
 
 const CONVERSATION: &str =
     concat!("SELECT ", conversation_columns!(), " FROM conversations c WHERE c.id = $1");

@@ -9,11 +9,12 @@ use tokio::runtime::Runtime;
 use tokio_postgres::Row;
 
 use super::connection::{Connection, Parameters};
+use super::error::OpenError;
 use super::settings::Settings;
-use super::{OpenError, nodes, schema};
-use crate::store::{
-    ImportFile, ImportTarget, Result, Staged, StagedConversation, StagedMessage, StoreError, User,
-};
+use super::{nodes, schema};
+use crate::store::error::{Result, StoreError};
+use crate::store::import::{ImportFile, ImportTarget, Staged, StagedConversation, StagedMessage};
+use crate::store::types::User;
 use crate::timestamp::Timestamp;
 
 /// How long an import waits for nodes that are just ending.

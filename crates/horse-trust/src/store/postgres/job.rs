@@ -6,15 +6,14 @@ use std::sync::Arc;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Error, Row};
 
-use super::closed;
 use super::codec::{check_text, conversation_columns, count, message_columns, read_message};
 use super::connection::Connection;
 use super::messages::read_with_conversation;
 use crate::id::Id;
 use crate::store::clock::milliseconds;
-use crate::store::{
-    Appended, Change, Changed, Conversation, Done, MarkRead, Message, NewMessage, Read, Result, StoreError,
-    Stored, Unread,
+use crate::store::error::{Result, StoreError};
+use crate::store::types::{
+    Change, Changed, Conversation, Done, MarkRead, Message, NewMessage, Read, Stored, Unread,
 };
 use crate::timestamp::Timestamp;
 
@@ -23,7 +22,7 @@ pub(super) type Told = Box<dyn FnOnce() + Send>;
 
 /// A write in its turn.
 pub(super) enum Job {
-    Append(NewMessage, Appended),
+    Append(NewMessage, Done<Stored>),
     MarkRead(MarkRead, Done<Read>),
     Change(Change, Done<Changed>),
     SetBlock {
@@ -72,7 +71,7 @@ fn side_of(conversation: &Conversation, user: &Id) -> Result<usize> {
 /// A part of a batch that is one statement.
 pub(super) enum Request {
     /// Messages in a row, each with the side of its sender.
-    Append(Vec<(NewMessage, Appended)>),
+    Append(Vec<(NewMessage, Done<Stored>)>),
     /// Any other job.
     Single(Job),
     /// A job without a statement; its caller is told in its turn.
@@ -193,7 +192,7 @@ impl Request {
                 }
                 for ((message, appended), row) in messages.into_iter().zip(outcomes) {
                     let stored = read_stored(&message, row, repeated);
-                    told.push(Box::new(move || appended(stored.map(|stored| (message, stored)))));
+                    told.push(Box::new(move || appended(stored)));
                 }
             }
             Self::Single(Job::MarkRead(_, done)) => {
@@ -207,7 +206,9 @@ impl Request {
             Self::Single(Job::SetBlock { done, .. } | Job::Touch(done)) => {
                 told.push(Box::new(move || done(Ok(()))));
             }
-            Self::Single(job @ (Job::Append(..) | Job::Settle(_))) => told.push(job.fail(closed())),
+            Self::Single(job @ (Job::Append(..) | Job::Settle(_))) => {
+                told.push(job.fail(StoreError::closed()));
+            }
             Self::Untried(refused) => told.push(refused),
         }
     }

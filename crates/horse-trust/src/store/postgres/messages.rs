@@ -11,9 +11,9 @@ use super::codec::{
 };
 use super::pool::Pool;
 use crate::id::Id;
-use crate::store::{
-    Conversation, Delivered, Ends, History, Message, Missed, MissedMessage, Range, Result, StoreError,
-    integer,
+use crate::store::error::{Result, StoreError};
+use crate::store::types::{
+    Conversation, Delivered, Ends, History, Message, Missed, MissedMessage, Range, integer,
 };
 
 /// One statement each, so that the messages and what the conversation says of them are of one moment; a row without

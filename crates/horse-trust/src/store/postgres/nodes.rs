@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use super::connection::{Connection, no_answer};
 use super::settings::{ANSWER_TIMEOUT, Settings};
 use super::silence;
-use crate::store::Result;
+use crate::store::error::Result;
 
 /// How often it is seen to that the lock is there.
 const LOOK: Duration = Duration::from_secs(1);

@@ -8,7 +8,8 @@ use super::codec::{count, read_profile, time};
 use super::pool::Pool;
 use crate::id::Id;
 use crate::store::clock::milliseconds;
-use crate::store::{NewReport, Page, Profile, Report, Result, Role, StoreError, User, Withdrawn, integer};
+use crate::store::error::{Result, StoreError};
+use crate::store::types::{NewReport, Page, Profile, Report, Role, User, Withdrawn, integer};
 use crate::timestamp::Timestamp;
 
 macro_rules! user {

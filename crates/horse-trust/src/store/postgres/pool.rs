@@ -7,10 +7,9 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_postgres::Row;
 
-use super::closed;
 use super::connection::{Connection, Parameters, no_answer};
 use super::settings::{ANSWER_TIMEOUT, Settings, TURN_TIMEOUT};
-use crate::store::{Result, StoreError};
+use crate::store::error::{Result, StoreError};
 
 /// How many connections there are at most, beside the writer's.
 const CONNECTIONS: usize = 8;
@@ -31,7 +30,7 @@ impl Pool {
     /// waits, is not used again.
     pub(super) async fn query(&self, sql: &'static str, parameters: Parameters<'_>) -> Result<Vec<Row>> {
         let turn = timeout(TURN_TIMEOUT, self.places.acquire()).await;
-        let _place = turn.map_err(|_| busy())?.map_err(|_| closed())?;
+        let _place = turn.map_err(|_| busy())?.map_err(|_| StoreError::closed())?;
         let connection = match self.take_idle() {
             Some(connection) => connection,
             None => Connection::open(&self.settings).await?,

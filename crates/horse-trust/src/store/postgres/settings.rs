@@ -7,7 +7,7 @@ use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::OpenError;
+use super::error::OpenError;
 use super::tls::TlsOptions;
 
 /// How long connecting may take.

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use super::connection::{Connection, no_answer};
 use super::settings::{ANSWER_TIMEOUT, Settings};
-use crate::store::Result;
+use crate::store::error::Result;
 
 /// A session that holds the lock of all writes while it waits for its client: its process, and when its transaction began.
 #[derive(Debug, Clone, PartialEq, Eq)]

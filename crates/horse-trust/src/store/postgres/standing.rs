@@ -8,8 +8,9 @@ use super::codec::time;
 use super::pool::Pool;
 use crate::id::Id;
 use crate::store::clock::milliseconds;
-use crate::store::{
-    ChangeCursor, MAX_CHANGES, Result, Revocation, Standing, StoreError, Suspension, UserChange, UserChanges,
+use crate::store::error::{Result, StoreError};
+use crate::store::standing::{
+    ChangeCursor, MAX_CHANGES, Revocation, Standing, Suspension, UserChange, UserChanges,
 };
 
 /// Ends all sessions of `user`, by the database's clock.

@@ -13,12 +13,12 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_postgres::{Error, Row};
 
-use super::closed;
 use super::connection::{Connection, no_answer};
 use super::job::{Job, Repeated, Request, Statement, Told, requests};
 use super::settings::{ANSWER_TIMEOUT, Settings};
 use crate::id::Id;
-use crate::store::{Result, StoreError, TOLD_AT_ONCE};
+use crate::store::error::{Result, StoreError};
+use crate::store::types::TOLD_AT_ONCE;
 
 /// How many jobs one transaction takes at most.
 const BATCH: usize = 512;
@@ -49,13 +49,13 @@ impl Writer {
     /// Queues a job. One that is refused fails in its turn, behind what was committed before.
     pub(super) fn push(&self, job: Job) {
         let refused = match self.jobs.lock().as_ref() {
-            None => job.fail(closed()),
+            None => job.fail(StoreError::closed()),
             Some(jobs) => match jobs.try_send(job) {
                 Ok(()) => return,
                 Err(mpsc::error::TrySendError::Full(job)) => {
                     job.fail(StoreError::Engine("too many writes wait for the database".into()))
                 }
-                Err(mpsc::error::TrySendError::Closed(job)) => job.fail(closed()),
+                Err(mpsc::error::TrySendError::Closed(job)) => job.fail(StoreError::closed()),
             },
         };
         self.tell(refused);

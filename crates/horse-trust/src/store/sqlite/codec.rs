@@ -1,9 +1,16 @@
-//! How ids lie in the file.
+//! How values lie in the file, and what its errors are to the store.
 
 use rusqlite::ToSql;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, Value, ValueRef};
 
 use crate::id::Id;
+use crate::store::error::StoreError;
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Engine(error.to_string().into())
+    }
+}
 
 impl ToSql for Id {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
@@ -15,6 +22,11 @@ impl FromSql for Id {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         Self::parse(value.as_str()?).map_err(FromSqlError::other)
     }
+}
+
+/// A count as the domain has it; one that fell below nothing by a damaged file is nothing.
+pub(super) fn count(count: i64) -> u64 {
+    u64::try_from(count).unwrap_or(0)
 }
 
 /// The id of a message: 12 bytes if it is an ObjectId in lower case, else its text.

@@ -11,11 +11,17 @@ use rusqlite::{Connection, params};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
-use super::{Database, SqliteStore, deleted, messages, statements};
+use super::database::Database;
+use super::store::SqliteStore;
+use super::{deleted, messages, statements};
 use crate::id::Id;
-use crate::store::{
+use crate::store::error::Result;
+use crate::store::traits::{
+    AccountStore, ConversationStore, DeliveryStore, Lifecycle, MessageStore, ModerationStore, StandingStore,
+};
+use crate::store::types::{
     Change, Conversation, Delivered, MarkRead, NewConversation, NewMessage, NewReport, Page, Profile, Range,
-    Read, Result, Role, Store, User,
+    Read, Role, User,
 };
 use crate::timestamp::Timestamp;
 

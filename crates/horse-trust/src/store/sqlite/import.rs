@@ -2,12 +2,14 @@
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
-use super::Database;
 use super::codec::MessageId;
+use super::database::Database;
 use super::deleted;
 use super::statements::{insert_user, is_constraint_violation};
 use crate::id::Id;
-use crate::store::{ImportFile, ImportTarget, Result, Staged, StagedConversation, StagedMessage, User};
+use crate::store::error::Result;
+use crate::store::import::{ImportFile, ImportTarget, Staged, StagedConversation, StagedMessage};
+use crate::store::types::User;
 
 impl ImportTarget for Database {
     fn begin(&mut self) -> Result<Box<dyn ImportFile + '_>> {

@@ -1,8 +1,8 @@
 //! What the writer is asked to do; it tells what came of it after the commit.
 
-use super::closed;
 use super::memory::Context;
-use crate::store::{Appended, Done, NewMessage, Result, StoreError, Stored};
+use crate::store::error::{Result, StoreError};
+use crate::store::types::{Done, NewMessage, Stored};
 
 /// One entry of a batch.
 pub(super) enum Job {
@@ -15,7 +15,7 @@ pub(super) enum Job {
 /// A message on its way into the file.
 pub(super) struct Append {
     pub(super) message: NewMessage,
-    appended: Appended,
+    appended: Done<Stored>,
     /// What came of it; `None` until it was tried.
     pub(super) stored: Option<Result<Stored>>,
 }
@@ -31,7 +31,7 @@ pub(super) trait Write: Send {
 }
 
 impl Job {
-    pub(super) fn append(message: NewMessage, appended: Appended) -> Self {
+    pub(super) fn append(message: NewMessage, appended: Done<Stored>) -> Self {
         Self::Append(Box::new(Append { message, appended, stored: None }))
     }
 
@@ -53,8 +53,8 @@ impl Job {
     pub(super) fn tell(self) {
         match self {
             Self::Append(append) => {
-                let Append { message, appended, stored } = *append;
-                appended(stored.unwrap_or_else(|| Err(closed())).map(|stored| (message, stored)));
+                let Append { appended, stored, .. } = *append;
+                appended(stored.unwrap_or_else(|| Err(StoreError::closed())));
             }
             Self::Write(write) => write.tell(),
         }
@@ -83,6 +83,6 @@ impl<T: Send, W: FnOnce(&mut Context<'_>) -> Result<T> + Send> Write for Request
     }
 
     fn tell(self: Box<Self>) {
-        (self.done)(self.result.unwrap_or_else(|| Err(closed())));
+        (self.done)(self.result.unwrap_or_else(|| Err(StoreError::closed())));
     }
 }

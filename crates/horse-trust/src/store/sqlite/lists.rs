@@ -4,7 +4,8 @@ use rusqlite::{Connection, params};
 
 use super::statements;
 use crate::id::Id;
-use crate::store::{ConversationSummary, ListPlace, ListQuery};
+use crate::store::lists::{ListPlace, ListQuery};
+use crate::store::types::ConversationSummary;
 use crate::timestamp::Timestamp;
 
 type Result<T> = rusqlite::Result<T>;

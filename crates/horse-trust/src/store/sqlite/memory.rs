@@ -4,21 +4,11 @@ use std::collections::HashMap;
 
 use rusqlite::Connection;
 
-use super::statements;
+use super::statements::{self, Last};
 use crate::id::Id;
-use crate::timestamp::Timestamp;
 
 /// How many conversations, and how many users, are remembered.
 const REMEMBERED: usize = 50_000;
-
-/// The end of a conversation.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Last {
-    pub(super) seq: i64,
-    pub(super) sent_at: Timestamp,
-    /// How many messages each of the two has not read.
-    pub(super) unread: [i64; 2],
-}
 
 /// Of conversations written to lately their end, of users how many messages they have not read in all.
 #[derive(Default)]

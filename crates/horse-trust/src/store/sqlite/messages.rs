@@ -5,14 +5,14 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::codec::MessageId;
+use super::codec::count;
 use super::deleted;
 use super::memory::Context;
 use super::recent;
 use super::statements::{CONVERSATION, read_conversation};
-use super::writer::count;
 use crate::id::Id;
 use crate::store::clock::is_within;
-use crate::store::{
+use crate::store::types::{
     Change, Changed, Conversation, Delivered, Ends, History, Message, Missed, MissedMessage, Range, Read,
     Unread, integer,
 };
@@ -246,7 +246,7 @@ pub(super) fn missed(connection: &Connection, user: &Id, after: Option<&Id>, lim
     Ok(missed)
 }
 
-/// See [`Store::messages_at`](crate::store::Store::messages_at).
+/// See [`MessageStore::messages_at`](crate::store::traits::MessageStore::messages_at).
 pub(super) fn messages_at(
     connection: &Connection,
     places: &[(Arc<Conversation>, i64)],

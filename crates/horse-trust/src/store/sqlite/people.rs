@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::codec::MessageId;
 use crate::id::Id;
 use crate::store::clock::HELD_FORWARD;
-use crate::store::{NewReport, Page, Profile, Report, Withdrawn};
+use crate::store::types::{NewReport, Page, Profile, Report, Withdrawn};
 use crate::timestamp::Timestamp;
 
 type Result<T> = rusqlite::Result<T>;

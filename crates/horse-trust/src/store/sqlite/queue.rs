@@ -3,9 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use super::closed;
 use super::job::Job;
-use crate::store::StoreError;
+use crate::store::error::StoreError;
 
 /// How many jobs one transaction takes at most.
 const BATCH: usize = 512;
@@ -32,7 +31,7 @@ impl Queue {
     pub(super) fn push(&self, mut job: Job) -> Result<(), Box<Job>> {
         let mut state = self.lock();
         let refused = if state.is_closed {
-            Some(closed())
+            Some(StoreError::closed())
         } else if state.jobs.len() >= CAPACITY {
             Some(StoreError::Engine("too many writes wait for the store".into()))
         } else {

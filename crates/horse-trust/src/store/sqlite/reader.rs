@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{closed, schema};
-use crate::store::{Result, StoreError};
+use super::schema;
+use crate::store::error::{Result, StoreError};
 
 /// A few connections that only read. A read runs on the runtime's blocking threads and never waits for a
 /// commit.
@@ -43,10 +43,10 @@ impl Readers {
         self: &Arc<Self>,
         query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T> {
-        let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| closed())?;
+        let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| StoreError::closed())?;
         let loan = Loan { connection: self.idle().pop(), readers: Arc::clone(self), _place: place };
         let run = tokio::task::spawn_blocking(move || {
-            let connection = loan.connection.as_ref().ok_or_else(closed)?;
+            let connection = loan.connection.as_ref().ok_or_else(StoreError::closed)?;
             Ok(query(connection)?)
         });
         run.await.unwrap_or_else(|error| Err(StoreError::Engine(format!("a read broke off: {error}").into())))

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params, param
 
 use super::codec::MessageId;
 use super::statements::execute;
-use crate::store::Message;
+use crate::store::types::Message;
 
 type Result<T> = rusqlite::Result<T>;
 

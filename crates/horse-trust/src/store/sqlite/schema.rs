@@ -1,8 +1,10 @@
 //! How connections are set up, and the versions of the schema.
 
+use std::time::Duration;
+
 use rusqlite::Connection;
 
-use super::{BUSY_TIMEOUT, recent};
+use super::recent;
 
 /// The migrations, in order; the schema's version is how many of them were applied.
 pub(super) const MIGRATIONS: [&str; 7] = [
@@ -14,6 +16,9 @@ pub(super) const MIGRATIONS: [&str; 7] = [
     include_str!("../../../migrations/sqlite/0006_deleted_runs.sql"),
     include_str!("../../../migrations/sqlite/0007_user_changes.sql"),
 ];
+
+/// How long a statement waits for a lock that another program (an operator's `sqlite3`) holds.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Marks a file as ours, in its header.
 const APPLICATION_ID: u32 = u32::from_be_bytes(*b"HsTr");

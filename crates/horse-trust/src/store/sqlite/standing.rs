@@ -6,7 +6,9 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::id::Id;
 use crate::store::clock::before;
-use crate::store::{ChangeCursor, MAX_CHANGES, Revocation, Standing, Suspension, UserChange, UserChanges};
+use crate::store::standing::{
+    ChangeCursor, MAX_CHANGES, Revocation, Standing, Suspension, UserChange, UserChanges,
+};
 use crate::timestamp::Timestamp;
 
 type Result<T> = rusqlite::Result<T>;

@@ -2,10 +2,9 @@
 
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, params};
 
-use super::memory::Last;
-use super::writer::count;
+use super::codec::count;
 use crate::id::Id;
-use crate::store::{
+use crate::store::types::{
     Conversation, ConversationSummary, LastMessage, NewConversation, Profile, Role, Side, User,
 };
 use crate::timestamp::Timestamp;
@@ -239,6 +238,15 @@ pub(super) fn conversation_summary(
         .prepare_cached(&format!("{SUMMARY} WHERE c.key = ?1"))?
         .query_row([key], |row| read_summary(row, user))
         .optional()
+}
+
+/// The end of a conversation.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Last {
+    pub(super) seq: i64,
+    pub(super) sent_at: Timestamp,
+    /// How many messages each of the two has not read.
+    pub(super) unread: [i64; 2],
 }
 
 /// The end of a conversation: sequence number 0 and the beginning of time if there is no message.

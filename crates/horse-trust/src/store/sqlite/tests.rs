@@ -7,12 +7,12 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
-use super::{OpenError, SqliteStore};
+use super::database::OpenError;
+use super::store::{PING_TIMEOUT, READERS, SqliteStore};
 use crate::id::Id;
-use crate::store::{
-    Change, Changed, Conversation, Message, NewConversation, NewMessage, Page, Range, Result, Store,
-    StoreError,
-};
+use crate::store::error::{Result, StoreError};
+use crate::store::traits::{ConversationStore, Lifecycle, MessageStore, ModerationStore};
+use crate::store::types::{Change, Changed, Conversation, Message, NewConversation, NewMessage, Page, Range};
 use crate::timestamp::Timestamp;
 
 fn id(text: &str) -> Id {
@@ -36,7 +36,7 @@ fn append(
     let message = NewMessage::new(conversation, id("ann"), text);
     store.append_message(
         message,
-        Box::new(move |result| drop(sender.send(result.map(|(_, stored)| stored.message)))),
+        Box::new(move |result| drop(sender.send(result.map(|stored| stored.message)))),
     );
     receiver
 }
@@ -170,7 +170,7 @@ async fn a_panic_fails_its_batch_and_no_other() {
 async fn a_query_that_panics_costs_no_connection() {
     let folder = TempDir::new().unwrap();
     let (store, _) = open(&folder).await;
-    for _ in 0..2 * super::READERS {
+    for _ in 0..2 * READERS {
         let result = store.readers.read(|_| -> rusqlite::Result<()> { panic!("on purpose") }).await;
         assert!(result.is_err());
     }
@@ -199,7 +199,7 @@ async fn a_ping_does_not_wait_for_ever() {
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let begun = std::time::Instant::now();
     assert!(store.ping().await.is_err());
-    assert!(begun.elapsed() < 2 * super::PING_TIMEOUT, "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < 2 * PING_TIMEOUT, "{:?}", begun.elapsed());
     other.execute_batch("ROLLBACK").unwrap();
     store.ping().await.unwrap();
 }

@@ -11,6 +11,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
 use super::checkpoint::Checkpoints;
+use super::codec::count;
 use super::job::{Job, Write};
 use super::memory::{Context, Memory};
 use super::queue::Queue;
@@ -18,7 +19,8 @@ use super::recent::{self, Recent};
 use super::{messages, statements};
 use crate::id::IdGenerator;
 use crate::store::clock::held_forward;
-use crate::store::{Message, NewMessage, Result, StoreError, Stored, TOLD_AT_ONCE, Unread};
+use crate::store::error::{Result, StoreError};
+use crate::store::types::{Message, NewMessage, Stored, TOLD_AT_ONCE, Unread};
 use crate::timestamp::Timestamp;
 
 /// A handle on the thread.
@@ -294,9 +296,4 @@ impl Batch<'_> {
         }
         Ok(())
     }
-}
-
-/// A count as the domain has it; one that fell below nothing by a damaged file is nothing.
-pub(super) fn count(count: i64) -> u64 {
-    u64::try_from(count).unwrap_or(0)
 }

@@ -1,0 +1,329 @@
+//! The traits of a store, over the connections that read and the one that writes.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use super::codec::count;
+use super::database::{Database, OpenError};
+use super::job::Job;
+use super::memory::Context;
+use super::reader::Readers;
+use super::writer::Writer;
+use super::{lists, messages, people, standing, statements};
+use crate::id::Id;
+use crate::store::clock::before;
+use crate::store::error::{Result, StoreError};
+use crate::store::lists::{ListPlace, ListQuery};
+use crate::store::standing::{ChangeCursor, Revocation, Standing, UserChanges};
+use crate::store::traits::{
+    AccountStore, ConversationStore, DeliveryStore, Lifecycle, MessageStore, ModerationStore, StandingStore,
+};
+use crate::store::types::{
+    Change, Changed, Conversation, ConversationSummary, Delivered, Done, Ends, History, MarkRead, Message,
+    Missed, NewConversation, NewMessage, NewReport, Page, Profile, Range, Read, Report, Stored, User,
+    Withdrawn,
+};
+use crate::timestamp::Timestamp;
+
+/// How long [`Lifecycle::ping`] may take.
+pub(super) const PING_TIMEOUT: Duration = Duration::from_secs(2);
+/// How many connections read.
+pub(super) const READERS: usize = 4;
+
+/// The embedded store.
+pub struct SqliteStore {
+    pub(super) writer: Writer,
+    pub(super) readers: Arc<Readers>,
+}
+
+impl SqliteStore {
+    /// Opens the store at `path` and starts its threads; has to be called on a tokio runtime.
+    pub fn open(path: &Path) -> std::result::Result<Self, OpenError> {
+        Self::start(Database::open(path)?)
+    }
+
+    pub(super) fn start(database: Database) -> std::result::Result<Self, OpenError> {
+        let Database { path, connection, lock } = database;
+        let sqlite_error = |source| OpenError::Sqlite { path: path.clone(), source };
+        let readers = Arc::new(Readers::open(&path, READERS).map_err(sqlite_error)?);
+        let writer = Writer::start(path.clone(), connection, lock).map_err(sqlite_error)?;
+        Ok(Self { writer, readers })
+    }
+
+    /// Has the writer do `work` in its next transaction.
+    pub(super) async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (sender, receiver) = oneshot::channel();
+        // Who has stopped waiting does not want to know.
+        let done = Box::new(move |result| drop(sender.send(result)));
+        self.writer.push(Job::write(|context: &mut Context<'_>| work(context.connection), done));
+        receiver.await.unwrap_or_else(|_| Err(StoreError::closed()))
+    }
+}
+
+#[async_trait]
+impl MessageStore for SqliteStore {
+    fn append_message(&self, message: NewMessage, appended: Done<Stored>) {
+        self.writer.push(Job::append(message, appended));
+    }
+
+    fn change_message(&self, change: Change, done: Done<Changed>) {
+        let work = move |context: &mut Context<'_>| Ok(messages::change_message(context, &change)?);
+        self.writer.push(Job::write(work, done));
+    }
+
+    fn mark_read(&self, mark: MarkRead, done: Done<Read>) {
+        let work = move |context: &mut Context<'_>| {
+            let side = mark.conversation.side_of(&mark.reader);
+            let side = side.ok_or_else(|| StoreError::Engine("the reader takes no part".into()))?;
+            Ok(messages::mark_read(context, &mark.conversation, side, mark.up_to)?)
+        };
+        self.writer.push(Job::write(work, done));
+    }
+
+    async fn message(&self, id: &Id) -> Result<Option<(Arc<Conversation>, Message)>> {
+        let id = id.clone();
+        self.readers.snapshot(move |connection| messages::message(connection, &id)).await
+    }
+
+    async fn history(&self, conversation: &Conversation, range: Range) -> Result<History> {
+        let conversation = conversation.clone();
+        self.readers.snapshot(move |connection| messages::history(connection, &conversation, range)).await
+    }
+
+    async fn messages_at(
+        &self,
+        places: Vec<(Arc<Conversation>, i64)>,
+        max_bytes: usize,
+    ) -> Result<Vec<Option<Message>>> {
+        self.readers.snapshot(move |connection| messages::messages_at(connection, &places, max_bytes)).await
+    }
+
+    async fn unread_count(&self, user: &Id) -> Result<u64> {
+        let user = user.clone();
+        self.readers.read(move |connection| statements::unread_count(connection, &user).map(count)).await
+    }
+
+    async fn settled(&self) -> Result<()> {
+        // Jobs are told in the order of the queue.
+        self.write(|_| Ok(())).await
+    }
+}
+
+#[async_trait]
+impl ConversationStore for SqliteStore {
+    async fn conversation(&self, id: &Id) -> Result<Option<Conversation>> {
+        let id = id.clone();
+        self.readers.read(move |connection| statements::conversation(connection, &id)).await
+    }
+
+    async fn open_conversation(&self, conversation: NewConversation) -> Result<Conversation> {
+        let ids = self.writer.ids();
+        self.write(move |connection| {
+            Ok(statements::find_or_insert_conversation(connection, &conversation, || ids.next())?)
+        })
+        .await
+    }
+
+    async fn conversation_list(&self, user: &Id, query: ListQuery) -> Result<Vec<ListPlace>> {
+        let user = user.clone();
+        self.readers.read(move |connection| lists::list(connection, &user, query)).await
+    }
+
+    async fn conversation_summaries(&self, keys: &[i64], user: &Id) -> Result<Vec<ConversationSummary>> {
+        let (keys, user) = (keys.to_vec(), user.clone());
+        self.readers.read(move |connection| lists::summaries(connection, &keys, &user)).await
+    }
+
+    async fn conversation_summary(&self, key: i64, user: &Id) -> Result<Option<ConversationSummary>> {
+        let user = user.clone();
+        self.readers.read(move |connection| statements::conversation_summary(connection, key, &user)).await
+    }
+
+    async fn shared_conversations(&self, user: &Id, other: &Id, limit: u32) -> Result<Vec<i64>> {
+        let (user, other) = (user.clone(), other.clone());
+        self.readers
+            .read(move |connection| people::shared_conversations(connection, &user, &other, limit))
+            .await
+    }
+
+    async fn partners_of(&self, users: Vec<Id>) -> Result<Vec<Vec<Id>>> {
+        self.readers.read(move |connection| people::partners_of(connection, &users)).await
+    }
+}
+
+#[async_trait]
+impl DeliveryStore for SqliteStore {
+    async fn missed(&self, user: &Id, after: Option<&Id>, limit: usize) -> Result<Missed> {
+        let (user, after) = (user.clone(), after.cloned());
+        self.readers
+            .snapshot(move |connection| messages::missed(connection, &user, after.as_ref(), limit))
+            .await
+    }
+
+    async fn positions_of(&self, users: Vec<Id>) -> Result<Vec<(Id, i64)>> {
+        let ends = self.ends_of(users).await?;
+        Ok(ends.into_iter().map(|Ends { user, position, .. }| (user, position)).collect())
+    }
+
+    async fn ends_of(&self, users: Vec<Id>) -> Result<Vec<Ends>> {
+        self.readers.snapshot(move |connection| messages::ends_of_users(connection, &users)).await
+    }
+
+    async fn set_delivered(&self, delivered: Vec<Delivered>) -> Result<()> {
+        self.write(move |connection| Ok(messages::set_delivered(connection, &delivered)?)).await
+    }
+
+    async fn set_last_seen(&self, seen: Vec<(Id, Timestamp)>) -> Result<()> {
+        self.write(move |connection| Ok(people::set_last_seen(connection, &seen)?)).await
+    }
+}
+
+#[async_trait]
+impl AccountStore for SqliteStore {
+    async fn create_user(&self, user: User) -> Result<()> {
+        self.write(move |connection| {
+            statements::insert_user(connection, &user).map_err(|error| {
+                if statements::is_taken(&error, "users.email") {
+                    StoreError::EmailTaken
+                } else {
+                    error.into()
+                }
+            })
+        })
+        .await
+    }
+
+    async fn user(&self, id: &Id) -> Result<Option<User>> {
+        let id = id.clone();
+        self.readers.read(move |connection| statements::user(connection, &id)).await
+    }
+
+    async fn user_by_email(&self, email: &str) -> Result<Option<User>> {
+        let email = email.to_owned();
+        self.readers.read(move |connection| statements::user_by_email(connection, &email)).await
+    }
+
+    async fn set_password_hash(&self, user: &Id, hash: &str) -> Result<()> {
+        let (user, hash) = (user.clone(), hash.to_owned());
+        self.write(move |connection| Ok(statements::set_password_hash(connection, &user, &hash)?)).await
+    }
+
+    async fn profile(&self, user: &Id) -> Result<Option<Profile>> {
+        let user = user.clone();
+        self.readers.read(move |connection| statements::profile(connection, &user)).await
+    }
+}
+
+#[async_trait]
+impl ModerationStore for SqliteStore {
+    fn set_block(&self, blocker: &Id, other: &Id, is_blocked: bool, done: Done<()>) {
+        let (blocker, other) = (blocker.clone(), other.clone());
+        let work = move |context: &mut Context<'_>| {
+            Ok(people::set_block(context.connection, &blocker, &other, is_blocked)?)
+        };
+        self.writer.push(Job::write(work, done));
+    }
+
+    async fn blocks_between(&self, first: &Id, second: &Id) -> Result<[bool; 2]> {
+        let (first, second) = (first.clone(), second.clone());
+        self.readers.read(move |connection| people::blocks_between(connection, &first, &second)).await
+    }
+
+    async fn blocked_by(&self, user: &Id) -> Result<Vec<(Id, Option<Profile>)>> {
+        let user = user.clone();
+        self.readers.read(move |connection| people::blocked_by(connection, &user)).await
+    }
+
+    async fn report(&self, report: NewReport) -> Result<Id> {
+        let ids = self.writer.ids();
+        self.write(move |connection| Ok(people::insert_report(connection, ids.next(), &report)?)).await
+    }
+
+    async fn report_by(&self, reporter: &Id, message: &Id) -> Result<Option<Id>> {
+        let (reporter, message) = (reporter.clone(), message.clone());
+        self.readers.read(move |connection| people::report_by(connection, &reporter, &message)).await
+    }
+
+    async fn reports(&self, page: Page) -> Result<Vec<Report>> {
+        self.readers.read(move |connection| people::reports(connection, page)).await
+    }
+
+    async fn withdrawn(&self, conversation: Option<&Id>, page: Page) -> Result<Vec<Withdrawn>> {
+        let conversation = conversation.cloned();
+        self.readers.read(move |connection| people::withdrawn(connection, conversation.as_ref(), page)).await
+    }
+
+    async fn forget_withdrawn(&self, kept: Duration) -> Result<u64> {
+        let before = before(Timestamp::now(), kept);
+        let mut forgotten = 0;
+        // A transaction for each part, so that messages do not wait for all of it.
+        loop {
+            let part =
+                self.write(move |connection| Ok(people::forget_withdrawn(connection, before)?)).await?;
+            forgotten += part;
+            if part < people::FORGOTTEN_AT_ONCE {
+                return Ok(forgotten);
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl StandingStore for SqliteStore {
+    async fn revoke_tokens(&self, user: &Id) -> Result<Revocation> {
+        let user = user.clone();
+        self.write(move |connection| Ok(standing::revoke_tokens(connection, &user)?)).await
+    }
+
+    async fn session_generation(&self, user: &Id) -> Result<i64> {
+        let user = user.clone();
+        self.readers.read(move |connection| standing::session_generation(connection, &user)).await
+    }
+
+    async fn standings(&self) -> Result<Vec<Standing>> {
+        self.readers.read(standing::standings).await
+    }
+
+    async fn user_changes(&self, after: Option<&ChangeCursor>) -> Result<UserChanges> {
+        let after = after.cloned();
+        self.readers
+            .snapshot(move |connection| match after {
+                Some(after) => standing::user_changes(connection, &after),
+                None => {
+                    let cursor = standing::last_change(connection)?;
+                    Ok(UserChanges { cursor, changes: Some(Vec::new()) })
+                }
+            })
+            .await
+    }
+
+    async fn forget_user_changes(&self, kept: Duration) -> Result<()> {
+        self.write(move |connection| Ok(standing::forget_user_changes(connection, kept)?)).await
+    }
+}
+
+#[async_trait]
+impl Lifecycle for SqliteStore {
+    async fn ping(&self) -> Result<()> {
+        let both = async {
+            self.readers.read(statements::ping).await?;
+            // A commit of the writer, which shows that it has the lock and a disk to write to.
+            self.write(|connection| Ok(statements::touch(connection)?)).await
+        };
+        tokio::time::timeout(PING_TIMEOUT, both)
+            .await
+            .unwrap_or_else(|_| Err(StoreError::Engine("the store did not answer in time".into())))
+    }
+
+    async fn close(&self) {
+        self.writer.close().await;
+    }
+}

@@ -1,0 +1,35 @@
+//! Conversations, and the lists of them.
+
+use async_trait::async_trait;
+
+use crate::id::Id;
+use crate::store::error::Result;
+use crate::store::lists::{ListPlace, ListQuery};
+use crate::store::types::{Conversation, ConversationSummary, NewConversation};
+
+/// Conversations, and the lists of them.
+#[async_trait]
+pub trait ConversationStore: Send + Sync + 'static {
+    /// The conversation with this id.
+    async fn conversation(&self, id: &Id) -> Result<Option<Conversation>>;
+
+    /// The one conversation of these two about that horse (in either order); made if there is none, also
+    /// if both ask at once. The first of the two opens it; the other does not see it before a message was written in
+    /// it, or before opening it, too.
+    async fn open_conversation(&self, conversation: NewConversation) -> Result<Conversation>;
+
+    /// A part of the list of the conversations that `user` sees, newest `updated_at` first.
+    async fn conversation_list(&self, user: &Id, query: ListQuery) -> Result<Vec<ListPlace>>;
+
+    /// The conversations with these keys as `user`'s list shows them, in that order.
+    async fn conversation_summaries(&self, keys: &[i64], user: &Id) -> Result<Vec<ConversationSummary>>;
+
+    /// One conversation as `user`'s list shows it.
+    async fn conversation_summary(&self, key: i64, user: &Id) -> Result<Option<ConversationSummary>>;
+
+    /// The keys of the conversations with `other` that `user` sees, at most `limit`, newest `updated_at` first.
+    async fn shared_conversations(&self, user: &Id, other: &Id, limit: u32) -> Result<Vec<i64>>;
+
+    /// With whom each of these users shares a conversation that both see, blocked ones left out, each of them once.
+    async fn partners_of(&self, users: Vec<Id>) -> Result<Vec<Vec<Id>>>;
+}

@@ -1,0 +1,34 @@
+//! What a store does, by topic. [`Store`] is the sum: callers hold an `Arc<dyn Store>`, an engine implements the parts.
+
+mod accounts;
+mod conversations;
+mod delivery;
+mod lifecycle;
+mod messages;
+mod moderation;
+mod standing;
+
+pub use self::accounts::AccountStore;
+pub use self::conversations::ConversationStore;
+pub use self::delivery::DeliveryStore;
+pub use self::lifecycle::Lifecycle;
+pub use self::messages::MessageStore;
+pub use self::moderation::ModerationStore;
+pub use self::standing::StandingStore;
+
+/// The store. Every engine behaves alike: one test suite runs over all.
+pub trait Store:
+    MessageStore + ConversationStore + DeliveryStore + AccountStore + ModerationStore + StandingStore + Lifecycle
+{
+}
+
+impl<T> Store for T where
+    T: MessageStore
+        + ConversationStore
+        + DeliveryStore
+        + AccountStore
+        + ModerationStore
+        + StandingStore
+        + Lifecycle
+{
+}

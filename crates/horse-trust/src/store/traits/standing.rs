@@ -1,0 +1,28 @@
+//! Whose tokens are accepted, and the feed of what changes of users.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::id::Id;
+use crate::store::error::Result;
+use crate::store::standing::{ChangeCursor, Revocation, Standing, UserChanges};
+
+/// Whose tokens are accepted, and the feed of what changes of users.
+#[async_trait]
+pub trait StandingStore: Send + Sync + 'static {
+    /// Ends all sessions of `user`: makes the tokens void that were issued before, by the store's own clock and count.
+    async fn revoke_tokens(&self, user: &Id) -> Result<Revocation>;
+
+    /// How often all sessions of `user` were ended, for a token that is issued now.
+    async fn session_generation(&self, user: &Id) -> Result<i64>;
+
+    /// The users whose tokens are not all accepted, all of them.
+    async fn standings(&self) -> Result<Vec<Standing>>;
+
+    /// What changed of users after a cursor, by whatever process; without a cursor nothing, and the end of it.
+    async fn user_changes(&self, after: Option<&ChangeCursor>) -> Result<UserChanges>;
+
+    /// Forgets changes that are older than this, by the store's clock.
+    async fn forget_user_changes(&self, kept: Duration) -> Result<()>;
+}
