@@ -19,7 +19,8 @@ test: ## Check everything: format, lints, unit, integration, end-to-end
 check: lint ## Check in under a minute what needs no server and no browser: format, lints, unit tests
 	cargo test --workspace --lib --locked --quiet
 
-lint: ## Check format and lints alone
+lint: ## Check format, structure and lints alone
+	scripts/check-structure
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	if command -v cargo-deny >/dev/null; then cargo deny --locked check; fi

@@ -13,7 +13,8 @@ try {
   const [postgres, redis] = await Promise.all([Postgres.start(context), Redis.start(context)]);
   for (const nodes of [1, 3]) {
     console.log(`\nPostgreSQL, nodes: ${nodes}`);
-    const settings = { TEST_POSTGRES: `${postgres.port}`, TEST_REDIS: redis.url, TEST_NODES: `${nodes}` };
+    const preload = new URL("lib/several.js", import.meta.url).href;
+    const settings = { NODE_OPTIONS: `--import=${preload}`, TEST_POSTGRES: `${postgres.port}`, TEST_REDIS: redis.url, TEST_NODES: `${nodes}` };
     const { status } = spawnSync(process.execPath, ["--test", "--test-concurrency=2", ...FILES], {
       env: { ...process.env, ...settings },
       stdio: "inherit",

@@ -63,12 +63,6 @@ export async function eventually(what, condition, within = 20_000) {
 /** A running server. */
 export class Server {
   static async start(t, settings = {}, { command = "serve", folder = temporaryFolder(t) } = {}) {
-    // The same tests over PostgreSQL, and over several nodes: see matrix.js.
-    if (process.env.TEST_POSTGRES && !settings.DATABASE_URL) {
-      const { Several } = await import("./cluster.js");
-      const { TEST_POSTGRES: port, TEST_REDIS: redis, TEST_NODES } = process.env;
-      return Several.start(t, settings, { port, redis, count: Number(TEST_NODES) });
-    }
     const port = settings.PORT ?? (await freePort());
     const server = new Server(folder, port, { JWT_SECRET: SECRET, MESSAGE_RATE: "0", LOG: "warn", ...settings });
     t.after(() => server.kill());

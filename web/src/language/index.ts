@@ -1,5 +1,5 @@
 // English or Spanish, as the browser asks for.
-import { RequestRefused, Unreachable } from "../state/api";
+import { RequestRefused, Unreachable } from "../errors";
 import { type Dictionary, english, englishRefusals } from "./en";
 import { spanish, spanishRefusals } from "./es";
 

@@ -1,22 +1,6 @@
 // Requests to the server.
+import { RequestRefused, Unreachable } from "../errors";
 import { expire, session } from "./session";
-
-/** The server said no. */
-export class RequestRefused extends Error {
-  constructor(
-    message: string,
-    readonly status: number,
-    /** What is wrong with each field. */
-    readonly fields: Readonly<Record<string, string>> = {},
-    /** Seconds to wait. */
-    readonly retryAfter?: number,
-  ) {
-    super(message);
-  }
-}
-
-/** The server could not be reached. */
-export class Unreachable extends Error {}
 
 interface ErrorBody {
   message?: string;

@@ -1,8 +1,9 @@
 // The two people of `horse-trust demo`; an ordinary server has none.
 import { signal } from "@preact/signals";
+import { signIn } from "./accounts";
 import { request } from "./api";
 import { conversationPath, go } from "./route";
-import { me, signIn } from "./session";
+import { me } from "./session";
 
 export interface DemoAccount {
   id: string;

@@ -1,7 +1,6 @@
 // Who is signed in.
 import { batch, computed, signal } from "@preact/signals";
 import type { Account } from "../protocol";
-import { request } from "./api";
 import { own, shared } from "./storage";
 
 export interface Session {
@@ -24,9 +23,9 @@ export const interruption = signal<Interruption | null>(null);
 /** The user's id; empty if nobody is signed in. */
 export const me = computed(() => session.value?.user.id ?? "");
 
-/** A demo's people are signed in in one window alone, so that the other can be the next window. */
-function begin(next: Session, onlyThisWindow: boolean): void {
-  if (onlyThisWindow) {
+/** Signs in. A demo's people are signed in in one window alone, so that the other can be the next window. */
+export function begin(next: Session, onlyThisWindow: boolean): void {
+  if (onlyThisWindow || isOnlyHere()) {
     own.write(NAME, next);
   } else {
     own.write(NAME, undefined);
@@ -36,15 +35,6 @@ function begin(next: Session, onlyThisWindow: boolean): void {
     session.value = next;
     interruption.value = null;
   });
-}
-
-export async function signIn(email: string, password: string, onlyThisWindow = false): Promise<void> {
-  begin(await request<Session>("POST", "/api/auth/login", { email, password }), onlyThisWindow || isOnlyHere());
-}
-
-export async function register(fullName: string, email: string, password: string): Promise<void> {
-  const body = { full_name: fullName, email, password };
-  begin(await request<Session>("POST", "/api/auth/register", body), false);
 }
 
 export function signOut(): void {

@@ -4,8 +4,8 @@ import { useEffect, useRef } from "preact/hooks";
 import { isTaken } from "../enter";
 import { shortTime } from "../format";
 import { say, text } from "../language";
+import { signOutEverywhere } from "../state/accounts";
 import { dialog, showToast } from "../state/actions";
-import { request } from "../state/api";
 import { notifications, toggleNotifications } from "../state/attention";
 import { draft } from "../state/composing";
 import { type Conversation, listPhase, refresh, sorted } from "../state/conversations";
@@ -167,8 +167,7 @@ function accountMenu(): MenuItem[] {
   const everywhere: MenuItem = {
     icon: "exit",
     label: words.signOutEverywhere,
-    action: () =>
-      void request("POST", "/api/auth/logout-everywhere").then(signOut, () => showToast(words.somethingWrong)),
+    action: () => void signOutEverywhere().catch(() => showToast(words.somethingWrong)),
   };
   return [
     ...(consent === "unsupported" ? [] : [notify]),

@@ -1,9 +1,10 @@
 // Sign in, register, sign in again, and the demo's two people.
 import { useEffect, useRef, useState } from "preact/hooks";
+import { RequestRefused } from "../errors";
 import { explain, refusal, say, text } from "../language";
-import { RequestRefused } from "../state/api";
+import { register, signIn } from "../state/accounts";
 import { type DemoAccount, demo, enter } from "../state/demo";
-import { interruption, register, session, signIn, signOut } from "../state/session";
+import { interruption, session, signOut } from "../state/session";
 import { Icon, Mark } from "./icons";
 import { Avatar } from "./parts";
 
