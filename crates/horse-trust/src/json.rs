@@ -5,11 +5,17 @@ use std::collections::HashMap;
 use std::fmt;
 use std::marker::PhantomData;
 
+use serde::Serialize;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 
 /// How many fields an object of a client may have. None that is asked for has more than a few, and a body may hold
 /// thousands.
 const MAX_FIELDS: usize = 64;
+
+/// A value as JSON. Maps of other keys than texts are what could not be written, and nothing here has one.
+pub(crate) fn encode(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("texts, numbers and booleans can always be written")
+}
 
 /// The fields of an object; of those with the same name the last. More than 64 are an error.
 #[derive(Debug)]

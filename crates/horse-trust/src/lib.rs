@@ -1,6 +1,7 @@
 //! The real-time server of Horse Trust: conversations of two between buyers and sellers of horses.
 //!
 //! Where to look:
+//! - [`contract`]: what clients send and get, field by field: payloads, acknowledgements, refusals
 //! - [`chat`]: the rules; who may write where, and who is told of it in which order
 //! - [`realtime`]: the events of the Socket.IO contract, one function each
 //! - [`http`]: the routes, one file a resource
@@ -11,14 +12,15 @@
 //! - [`metrics`]: what is counted and timed
 //! - [`auth`]: tokens and passwords; [`id`], [`timestamp`], [`json`], [`unicode`]: small words that all use
 //!
-//! Imports run downwards only: `realtime` and `http` -> `chat` -> `store` and `bus`; the protocol engine
-//! (the `socketio` crate) is below all.
+//! Imports run downwards only: `realtime` and `http` -> `chat` -> `store` and `bus` -> `contract`; the protocol
+//! engine (the `socketio` crate) is below all.
 
 pub mod app;
 pub mod auth;
 pub mod bus;
 pub mod chat;
 pub mod config;
+pub mod contract;
 pub mod demo;
 pub mod env_file;
 pub mod http;

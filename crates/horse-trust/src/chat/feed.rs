@@ -9,6 +9,7 @@ use super::{Chat, view};
 use crate::auth::{Claims, Ended};
 use crate::bus::BusEvent;
 use crate::id::Id;
+use crate::json;
 use crate::store::{ChangeCursor, Revocation, StoreError, UserChange, UserChanges};
 use crate::timestamp::Timestamp;
 
@@ -108,7 +109,7 @@ impl Chat {
             Ended::Revoked(revocation) => BusEvent::TokensRevoked { user, revocation },
             Ended::Suspended(suspension) => {
                 tracing::info!(%user, "the account is suspended");
-                BusEvent::AccountSuspended { user, argument: view::suspension(&suspension) }
+                BusEvent::AccountSuspended { user, argument: json::encode(&view::suspension(&suspension)) }
             }
         });
     }

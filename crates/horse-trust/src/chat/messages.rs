@@ -5,23 +5,11 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::limits::too_many;
-use super::view::{self, MessageJson, MessageView};
-use super::{Chat, Refusal, SendContext, store_failed, text};
+use super::{Chat, Draft, MessageJson, Refusal, SendContext, store_failed, view};
 use crate::bus::{BusEvent, MessageEvent, Told};
+use crate::contract::{MESSAGE_UPDATED, MessageDeleted, ServerEvent, text};
 use crate::id::Id;
 use crate::store::{Change, Changed, Conversation, Message, NewMessage, Profile, StoreError, Stored};
-
-/// A message as a client gives it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Draft {
-    /// What it says.
-    pub text: String,
-    /// The sender's own id for it, by which a repeat is known.
-    pub client_id: Option<String>,
-}
-
-/// The greatest length of a `client_id`, in characters.
-const MAX_CLIENT_ID: usize = 64;
 
 /// Called once with what became of a message, and whether it is new, after all others were told.
 pub type Sent = Box<dyn FnOnce(Result<(MessageJson, bool), Refusal>) + Send>;
@@ -32,7 +20,7 @@ impl Chat {
     ///
     /// The order of calls for one conversation is the order in which the messages are stored and delivered.
     pub fn send(self: &Arc<Self>, user: &Id, context: SendContext, draft: Draft, sent: Sent) {
-        if let Err(refusal) = check_draft(&draft) {
+        if let Err(refusal) = draft.check() {
             return sent(Err(refusal));
         }
         let Draft { text, client_id } = draft;
@@ -43,8 +31,8 @@ impl Chat {
             message,
             Box::new(move |appended| match appended {
                 Ok(stored) => {
-                    let view = MessageView::new(&stored.conversation, sender.as_deref(), &stored.message);
-                    let json = view.to_json();
+                    let message = view::message(&stored.conversation, sender.as_deref(), &stored.message);
+                    let json = message.to_json();
                     if stored.unread.is_some() {
                         chat.deliver(&stored, Arc::clone(&json), Box::new(move || sent(Ok((json, true)))));
                     } else {
@@ -176,7 +164,7 @@ impl Chat {
         let change = Change { conversation: Arc::clone(conversation), seq, text, window };
         let (chat, conversation) = (Arc::clone(self), Arc::clone(conversation));
         let json =
-            move |message: &Message| MessageView::new(&conversation, sender.as_deref(), message).to_json();
+            move |message: &Message| view::message(&conversation, sender.as_deref(), message).to_json();
         let conversation = Arc::clone(&change.conversation);
         self.store.change_message(
             change,
@@ -202,8 +190,16 @@ impl Chat {
 
     fn publish_change(&self, conversation: &Arc<Conversation>, message: &Message, json: &MessageJson) {
         let (name, argument) = match message.deleted_at {
-            Some(deleted_at) => ("message_deleted", view::deleted(&conversation.id, message, deleted_at)),
-            None => ("message_updated", json.to_string()),
+            Some(deleted_at) => {
+                let event = ServerEvent::MessageDeleted(MessageDeleted {
+                    message_id: &message.id,
+                    conversation_id: &conversation.id,
+                    seq: message.seq,
+                    deleted_at,
+                });
+                (event.name(), event.argument())
+            }
+            None => (MESSAGE_UPDATED, json.to_string()),
         };
         // Nothing of the one reaches the other while a block stands.
         let is_blocked = self.blocks_at_once(&message.sender, conversation).is_some_and(super::Blocks::any);
@@ -215,12 +211,6 @@ impl Chat {
             except: None,
         });
     }
-}
-
-fn check_draft(draft: &Draft) -> Result<(), Refusal> {
-    text::check(&draft.text)?;
-    let is_name = |id: &String| !id.is_empty() && id.chars().count() <= MAX_CLIENT_ID && !id.contains('\0');
-    if draft.client_id.as_ref().is_none_or(is_name) { Ok(()) } else { Err(Refusal::InvalidClientId) }
 }
 
 /// What is told of a message.
@@ -236,6 +226,8 @@ pub(super) fn message_event(
         positions: positions.unwrap_or_default(),
         sender: message.sender.clone(),
         json,
-        notification: view::notification(&conversation.id, &message.sender, &message.text).into(),
+        notification: ServerEvent::MessageNotification(view::notification(conversation, message))
+            .argument()
+            .into(),
     }
 }

@@ -10,10 +10,8 @@ mod people;
 mod presence;
 mod reading;
 mod receipts;
-mod refusal;
 mod remote;
 mod shared;
-pub mod text;
 mod typing;
 pub mod view;
 
@@ -27,15 +25,14 @@ use tokio::task::JoinSet;
 
 use self::coalescer::Coalescer;
 use self::limits::Limits;
-pub use self::messages::{Draft, Sent};
+pub use self::messages::Sent;
 use self::presence::Presence;
 pub use self::reading::{MessagePlace, Offset, Replay, Slice};
 use self::receipts::Receipts;
-pub use self::refusal::Refusal;
 use self::typing::Typing;
-pub use self::view::MessageJson;
 use crate::auth::Tokens;
 use crate::bus::{Bus, BusEvent, HandedOver, Reached, SubscribeFuture};
+pub use crate::contract::{Draft, MessageJson, Refusal};
 use crate::id::Id;
 use crate::store::{ChangeCursor, Conversation, Profile, Store, StoreError};
 

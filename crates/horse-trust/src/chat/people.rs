@@ -2,17 +2,15 @@
 
 use std::sync::Arc;
 
+use serde::Serialize;
 use socketio::SocketId;
 use tokio::sync::oneshot;
 
-use super::view::{self, PresenceView, ProfileView, ReportView, WithdrawnView};
-use super::{Chat, Refusal, store_failed};
+use super::{Chat, Refusal, store_failed, view};
 use crate::bus::{BusEvent, Except};
+use crate::contract::{Presence, ReportMessage, ServerEvent, User};
 use crate::id::Id;
 use crate::store::{NewReport, Page, Profile};
-
-/// The greatest length of a reason, in characters.
-const MAX_REASON: usize = 1000;
 
 impl Chat {
     /// Has `user` block another, or no longer. From the moment of the answer nothing of the one reaches the other.
@@ -78,9 +76,10 @@ impl Chat {
     }
 
     fn notify_presence_to(&self, told: &Id, shown: &Id, is_online: bool) {
+        let event = ServerEvent::Presence(Presence { user_id: shown, online: is_online, last_seen: None });
         self.bus.publish(BusEvent::Emit {
-            name: "presence".into(),
-            argument: PresenceView::new(shown, is_online, None).to_json(),
+            name: event.name().into(),
+            argument: event.argument(),
             conversation: None,
             users: vec![told.clone()],
             except: None,
@@ -100,9 +99,12 @@ impl Chat {
         }
         self.bus.publish(BusEvent::BlocksChanged { users: [blocker.clone(), other.clone()] });
         self.note_block_change(blocker, other);
+        let user = User { user_id: other };
+        let event =
+            if is_blocked { ServerEvent::UserBlocked(user) } else { ServerEvent::UserUnblocked(user) };
         self.bus.publish(BusEvent::Emit {
-            name: if is_blocked { "user_blocked" } else { "user_unblocked" }.into(),
-            argument: view::user(other),
+            name: event.name().into(),
+            argument: event.argument(),
             conversation: None,
             users: vec![blocker.clone()],
             except: socket.map(Except::Everywhere),
@@ -121,10 +123,7 @@ impl Chat {
         if message.sender == *user {
             return Err(Refusal::ReportOfSelf);
         }
-        let reason = reason.trim();
-        if reason.is_empty() || reason.chars().count() > MAX_REASON || reason.contains('\0') {
-            return Err(Refusal::ReasonRequired);
-        }
+        let reason = ReportMessage::check(reason)?;
         if let Some(known) =
             self.store.report_by(user, &message.id).await.map_err(store_failed("report_by"))?
         {
@@ -145,11 +144,7 @@ impl Chat {
         for report in &reports {
             let (reporter, sender) =
                 (self.profile(&report.reporter).await?, self.profile(&report.sender).await?);
-            views.push(view::json(ReportView {
-                report,
-                reporter: ProfileView::new(&report.reporter, reporter.as_deref()),
-                sender: ProfileView::new(&report.sender, sender.as_deref()),
-            }));
+            views.push(json(view::report(report, reporter.as_deref(), sender.as_deref())));
         }
         Ok(views)
     }
@@ -164,10 +159,7 @@ impl Chat {
         let mut views = Vec::with_capacity(texts.len());
         for text in &texts {
             let sender = self.profile(&text.sender).await?;
-            views.push(view::json(WithdrawnView {
-                text,
-                sender: ProfileView::new(&text.sender, sender.as_deref()),
-            }));
+            views.push(json(view::withdrawn(text, sender.as_deref())));
         }
         Ok(views)
     }
@@ -180,4 +172,8 @@ impl Chat {
             Err(error) => tracing::error!(%error, "withdrawn texts were not forgotten"),
         }
     }
+}
+
+fn json(view: impl Serialize) -> serde_json::Value {
+    serde_json::to_value(view).expect("texts, numbers and booleans can always be written")
 }

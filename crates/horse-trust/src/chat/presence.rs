@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::Chat;
-use super::view::PresenceView;
+use crate::contract::{Presence as PresenceArgument, ServerEvent};
 use crate::id::Id;
 use crate::timestamp::Timestamp;
 
@@ -215,8 +215,9 @@ impl Chat {
     }
 
     async fn notify_partners(&self, change: &Change, partners: Vec<Id>) {
-        let view = PresenceView::new(&change.user, change.last_seen.is_none(), change.last_seen);
-        self.bus.publish_to_each("presence", &view.to_json(), &partners).await;
+        let (online, last_seen) = (change.last_seen.is_none(), change.last_seen);
+        let event = ServerEvent::Presence(PresenceArgument { user_id: &change.user, online, last_seen });
+        self.bus.publish_to_each(event.name(), &event.argument(), &partners).await;
     }
 }
 

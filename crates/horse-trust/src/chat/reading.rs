@@ -5,9 +5,9 @@ use std::sync::Arc;
 use socketio::SocketId;
 use tokio::sync::oneshot;
 
-use super::view::{self, MessageJson, MessageView};
-use super::{Blocks, Chat, Refusal, store_failed};
+use super::{Blocks, Chat, MessageJson, Refusal, store_failed, view};
 use crate::bus::{BusEvent, DeliveryWait, Except};
+use crate::contract::{MessagesRead, ServerEvent};
 use crate::id::Id;
 use crate::store::{Conversation, History, MarkRead, Message, Page, Profile, Range, Read};
 use crate::timestamp::Timestamp;
@@ -42,8 +42,8 @@ pub enum Offset {
 pub struct Replay {
     /// Where the messages are, in the order of their ids.
     pub places: Vec<MessagePlace>,
-    /// The argument of `resync`, in place of messages that are too many.
-    pub resync: Option<String>,
+    /// In place of messages that are too many: the conversations in which they are, each with its last one.
+    pub resync: Option<Vec<(Id, i64)>>,
     /// Up to where the replay goes: for each conversation, by the store's key, its last message. Sorted.
     last_seqs: Vec<(i64, i64)>,
 }
@@ -201,14 +201,15 @@ impl Chat {
                 if let Ok(read) = &read
                     && read.newly_read > 0
                 {
+                    let event = ServerEvent::MessagesRead(MessagesRead {
+                        conversation_id: &conversation.id,
+                        reader: &user,
+                        up_to_seq: read.up_to_seq,
+                        read_at: Timestamp::now(),
+                    });
                     chat.bus.publish(BusEvent::Emit {
-                        name: "messages_read".into(),
-                        argument: view::messages_read(
-                            &conversation.id,
-                            &user,
-                            read.up_to_seq,
-                            Timestamp::now(),
-                        ),
+                        name: event.name().into(),
+                        argument: event.argument(),
                         // Nothing of the one reaches the other while a block stands.
                         conversation: (!blocks.any()).then(|| Arc::clone(&conversation)),
                         users: vec![user.clone()],
@@ -237,8 +238,7 @@ impl Chat {
         let mut last_seqs = missed.last_seqs;
         last_seqs.sort_unstable();
         if missed.is_too_much {
-            let resync = Some(view::resync(&missed.changed));
-            return Ok(Replay { resync, last_seqs, ..Replay::default() });
+            return Ok(Replay { resync: Some(missed.changed), last_seqs, ..Replay::default() });
         }
         let places = missed.messages.into_iter().map(|message| (message.conversation, message.seq)).collect();
         Ok(Replay { places, resync: None, last_seqs })
@@ -304,7 +304,7 @@ pub(super) fn view_of(
     message: &Message,
 ) -> MessageJson {
     let side = usize::from(message.sender != conversation.participants[0]);
-    MessageView::new(conversation, profiles[side].as_deref(), message).to_json()
+    view::message(conversation, profiles[side].as_deref(), message).to_json()
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use super::coalescer::Coalescer;
 use super::{Chat, view};
 use crate::bus::BusEvent;
+use crate::contract::{MessageDelivered, ServerEvent};
 use crate::id::Id;
 use crate::store::{Conversation, Delivered, StoreError, Unread};
 use crate::timestamp::Timestamp;
@@ -103,26 +104,33 @@ impl Chat {
             Ok(_) => return,
             Err(error) => return tracing::warn!(%error, "what has reached a user was not told"),
         }
+        let event = ServerEvent::MessageDelivered(MessageDelivered {
+            conversation_id: &conversation.id,
+            recipient,
+            up_to_seq: *seq,
+            delivered_at: Timestamp::now(),
+        });
         self.bus.publish(BusEvent::Emit {
-            name: "message_delivered".into(),
-            argument: view::message_delivered(&conversation.id, recipient, *seq, Timestamp::now()),
+            name: event.name().into(),
+            argument: event.argument(),
             conversation: Some(Arc::clone(conversation)),
             users: vec![sender.clone()],
             except: None,
         });
     }
 
-    async fn publish_unread(&self, (user, key): &(Id, i64), event: &UnreadUpdate) {
-        let unread = match event.unread {
+    async fn publish_unread(&self, (user, key): &(Id, i64), update: &UnreadUpdate) {
+        let unread = match update.unread {
             Some(unread) => unread,
             None => match self.look_up_unread(user, *key).await {
                 Ok(unread) => unread,
                 Err(error) => return tracing::warn!(%error, "what a user has not read was not told"),
             },
         };
+        let event = ServerEvent::UnreadCount(view::unread_count(&update.conversation, unread));
         self.bus.publish_locally(&BusEvent::Emit {
-            name: "unread_count".into(),
-            argument: view::unread_count(&event.conversation, unread),
+            name: event.name().into(),
+            argument: event.argument(),
             conversation: None,
             users: vec![user.clone()],
             except: None,

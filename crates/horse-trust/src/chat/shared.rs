@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::view::{self, ConversationView};
-use super::{Chat, Refusal, store_failed};
+use super::{Chat, Refusal, store_failed, view};
 use crate::bus::BusEvent;
+use crate::contract::ServerEvent;
 use crate::id::Id;
 
 /// How many conversations of the two are announced, newest first. A block is between two users and not in one
@@ -44,10 +44,11 @@ impl Chat {
         let summaries = summaries.map_err(store_failed("conversation_summaries"))?;
         let online = self.online_in(&summaries).await;
         for summary in &summaries {
-            let item = ConversationView::new(summary, user, |id| online.contains(id));
+            let shown = view::conversation(summary, user, |id| online.contains(id));
+            let event = ServerEvent::ConversationUpdated(Box::new(shown));
             self.bus.publish(BusEvent::Emit {
-                name: "conversation_updated".into(),
-                argument: view::json(item).to_string(),
+                name: event.name().into(),
+                argument: event.argument(),
                 conversation: None,
                 users: vec![user.clone()],
                 except: None,

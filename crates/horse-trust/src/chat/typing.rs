@@ -11,8 +11,9 @@ use socketio::SocketId;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::{Blocks, Chat, view};
+use super::{Blocks, Chat};
 use crate::bus::{BusEvent, Except};
+use crate::contract::{ServerEvent, UserTyping};
 use crate::id::Id;
 use crate::store::Conversation;
 
@@ -253,9 +254,11 @@ impl Chat {
         if self.blocks_at_once(user, conversation).is_some_and(Blocks::any) {
             return;
         }
+        let typing = UserTyping { user_id: user, conversation_id: &conversation.id };
+        let event = if types { ServerEvent::UserTyping(typing) } else { ServerEvent::UserStopTyping(typing) };
         self.bus.publish_locally(&BusEvent::Emit {
-            name: if types { "user_typing" } else { "user_stop_typing" }.into(),
-            argument: view::typing(user, &conversation.id),
+            name: event.name().into(),
+            argument: event.argument(),
             conversation: Some(Arc::clone(conversation)),
             users: Vec::new(),
             except: conversation.side_of(user).map(Except::Participant),

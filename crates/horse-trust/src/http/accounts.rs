@@ -11,6 +11,7 @@ use super::error::FieldError;
 use super::extract::{Authenticated, Fields};
 use super::{ApiError, AppState, client_address};
 use crate::auth::{Lane, Verdict};
+use crate::chat::view;
 use crate::id::Id;
 use crate::store::{Profile, Role, User};
 use crate::timestamp::Timestamp;
@@ -95,7 +96,7 @@ async fn register(
     state.chat.profile_changed(&user.profile.id);
     tracing::info!(user = %user.profile.id, "account made");
     let token = issue_token(&state, &user).await?;
-    Ok((StatusCode::CREATED, Json(json!({"success": true, "token": token, "user": view(&user)}))))
+    Ok((StatusCode::CREATED, Json(json!({"success": true, "token": token, "user": view::account(&user)}))))
 }
 
 async fn login(State(state): State<AppState>, request: Request) -> Result<Json<Value>, ApiError> {
@@ -141,7 +142,7 @@ async fn login(State(state): State<AppState>, request: Request) -> Result<Json<V
         }
     }
     let token = issue_token(&state, &user).await?;
-    Ok(Json(json!({"success": true, "token": token, "user": view(&user)})))
+    Ok(Json(json!({"success": true, "token": token, "user": view::account(&user)})))
 }
 
 async fn me(
@@ -149,7 +150,7 @@ async fn me(
     Authenticated(claims): Authenticated,
 ) -> Result<Json<Value>, ApiError> {
     let user = state.store.user(&claims.user).await?.ok_or(ApiError::UserNotFound)?;
-    Ok(Json(json!({"success": true, "user": view(&user)})))
+    Ok(Json(json!({"success": true, "user": view::account(&user)})))
 }
 
 /// Makes all tokens of the user void and ends all sockets.
@@ -170,23 +171,6 @@ async fn issue_token(state: &AppState, user: &User) -> Result<String, ApiError> 
 
 fn too_many_attempts(wait: Duration) -> ApiError {
     ApiError::TooMany("Too many attempts", wait.as_secs() + 1)
-}
-
-/// An account as its owner sees it; never the hash.
-fn view(user: &User) -> Value {
-    let mut view = json!({
-        "id": user.profile.id,
-        "email": user.email,
-        "full_name": user.profile.full_name,
-        "role": user.role,
-    });
-    if let Some(phone) = &user.phone {
-        view["phone"] = json!(phone);
-    }
-    if let Some(url) = &user.profile.profile_picture_url {
-        view["profile_picture_url"] = json!(url);
-    }
-    view
 }
 
 /// Plausible: one `@`, a domain with a dot, nothing that e-mail addresses do not hold.

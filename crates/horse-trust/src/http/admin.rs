@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::extract::Admin;
 use super::query::{number, parameter};
 use super::{ApiError, AppState};
-use crate::chat::Refusal;
+use crate::contract::Refusal;
 use crate::id::Id;
 use crate::store::Page;
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::extract::{Authenticated, Fields, PathId};
 use super::{ApiError, AppState};
-use crate::chat::view::ProfileView;
+use crate::chat::view;
 
 /// The routes of blocks.
 pub(super) fn router() -> Router<AppState> {
@@ -22,7 +22,7 @@ async fn list(
     Authenticated(claims): Authenticated,
 ) -> Result<Json<Value>, ApiError> {
     let blocked = state.chat.blocked_by(&claims.user).await?;
-    let data: Vec<_> = blocked.iter().map(|(id, profile)| ProfileView::new(id, profile.as_ref())).collect();
+    let data: Vec<_> = blocked.iter().map(|(id, profile)| view::profile(id, profile.as_ref())).collect();
     Ok(Json(json!({"success": true, "data": data})))
 }
 

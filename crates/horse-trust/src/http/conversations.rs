@@ -21,9 +21,10 @@ use super::answers::{self, Answers};
 use super::extract::{Authenticated, Fields, PathId};
 use super::query::{number, parameter, seq};
 use super::{ApiError, AppState, client_address};
-use crate::chat::view::{self, ConversationView};
-use crate::chat::{Chat, Draft, Refusal};
+use crate::chat::{Chat, view};
+use crate::contract::{self, Draft, Refusal};
 use crate::id::Id;
+use crate::json;
 use crate::store::{InvalidCursor, ListPlace, ListQuery, Page, Range};
 use crate::timestamp::Timestamp;
 
@@ -146,7 +147,7 @@ async fn write_part(
         if count > 0 || !is_first {
             body.push(b',');
         }
-        let view = ConversationView::new(summary, user, |other| online.contains(other));
+        let view = view::conversation(summary, user, |other| online.contains(other));
         serde_json::to_writer(&mut *body, &view).map_err(|error| {
             tracing::error!(%error, "a conversation could not be written");
             ApiError::Internal
@@ -188,7 +189,7 @@ async fn open(
         }
         let conversation = state.chat.open_conversation(&claims.user, &recipient, horse.as_deref()).await?;
         let online = state.chat.online_in(std::slice::from_ref(&conversation)).await;
-        let data = ConversationView::new(&conversation, &claims.user, |other| online.contains(other));
+        let data = view::conversation(&conversation, &claims.user, |other| online.contains(other));
         return Ok(Json(json!({"success": true, "data": data})));
     }
     Err(Refusal::InvalidRecipient.into())
@@ -206,9 +207,7 @@ async fn history(
     let marks = method != Method::HEAD;
     if let Some(range) = range(&query)? {
         let slice = state.chat.slice(&claims.user, &id, range, marks).await?;
-        let (data, has_more) = (slice.messages.join(","), slice.has_more);
-        let body = format!(r#"{{"success":true,"data":[{data}],"has_more":{has_more}}}"#);
-        return Ok(json_text(StatusCode::OK, body));
+        return Ok(json_text(StatusCode::OK, contract::fetched(&slice.messages, slice.has_more)));
     }
     let page = number(&query, "page", MAX_PAGE)?.unwrap_or(1);
     let limit = number(&query, "limit", MAX_LIMIT)?.unwrap_or(DEFAULT_LIMIT);
@@ -226,17 +225,15 @@ async fn send(
 ) -> Result<Response, ApiError> {
     state.chat.count_message(&claims.user)?;
     let mut errors = Vec::new();
-    let text = fields.text("text", &mut errors).unwrap_or_default();
-    let client_id = fields.text("client_id", &mut errors);
+    let draft = Draft::from_fields(|name| fields.text(name, &mut errors));
     if !errors.is_empty() {
         // A stranger learns nothing by what is said of the text.
         state.chat.conversation(&claims.user, &id).await?;
         return Err(ApiError::Invalid(Refusal::InvalidMessage.to_string(), errors));
     }
-    let draft = Draft { text, client_id };
     let (message, is_new) = state.chat.post_message(&claims.user, &id, draft).await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
-    Ok(json_text(status, format!(r#"{{"success":true,"data":{message}}}"#)))
+    Ok(json_text(status, contract::success(&message)))
 }
 
 async fn read(
@@ -249,7 +246,7 @@ async fn read(
     state.chat.limits().request(&claims.user)?;
     let conversation = state.chat.conversation(&claims.user, &id).await?;
     let read = state.chat.mark_read_and_wait(&claims.user, &conversation, up_to).await?;
-    Ok(json_text(StatusCode::OK, format!(r#"{{"success":true,"data":{}}}"#, view::read(&read))))
+    Ok(json_text(StatusCode::OK, contract::success(&json::encode(&view::marked(&read)))))
 }
 
 async fn unread_count(

@@ -6,7 +6,7 @@ use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
 use crate::auth::Busy;
-use crate::chat::Refusal;
+use crate::contract::Refusal;
 use crate::store::StoreError;
 
 /// A field that is not right.
@@ -132,7 +132,7 @@ impl IntoResponse for ApiError {
             Self::EmailTaken => (StatusCode::CONFLICT, "Email already registered".to_owned()),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "Request body is too large".to_owned()),
             Self::TooMany(message, _) => (StatusCode::TOO_MANY_REQUESTS, (*message).to_owned()),
-            Self::Refused(refusal) => (refusal_status(*refusal), refusal.to_string()),
+            Self::Refused(refusal) => (status_of(*refusal), refusal.to_string()),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "Server error".to_owned()),
         };
         let retry_after = if let Self::TooMany(_, seconds) = &self { Some(*seconds) } else { None };
@@ -146,14 +146,7 @@ impl IntoResponse for ApiError {
     }
 }
 
-fn refusal_status(refusal: Refusal) -> StatusCode {
-    match refusal {
-        Refusal::ConversationNotFound | Refusal::MessageNotFound => StatusCode::NOT_FOUND,
-        Refusal::NotTheSender
-        | Refusal::TooLateToChange
-        | Refusal::OtherBlocked
-        | Refusal::BlockedByOther => StatusCode::FORBIDDEN,
-        Refusal::ClientIdUsed => StatusCode::CONFLICT,
-        _ => StatusCode::BAD_REQUEST,
-    }
+/// A refusal's status, which the contract has as a number.
+fn status_of(refusal: Refusal) -> StatusCode {
+    StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::BAD_REQUEST)
 }

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use super::conversations::json_text;
 use super::extract::{Authenticated, Fields, PathId};
 use super::{ApiError, AppState};
-use crate::chat::Refusal;
+use crate::contract::{self, Refusal};
 use crate::id::Id;
 
 /// The routes of single messages.
@@ -45,5 +45,5 @@ async fn change(state: &AppState, user: &Id, id: &str, text: Option<String>) -> 
     let done = Box::new(move |changed| drop(sender.send(changed)));
     state.chat.change_message(user, id, text, done).await;
     let json = receiver.await.unwrap_or(Err(Refusal::StoreFailed))?;
-    Ok(json_text(StatusCode::OK, format!(r#"{{"success":true,"data":{json}}}"#)))
+    Ok(json_text(StatusCode::OK, contract::success(&json)))
 }

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::extract::{Authenticated, Fields};
 use super::{ApiError, AppState};
+use crate::contract::Reported;
 
 /// The route of reports.
 pub(super) fn router() -> Router<AppState> {
@@ -26,5 +27,5 @@ async fn report(
         return Err(ApiError::invalid(errors));
     }
     let id = state.chat.report_message(&claims.user, &message, &reason).await?;
-    Ok((StatusCode::CREATED, Json(json!({"success": true, "data": {"report_id": id}}))))
+    Ok((StatusCode::CREATED, Json(json!({"success": true, "data": Reported { report_id: &id }}))))
 }

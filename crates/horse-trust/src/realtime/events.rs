@@ -3,14 +3,18 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use serde_json::json;
 use socketio::{Event, EventFuture, Responder, Socket};
 
-use super::payload::{Fields, SendMessage, text_or_field};
 use super::{Participant, Services};
 use crate::bus::conversation_room;
-use crate::chat::{Chat, Draft, MessageJson, Refusal, SendContext};
+use crate::chat::{Chat, SendContext, view};
+use crate::contract::{
+    ConversationName, DONE, Draft, EditMessage, FetchMessages, MarkRead, MessageJson, MessageName,
+    RefreshToken, Refreshed, Refusal, ReportMessage, Reported, SendMessage, UserName, fetched, refused,
+    success,
+};
 use crate::id::Id;
+use crate::json;
 use crate::store::{Conversation, Range};
 use crate::timestamp::Timestamp;
 
@@ -18,9 +22,6 @@ use crate::timestamp::Timestamp;
 const DEFAULT_LIMIT: i64 = 30;
 /// Messages a slice at most.
 const MAX_LIMIT: i64 = 100;
-
-/// The acknowledgement of what needs no answer but yes.
-const SUCCESS: &str = r#"{"success":true}"#;
 
 impl Participant {
     pub(super) fn send_message(&self, event: Event<'_>) -> Option<EventFuture> {
@@ -47,8 +48,9 @@ impl Participant {
     pub(super) fn join_conversation(&self, socket: &Socket, event: Event<'_>) -> Option<EventFuture> {
         let socket = socket.clone();
         let responder = event.responder;
-        let Ok(id) = text_or_field(event.arguments, "conversation_id") else {
-            return refuse(responder, Refusal::ConversationNotFound);
+        let id = match ConversationName::parse(event.arguments) {
+            Ok(name) => name.conversation_id,
+            Err(refusal) => return refuse(responder, refusal),
         };
         let (chat, user) = (&self.services.chat, &self.claims.user);
         if let Err(refusal) = chat.limits().join(user) {
@@ -68,8 +70,9 @@ impl Participant {
     pub(super) fn set_typing(&self, socket: &Socket, event: Event<'_>, types: bool) -> Option<EventFuture> {
         let socket = socket.key();
         let responder = event.responder;
-        let Ok(id) = text_or_field(event.arguments, "conversation_id") else {
-            return refuse(responder, Refusal::ConversationNotFound);
+        let id = match ConversationName::parse(event.arguments) {
+            Ok(name) => name.conversation_id,
+            Err(refusal) => return refuse(responder, refusal),
         };
         let (chat, user) = (&self.services.chat, &self.claims.user);
         if let Err(refusal) = chat.limits().typing(user) {
@@ -77,23 +80,21 @@ impl Participant {
         }
         if let Some(found) = chat.open_conversation_at_once(user, &id) {
             let told = found.map(|conversation| chat.set_typing(user, &conversation, socket, types));
-            answer(responder, told.map(|()| SUCCESS.to_owned()));
+            answer(responder, told.map(|()| DONE.to_owned()));
             return None;
         }
         let (chat, user) = (Arc::clone(chat), user.clone());
         Some(Box::pin(async move {
             let found = chat.open_conversation_for(&user, &id).await;
             let told = found.map(|conversation| chat.set_typing(&user, &conversation, socket, types));
-            answer(responder, told.map(|()| SUCCESS.to_owned()));
+            answer(responder, told.map(|()| DONE.to_owned()));
         }))
     }
 
     pub(super) fn mark_read(&self, socket: &Socket, event: Event<'_>) -> Option<EventFuture> {
         let (socket, responder) = (socket.key(), event.responder);
-        let parsed = Fields::parse_or_bare(event.arguments, "conversation_id")
-            .and_then(|fields| Ok((fields.required_text("conversation_id")?, fields.number("up_to_seq")?)));
-        let (id, up_to) = match parsed {
-            Ok(parsed) => parsed,
+        let MarkRead { conversation_id: id, up_to_seq: up_to } = match MarkRead::parse(event.arguments) {
+            Ok(payload) => payload,
             Err(refusal) => return refuse(responder, refusal),
         };
         if let Err(refusal) = self.services.chat.limits().request(&self.claims.user) {
@@ -103,7 +104,7 @@ impl Participant {
         let mark = move |found: Result<Arc<Conversation>, Refusal>, chat: &Arc<Chat>, user: &Id| match found {
             Ok(conversation) => {
                 let done = |read: Result<crate::store::Read, Refusal>| {
-                    answer(responder, read.map(|read| success(&crate::chat::view::read(&read))));
+                    answer(responder, read.map(|read| success(&json::encode(&view::marked(&read)))));
                 };
                 chat.mark_read(user, &conversation, up_to, socket, Box::new(done));
             }
@@ -118,38 +119,29 @@ impl Participant {
 
     pub(super) fn fetch_messages(&self, event: Event<'_>) -> Option<EventFuture> {
         let responder = event.responder;
-        let parsed = Fields::parse_or_bare(event.arguments, "conversation_id")
-            .and_then(|fields| Ok((fields.required_text("conversation_id")?, range(&fields)?)));
+        let parsed = FetchMessages::parse(event.arguments);
         let (chat, user) = (Arc::clone(&self.services.chat), self.claims.user.clone());
         match chat.limits().request(&user).and(parsed) {
-            Ok((id, range)) => Some(Box::pin(async move {
-                let slice = chat.slice(&user, &id, range, false).await;
-                answer(
-                    responder,
-                    slice.map(|slice| {
-                        let (data, has_more) = (slice.messages.join(","), slice.has_more);
-                        format!(r#"{{"success":true,"data":[{data}],"has_more":{has_more}}}"#)
-                    }),
-                );
+            Ok(payload) => Some(Box::pin(async move {
+                let slice = chat.slice(&user, &payload.conversation_id, range(&payload), false).await;
+                answer(responder, slice.map(|slice| fetched(&slice.messages, slice.has_more)));
             })),
             Err(refusal) => refuse(responder, refusal),
         }
     }
 
     pub(super) fn edit_message(&self, event: Event<'_>) -> Option<EventFuture> {
-        let parsed = Fields::parse(event.arguments).and_then(|fields| {
-            let text = fields.text("text").map_err(|_| Refusal::InvalidMessage)?;
-            Ok((fields.required_text("message_id")?, text.unwrap_or_default()))
-        });
-        match parsed {
-            Ok((id, text)) => Some(self.change_message(id, Some(text), event.responder)),
+        match EditMessage::parse(event.arguments) {
+            Ok(EditMessage { message_id, text }) => {
+                Some(self.change_message(message_id, Some(text), event.responder))
+            }
             Err(refusal) => refuse(event.responder, refusal),
         }
     }
 
     pub(super) fn delete_message(&self, event: Event<'_>) -> Option<EventFuture> {
-        match text_or_field(event.arguments, "message_id") {
-            Ok(id) => Some(self.change_message(id, None, event.responder)),
+        match MessageName::parse(event.arguments) {
+            Ok(name) => Some(self.change_message(name.message_id, None, event.responder)),
             Err(refusal) => refuse(event.responder, refusal),
         }
     }
@@ -169,37 +161,34 @@ impl Participant {
         is_blocked: bool,
     ) -> Option<EventFuture> {
         let (socket, responder) = (socket.key(), event.responder);
-        let other = match text_or_field(event.arguments, "user_id") {
-            Ok(other) => other,
+        let other = match UserName::parse(event.arguments) {
+            Ok(name) => name.user_id,
             Err(refusal) => return refuse(responder, refusal),
         };
         let (chat, user) = (Arc::clone(&self.services.chat), self.claims.user.clone());
         Some(Box::pin(async move {
             let result = chat.set_block(&user, &other, is_blocked, Some(socket)).await;
-            answer(responder, result.map(|()| SUCCESS.to_owned()));
+            answer(responder, result.map(|()| DONE.to_owned()));
         }))
     }
 
     pub(super) fn report_message(&self, event: Event<'_>) -> Option<EventFuture> {
         let responder = event.responder;
-        let parsed = Fields::parse(event.arguments).and_then(|fields| {
-            Ok((fields.required_text("message_id")?, fields.text("reason")?.unwrap_or_default()))
-        });
-        let (id, reason) = match parsed {
-            Ok(parsed) => parsed,
+        let ReportMessage { message_id, reason } = match ReportMessage::parse(event.arguments) {
+            Ok(payload) => payload,
             Err(refusal) => return refuse(responder, refusal),
         };
         let (chat, user) = (Arc::clone(&self.services.chat), self.claims.user.clone());
         Some(Box::pin(async move {
-            let report = chat.report_message(&user, &id, &reason).await;
-            answer(responder, report.map(|id| success(&json!({"report_id": id}).to_string())));
+            let report = chat.report_message(&user, &message_id, &reason).await;
+            answer(responder, report.map(|id| success(&json::encode(&Reported { report_id: &id }))));
         }))
     }
 
     /// The socket stays for as long as the new token is valid.
     pub(super) fn refresh_token(&mut self, socket: &Socket, event: Event<'_>) -> Option<EventFuture> {
-        let token = match text_or_field(event.arguments, "token") {
-            Ok(token) => token,
+        let token = match RefreshToken::parse(event.arguments) {
+            Ok(payload) => payload.token,
             Err(refusal) => return refuse(event.responder, refusal),
         };
         if let Err(refusal) = self.services.chat.limits().request(&self.claims.user) {
@@ -211,23 +200,17 @@ impl Participant {
         self.services.expiries.watch(socket, claims.expires_at);
         let expires_at = claims.expires_at.and_then(Timestamp::from_seconds);
         self.claims = claims;
-        answer(event.responder, Ok(success(&json!({"expires_at": expires_at}).to_string())));
+        answer(event.responder, Ok(success(&json::encode(&Refreshed { expires_at }))));
         None
     }
 }
 
-/// The range that `after_seq`, `before_seq` and `limit` ask for.
-fn range(fields: &Fields<'_>) -> Result<Range, Refusal> {
-    let limit = fields.number("limit")?.unwrap_or(DEFAULT_LIMIT);
-    if limit == 0 {
-        return Err(Refusal::InvalidRequest);
-    }
-    let limit = u64::try_from(limit.min(MAX_LIMIT)).unwrap_or(1);
-    match (fields.number("after_seq")?, fields.number("before_seq")?) {
-        (Some(_), Some(_)) => Err(Refusal::InvalidRequest),
-        (Some(seq), None) => Ok(Range::After(seq, limit)),
-        (None, Some(seq)) => Ok(Range::Before(seq, limit)),
-        (None, None) => Ok(Range::Before(i64::MAX, limit)),
+/// The range that is asked for.
+fn range(part: &FetchMessages) -> Range {
+    let limit = u64::try_from(part.limit.unwrap_or(DEFAULT_LIMIT).min(MAX_LIMIT)).unwrap_or(1);
+    match (part.after_seq, part.before_seq) {
+        (Some(seq), _) => Range::After(seq, limit),
+        (None, before) => Range::Before(before.unwrap_or(i64::MAX), limit),
     }
 }
 
@@ -238,7 +221,7 @@ fn join(socket: &Socket, user: &Id, conversation: Result<Arc<Conversation>, Refu
             Refusal::TooManyConversations
         })
     });
-    answer(responder, joined.map(|()| SUCCESS.to_owned()));
+    answer(responder, joined.map(|()| DONE.to_owned()));
 }
 
 /// Gives a message to the chat; the acknowledgement follows when everybody was told.
@@ -267,11 +250,6 @@ fn submit(
     services.chat.send(user, context, draft, Box::new(sent));
 }
 
-/// The acknowledgement of what answers with `data`, given as JSON.
-fn success(data: &str) -> String {
-    format!(r#"{{"success":true,"data":{data}}}"#)
-}
-
 fn answer(responder: Responder, result: Result<String, Refusal>) {
     match result {
         Ok(json) => responder.send(&json),
@@ -285,11 +263,6 @@ pub(super) fn refuse(responder: Responder, refusal: Refusal) -> Option<EventFutu
     if matches!(refusal, Refusal::SendFailed | Refusal::StoreFailed) {
         tracing::warn!(sid = %responder.log_id(), %refusal, "an event failed");
     }
-    let retry_after = match refusal {
-        Refusal::TooManyMessages { retry_after } => format!(r#","retry_after":{retry_after}"#),
-        _ => String::new(),
-    };
-    // No refusal's text holds what JSON would escape.
-    responder.send(&format!(r#"{{"success":false,"message":"{refusal}"{retry_after}}}"#));
+    responder.send(&refused(refusal));
     None
 }

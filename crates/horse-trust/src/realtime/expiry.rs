@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use socketio::{Socket, SocketId};
 use tokio::sync::Notify;
 
+use crate::contract::{ServerEvent, TokenExpiring};
 use crate::timestamp::Timestamp;
 
 /// How long before the end a client is told.
@@ -82,7 +83,8 @@ impl Expiries {
             watched.socket.close_connection();
             return;
         }
-        watched.socket.emit("token_expiring", &format!(r#"{{"expires_at":"{expires_at}"}}"#));
+        let event = ServerEvent::TokenExpiring(TokenExpiring { expires_at });
+        watched.socket.emit(event.name(), &event.argument());
         let mut state = self.state.lock();
         // A new token may have come meanwhile.
         if !state.places.contains_key(&watched.socket.key()) {

@@ -2,13 +2,10 @@
 
 mod events;
 mod expiry;
-mod payload;
 mod replay;
 
 use std::sync::Arc;
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
 use socketio::{
     Accept, CloseReason, ConnectRequest, Connecting, Event, EventFuture, LostSocket, NamespaceHandler,
     Refuse, Socket, SocketHandler,
@@ -19,7 +16,8 @@ use self::replay::Replays;
 use crate::auth::{Claims, Rejection, Tokens};
 use crate::bus::{HandedOver, Hub, Reached, Subscription, user_room};
 use crate::chat::{Chat, Offset, Refusal, view};
-use crate::json::LossyString;
+use crate::contract::{Auth, ClientEvent, RetryAfter, ServerEvent, refusals};
+use crate::json::{self, LossyString};
 use crate::metrics::Metrics;
 
 /// Lets users with a valid token in.
@@ -59,39 +57,28 @@ impl Realtime {
     }
 }
 
-/// The fields of the handshake's `auth` that are ours.
-#[derive(Deserialize)]
-struct Auth<'a> {
-    #[serde(borrow, default)]
-    token: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    recovery: Option<&'a RawValue>,
-    #[serde(borrow, default, rename = "serverOffset")]
-    server_offset: Option<&'a RawValue>,
-}
-
 impl NamespaceHandler for Realtime {
     fn connect(&self, request: ConnectRequest<'_>) -> Connecting {
         let auth = request.auth.and_then(|auth| serde_json::from_str::<Auth<'_>>(auth.get()).ok());
         let token = auth.as_ref().and_then(|auth| LossyString::parse(auth.token?.get()));
         let Some(token) = token.filter(|token| !token.is_empty()) else {
-            return refuse_connection(&request, "Authentication error: no token", None);
+            return refuse_connection(&request, refusals::NO_TOKEN, None);
         };
         let claims = match self.services.tokens.verify(&token) {
             Ok(claims) => claims,
             Err(Rejection::Invalid) => {
-                return refuse_connection(&request, "Authentication error: invalid token", None);
+                return refuse_connection(&request, refusals::INVALID_TOKEN, None);
             }
             Err(Rejection::Suspended(suspension)) => {
-                let data = Some(view::suspension(&suspension));
-                return refuse_connection(&request, "Authentication error: account suspended", data);
+                let data = Some(json::encode(&view::suspension(&suspension)));
+                return refuse_connection(&request, refusals::SUSPENDED, data);
             }
         };
         if let Err(Refusal::TooManyMessages { retry_after }) =
             self.services.chat.limits().connection(&claims.user)
         {
-            let data = format!(r#"{{"retry_after":{retry_after}}}"#);
-            return refuse_connection(&request, "Too many connections", Some(data));
+            let data = json::encode(&RetryAfter { retry_after });
+            return refuse_connection(&request, refusals::TOO_MANY, Some(data));
         }
         self.services.chat.note_generation(&claims);
         let wants_recovery =
@@ -169,7 +156,8 @@ impl SocketHandler for Participant {
         // All sessions may have been ended since the token was looked at, when this socket could not be found yet.
         if let Err(rejection) = self.services.tokens.check(&self.claims) {
             if let Rejection::Suspended(suspension) = rejection {
-                socket.emit("account_suspended", &view::suspension(&suspension));
+                let event = ServerEvent::AccountSuspended(view::suspension(&suspension));
+                socket.emit(event.name(), &event.argument());
             }
             return socket.disconnect();
         }
@@ -181,20 +169,20 @@ impl SocketHandler for Participant {
     }
 
     fn event(&mut self, socket: &Socket, event: Event<'_>) -> Option<EventFuture> {
-        match event.name {
-            "send_message" => self.send_message(event),
-            "join_conversation" => self.join_conversation(socket, event),
-            "typing" => self.set_typing(socket, event, true),
-            "stop_typing" => self.set_typing(socket, event, false),
-            "mark_read" => self.mark_read(socket, event),
-            "fetch_messages" => self.fetch_messages(event),
-            "edit_message" => self.edit_message(event),
-            "delete_message" => self.delete_message(event),
-            "block_user" => self.set_block(socket, event, true),
-            "unblock_user" => self.set_block(socket, event, false),
-            "report_message" => self.report_message(event),
-            "refresh_token" => self.refresh_token(socket, event),
-            _ => {
+        match ClientEvent::named(event.name) {
+            Some(ClientEvent::SendMessage) => self.send_message(event),
+            Some(ClientEvent::JoinConversation) => self.join_conversation(socket, event),
+            Some(ClientEvent::Typing) => self.set_typing(socket, event, true),
+            Some(ClientEvent::StopTyping) => self.set_typing(socket, event, false),
+            Some(ClientEvent::MarkRead) => self.mark_read(socket, event),
+            Some(ClientEvent::FetchMessages) => self.fetch_messages(event),
+            Some(ClientEvent::EditMessage) => self.edit_message(event),
+            Some(ClientEvent::DeleteMessage) => self.delete_message(event),
+            Some(ClientEvent::BlockUser) => self.set_block(socket, event, true),
+            Some(ClientEvent::UnblockUser) => self.set_block(socket, event, false),
+            Some(ClientEvent::ReportMessage) => self.report_message(event),
+            Some(ClientEvent::RefreshToken) => self.refresh_token(socket, event),
+            None => {
                 // Its name is the client's own text, so it is not logged.
                 let counted = self.services.chat.limits().request(&self.claims.user);
                 events::refuse(event.responder, counted.err().unwrap_or(Refusal::UnknownEvent))

@@ -19,6 +19,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::Services;
 use crate::bus::BufferedEvent;
 use crate::chat::{MessagePlace, Offset, Refusal};
+use crate::contract::{NEW_MESSAGE, Resync, ResyncConversation, ServerEvent};
 use crate::id::Id;
 use crate::json::{self, LossyString};
 
@@ -138,8 +139,9 @@ async fn run(services: &Services, socket: &Socket, user: &Id, offset: &Offset) -
     let _turn = services.replays.turn(user).await;
     services.hub.hold(socket);
     let mut replay = services.chat.missed(user, offset).await?;
-    if let Some(resync) = &replay.resync {
-        socket.emit("resync", resync);
+    if let Some(changed) = &replay.resync {
+        let event = resync(changed);
+        socket.emit(event.name(), &event.argument());
     }
     let places = std::mem::take(&mut replay.places);
     if !send(services, socket, user, &places).await? {
@@ -154,6 +156,13 @@ async fn run(services: &Services, socket: &Socket, user: &Id, offset: &Offset) -
         }
     }
     Ok(())
+}
+
+/// Where messages came that a client has not.
+fn resync(changed: &[(Id, i64)]) -> ServerEvent<'_> {
+    let conversations =
+        changed.iter().map(|(id, last_seq)| ResyncConversation { conversation_id: id, last_seq: *last_seq });
+    ServerEvent::Resync(Resync { conversations: conversations.collect() })
 }
 
 /// Sends the messages at `places`; `false` if the connection ended.
@@ -173,7 +182,7 @@ async fn send(
             if !socket.drained(services.replays.waiting()).await {
                 return Ok(false);
             }
-            socket.emit("new_message", message);
+            socket.emit(NEW_MESSAGE, message);
         }
     }
     Ok(true)

@@ -22,7 +22,7 @@ pub enum Role {
 
 impl Role {
     /// As it is stored.
-    pub(super) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Seller => "seller",
             Self::Admin => "admin",
@@ -135,7 +135,7 @@ pub struct Side {
 }
 
 /// The snapshot of the last message in a list.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LastMessage {
     /// Its text.
     pub text: String,

@@ -1,12 +1,12 @@
 //! What may be written in a message.
 
-use super::Refusal;
+use super::refusal::Refusal;
 
 /// The greatest length of a text in UTF-16 units, as JavaScript counts.
 pub const MAX_TEXT_UNITS: usize = 2000;
 
 /// The length of a notification's preview in UTF-16 units.
-const PREVIEW_UNITS: usize = 60;
+pub(super) const PREVIEW_UNITS: usize = 60;
 
 /// Checks a text before it is stored.
 pub fn check(text: &str) -> Result<(), Refusal> {
