@@ -35,6 +35,9 @@ test("accounts", async (t) => {
   await ask(server, 404, "GET", "/api/auth/me", { token: token({ userId: "nobody", role: "seller" }) });
   await Promise.all(Array.from({ length: 20 }, () => login(401, { email: "victim@example.com", password: "wrong" })));
   await login(429, { email: "victim@example.com", password: "wrong" });
+  const { json: session } = await server.request("POST", "/api/auth/login", { body: { email: "ana@example.com", password: "correct horse" } });
+  await ask(server, 200, "POST", "/api/auth/logout", { token: session.token });
+  await ask(server, 401, "POST", "/api/auth/logout", { token: session.token });
   await ask(server, 200, "POST", "/api/auth/logout-everywhere", { token: bearer });
   await ask(server, 401, "GET", "/api/auth/me", { token: bearer });
 });
@@ -215,6 +218,7 @@ test("the store fails", async (t) => {
   await ask(server, 500, "POST", "/api/chat/blocks", options(ana, { user_id: bruno.id }));
   await ask(server, 500, "DELETE", `/api/chat/blocks/${carla.id}`, options(ana));
   await ask(server, 500, "POST", "/api/chat/reports", options(bruno, { message_id: data._id, reason: "x" }));
+  await ask(server, 500, "POST", "/api/auth/logout", options(ana));
   await ask(server, 500, "POST", "/api/auth/logout-everywhere", options(ana));
   const account = { email: "new@example.com", password: "correct horse", full_name: "New" };
   await ask(server, 500, "POST", "/api/auth/register", { body: account });

@@ -127,6 +127,48 @@ for (const [store, start] of Object.entries(STORES)) {
     }
   });
 
+  test(`${store}: signing out on one node ends that token and its sockets on all within a second, and no other`, async (t) => {
+    const { nodes, redis } = await start(t);
+    const ana = await nodes[0].register();
+    const gone = [];
+    for (const isAway of redis ? [false, true] : [false]) {
+      if (isAway) await redis.stop();
+      for (const signedOut of [await login(nodes[0], ana), token({ userId: ana.id, isAway })]) {
+        gone.push(signedOut);
+        const other = await login(nodes[1], ana);
+        const connect = (node, auth) => Client.connect(t, node, auth, { transports: ["polling"] });
+        const its = [await Client.connect(t, nodes[0], { token: signedOut }), await connect(nodes[1], { token: signedOut })];
+        const kept = [await Client.connect(t, nodes[0], { token: other }), await connect(nodes[1], { token: other })];
+        // One that was of this token, and has another since.
+        const renewed = await Client.connect(t, nodes[1], { token: signedOut });
+        assert.equal((await renewed.ask("refresh_token", { token: other })).success, true);
+        const ended = Promise.all(its.map((client) => client.disconnected(2 * SECOND)));
+        const began = Date.now();
+        const answer = await nodes[0].request("POST", "/api/auth/logout", { token: signedOut });
+        assert.deepEqual([answer.status, answer.json], [200, { success: true }]);
+        assert.equal(await status(nodes[0], signedOut), 401, "at once where it was asked");
+        assert.deepEqual(await ended, ["io server disconnect", "io server disconnect"]);
+        for (const node of nodes) {
+          await eventually("void", async () => (await status(node, signedOut)) === 401, SECOND - (Date.now() - began));
+          for (const auth of [{ token: signedOut }, { token: signedOut, recovery: true, serverOffset: 0 }]) {
+            const error = await new Client(t, node, auth, { reconnection: false }).refused();
+            assert.equal(error.message, "Authentication error: invalid token");
+          }
+          assert.equal(await status(node, other), 200);
+        }
+        await sleep(SECOND);
+        for (const client of [...kept, renewed]) assert.ok(client.socket.connected, "another session of the same user");
+        // Signed out already; an app that is not sure may ask again.
+        assert.equal((await nodes[1].request("POST", "/api/auth/logout", { token: signedOut })).status, 401);
+      }
+    }
+    // A node does not start while its Redis is away.
+    if (redis) return;
+    await nodes[1].kill();
+    await nodes[1].launch();
+    for (const signedOut of gone) assert.equal(await status(nodes[1], signedOut), 401, "also after a restart");
+  });
+
   test(`${store}: no clock of a node decides which token is void`, async (t) => {
     const { nodes } = await start(t);
     const ana = await nodes[0].register();

@@ -110,6 +110,9 @@ async function useEverything(t, server, other = server) {
   client.socket.io.engine.close();
   await client.connected();
   secrets.push(client.socket.id, client.socket.io.engine.id);
+  const signedOut = await server.request("POST", "/api/auth/login", { body: { email: ana.email, password: "correct horse" } });
+  secrets.push(signedOut.json.token);
+  await server.request("POST", "/api/auth/logout", { token: signedOut.json.token });
   await server.request("POST", "/api/auth/logout-everywhere", { token: ana.token });
   await server.request("GET", "/api/auth/me", { token: ana.token });
   return secrets;

@@ -1,6 +1,6 @@
-// Signing in, registering, and signing out everywhere.
+// Signing in, registering and signing out.
 import { request } from "./api";
-import { type Session, begin, signOut } from "./session";
+import { type Session, begin, forgetSession, session } from "./session";
 
 export async function signIn(email: string, password: string, onlyThisWindow = false): Promise<void> {
   begin(await request<Session>("POST", "/api/auth/login", { email, password }), onlyThisWindow);
@@ -11,8 +11,18 @@ export async function register(fullName: string, email: string, password: string
   begin(await request<Session>("POST", "/api/auth/register", body), false);
 }
 
+/** Ends the session here, and on the server if it can be reached: who is offline is signed out here all the same. */
+export function signOut(): void {
+  const token = session.peek()?.token;
+  forgetSession();
+  if (!token) return;
+  const headers = { authorization: `Bearer ${token}` };
+  // Beside `request`, which shows the session of whoever is signed in; `keepalive` outlives the window.
+  fetch("/api/auth/logout", { method: "POST", headers, keepalive: true }).catch(() => {});
+}
+
 /** Ends all sessions of the user. */
 export async function signOutEverywhere(): Promise<void> {
   await request("POST", "/api/auth/logout-everywhere");
-  signOut();
+  forgetSession();
 }

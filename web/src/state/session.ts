@@ -37,7 +37,8 @@ export function begin(next: Session, onlyThisWindow: boolean): void {
   });
 }
 
-export function signOut(): void {
+/** Ends the session here alone. */
+export function forgetSession(): void {
   if (isOnlyHere()) own.write(NAME, undefined);
   else shared.write(NAME, undefined);
   interruption.value = null;

@@ -2,9 +2,9 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { RequestRefused } from "../errors";
 import { explain, refusal, say, text } from "../language";
-import { register, signIn } from "../state/accounts";
+import { register, signIn, signOut } from "../state/accounts";
 import { type DemoAccount, demo, enter } from "../state/demo";
-import { interruption, session, signOut } from "../state/session";
+import { interruption, session } from "../state/session";
 import { Icon, Mark } from "./icons";
 import { Avatar } from "./parts";
 

@@ -8,10 +8,10 @@ use parking_lot::RwLock;
 
 use super::{Claims, Rejection};
 use crate::id::Id;
-use crate::store::{Revocation, Standing, Suspension};
+use crate::store::{MAX_VOID_TOKENS, Revocation, Standing, Suspension, TokenId, VoidToken};
 use crate::timestamp::Timestamp;
 
-/// The users who have ended their sessions or are suspended; all others are not in it.
+/// The users who have signed out or ended their sessions, or are suspended; all others are not in it.
 #[derive(Default)]
 pub(super) struct Standings(RwLock<HashMap<Id, State>>);
 
@@ -19,6 +19,8 @@ pub(super) struct Standings(RwLock<HashMap<Id, State>>);
 struct State {
     revocation: Option<Revocation>,
     suspension: Option<Arc<Suspension>>,
+    /// Tokens that were signed out, in the order in which this node learned of them; [`MAX_VOID_TOKENS`] at most.
+    void: Vec<VoidToken>,
 }
 
 /// What a change of a user's standing means for the sockets that are open.
@@ -26,6 +28,8 @@ struct State {
 pub enum Ended {
     /// Those of tokens from before have to end.
     Revoked(Revocation),
+    /// Those of this token have to end.
+    SignedOut(TokenId),
     /// All have to end.
     Suspended(Arc<Suspension>),
 }
@@ -36,6 +40,9 @@ impl Standings {
         let states = self.0.read();
         let Some(state) = states.get(&claims.user) else { return Ok(()) };
         if state.revocation.is_some_and(|revocation| is_void(claims, revocation)) {
+            return Err(Rejection::Invalid);
+        }
+        if state.void.iter().any(|void| void.token == claims.token) {
             return Err(Rejection::Invalid);
         }
         match &state.suspension {
@@ -54,6 +61,29 @@ impl Standings {
         }
         states.entry(user).or_default().revocation = Some(revocation);
         true
+    }
+
+    /// A token was signed out; answers whether that was not known.
+    pub(super) fn void(&self, void: VoidToken) -> bool {
+        let mut states = self.0.write();
+        let known = &mut states.entry(void.user.clone()).or_default().void;
+        if known.iter().any(|known| known.token == void.token) {
+            return false;
+        }
+        // The store has ended all sessions of the user, or is about to: the revocation makes this one void as well.
+        if known.len() >= MAX_VOID_TOKENS {
+            known.remove(0);
+        }
+        known.push(void);
+        true
+    }
+
+    /// Forgets tokens that no node takes any more.
+    pub(super) fn forget_over(&self, now: Timestamp) {
+        self.0.write().retain(|_, state| {
+            state.void.retain(|void| !void.is_over(now));
+            !state.is_plain()
+        });
     }
 
     /// Takes over what the store says of a user now; answers what has to end.
@@ -90,27 +120,27 @@ fn set_in(states: &mut HashMap<Id, State>, standing: Standing) -> Option<Ended> 
         Entry::Vacant(entry) => entry.insert_entry(State::default()),
     };
     let state = entry.get_mut();
-    let before = state.clone();
-    state.revocation = latest(before.revocation, revocation);
+    let before = (state.revocation, state.suspension.take());
+    state.revocation = latest(state.revocation, revocation);
     state.suspension = suspension.map(Arc::new);
-    let after = state.clone();
-    if after.is_plain() {
-        entry.remove();
-    }
-    match (after.suspension, after.revocation) {
-        (Some(suspension), _) if before.suspension.as_deref() != Some(&*suspension) => {
-            Some(Ended::Suspended(suspension))
+    let ended = match (&state.suspension, state.revocation) {
+        (Some(suspension), _) if before.1.as_ref() != Some(suspension) => {
+            Some(Ended::Suspended(Arc::clone(suspension)))
         }
-        (_, Some(revocation)) if generation_of(before.revocation) < revocation.generation => {
+        (_, Some(revocation)) if generation_of(before.0) < revocation.generation => {
             Some(Ended::Revoked(revocation))
         }
         _ => None,
+    };
+    if state.is_plain() {
+        entry.remove();
     }
+    ended
 }
 
 impl State {
     fn is_plain(&self) -> bool {
-        self.revocation.is_none() && self.suspension.is_none()
+        self.revocation.is_none() && self.suspension.is_none() && self.void.is_empty()
     }
 }
 
@@ -145,7 +175,14 @@ mod tests {
 
     fn claims(generation: Option<i64>, issued_at: Option<i64>) -> Claims {
         let issued_at = issued_at.map(Timestamp);
-        Claims { user: user(), role: Role::Seller, expires_at: None, issued_at, generation }
+        Claims {
+            user: user(),
+            role: Role::Seller,
+            token: TokenId(7),
+            expires_at: None,
+            issued_at,
+            generation,
+        }
     }
 
     fn revocation(generation: i64, not_before: i64) -> Revocation {
@@ -171,6 +208,44 @@ mod tests {
         assert_eq!(standings.check(&claims(None, Some(4_999))), Err(Rejection::Invalid));
         assert_eq!(standings.check(&claims(None, None)), Err(Rejection::Invalid));
         assert_eq!(standings.check(&claims(None, Some(5_000))), Ok(()));
+    }
+
+    #[test]
+    fn a_token_that_was_signed_out_is_void_alone() {
+        let standings = Standings::default();
+        let void = |token: i64, expires_at: Option<i64>| VoidToken {
+            user: user(),
+            token: TokenId(token),
+            expires_at: expires_at.map(Timestamp),
+        };
+        assert!(standings.void(void(7, None)));
+        assert!(!standings.void(void(7, None)), "known");
+        assert_eq!(standings.check(&claims(Some(9), None)), Err(Rejection::Invalid));
+        assert_eq!(standings.check(&Claims { token: TokenId(8), ..claims(None, None) }), Ok(()));
+        let other = Id::parse("v").unwrap();
+        assert_eq!(standings.check(&Claims { user: other, ..claims(None, None) }), Ok(()));
+        // What the store says of the user otherwise takes nothing back.
+        assert_eq!(standings.set(standing(None, None)), None);
+        assert_eq!(standings.replace(Vec::new()), []);
+        assert_eq!(standings.check(&claims(None, None)), Err(Rejection::Invalid));
+    }
+
+    #[test]
+    fn void_tokens_are_bounded_and_forgotten_when_they_are_over() {
+        let standings = Standings::default();
+        let end = 1_000_000;
+        for token in 0..1000 {
+            standings.void(VoidToken {
+                user: user(),
+                token: TokenId(token),
+                expires_at: Some(Timestamp(end)),
+            });
+        }
+        assert_eq!(standings.0.read()[&user()].void.len(), MAX_VOID_TOKENS);
+        standings.forget_over(Timestamp(end + VoidToken::KEPT_AFTER_END));
+        assert_eq!(standings.0.read()[&user()].void.len(), MAX_VOID_TOKENS, "another clock may be behind");
+        standings.forget_over(Timestamp(end + VoidToken::KEPT_AFTER_END + 1));
+        assert!(standings.0.read().is_empty());
     }
 
     #[test]

@@ -10,10 +10,11 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 use super::standing::{Ended, Standings};
 use crate::id::Id;
-use crate::store::{Revocation, Role, Standing, Suspension};
+use crate::store::{Revocation, Role, Standing, Suspension, TokenId, VoidToken};
 use crate::timestamp::Timestamp;
 
 /// Why a token is not accepted.
@@ -34,6 +35,8 @@ pub struct Claims {
     pub user: Id,
     /// The user's rights; a role that is unknown or missing gives none beyond a seller's.
     pub role: Role,
+    /// Which token it is.
+    pub token: TokenId,
     /// When the token ends, in seconds since 1970, if it does.
     pub expires_at: Option<f64>,
     /// When the token was issued, if it says so.
@@ -97,6 +100,16 @@ impl Tokens {
         self.standings.revoke(user, revocation)
     }
 
+    /// A token was signed out. Answers whether that was not known.
+    pub fn void(&self, void: VoidToken) -> bool {
+        self.standings.void(void)
+    }
+
+    /// Forgets void tokens that nobody would take any more. To be called every minute or so.
+    pub fn tidy(&self) {
+        self.standings.forget_over(Timestamp::now());
+    }
+
     /// Takes over what the store says of a user; answers which sockets of the user have to end.
     pub fn set_standing(&self, standing: Standing) -> Option<Ended> {
         self.standings.set(standing)
@@ -127,17 +140,22 @@ impl Tokens {
             role: Role,
             iat: u64,
             exp: u64,
+            /// Tells tokens of the same user and millisecond apart (RFC 7519, section 4.1.7).
+            jti: String,
             /// As `iat`, in milliseconds: a token may be issued in the second in which others were revoked.
             iat_ms: u64,
             #[serde(skip_serializing_if = "Option::is_none")]
             session_generation: Option<i64>,
         }
         let now = since_epoch();
+        let mut jti = [0; 12];
+        getrandom::fill(&mut jti).expect("the system gives random bytes");
         let claims = Issued {
             user_id: user,
             role,
             iat: now.as_secs(),
             exp: now.saturating_add(expires_in).as_secs(),
+            jti: URL_SAFE_NO_PAD.encode(jti),
             iat_ms: milliseconds(now),
             session_generation: generation,
         };
@@ -147,7 +165,7 @@ impl Tokens {
 
     /// Checks signature, algorithm, times and user, and that neither token nor account is barred.
     pub fn verify(&self, token: &str) -> Result<Claims, Rejection> {
-        let RawClaims { user_id, role, iat, iat_ms, session_generation, exp, nbf } =
+        let (RawClaims { user_id, role, iat, iat_ms, session_generation, exp, nbf }, token) =
             self.decode(token).map_err(|reason| {
                 // A parser's own error would quote the token.
                 tracing::debug!(reason, "a token was refused");
@@ -171,7 +189,7 @@ impl Tokens {
         let issued_at = iat_ms.as_ref().and_then(Value::as_i64).map(Timestamp).or(seconds);
         let generation = session_generation.as_ref().and_then(Value::as_i64);
         let claims =
-            Claims { user: user.ok_or(Rejection::Invalid)?, role, expires_at, issued_at, generation };
+            Claims { user: user.ok_or(Rejection::Invalid)?, role, token, expires_at, issued_at, generation };
         self.check(&claims)?;
         Ok(claims)
     }
@@ -179,7 +197,7 @@ impl Tokens {
 
 impl Tokens {
     /// Checks header and signature of a compact JWS (RFC 7515, section 7.1), and parses its claims.
-    fn decode(&self, token: &str) -> Result<RawClaims, &'static str> {
+    fn decode(&self, token: &str) -> Result<(RawClaims, TokenId), &'static str> {
         let (signed, signature) = token.rsplit_once('.').ok_or("no signature")?;
         let (header, claims) = signed.split_once('.').ok_or("not of three parts")?;
         let header: RawHeader = decode_part(header).ok_or("the header is not a JSON object with alg")?;
@@ -191,10 +209,19 @@ impl Tokens {
             return Err("a critical extension");
         }
         match jsonwebtoken::crypto::verify(signature, signed.as_bytes(), &self.decoding, Algorithm::HS256) {
-            Ok(true) => decode_part(claims).ok_or("the claims are not a JSON object"),
+            Ok(true) => {
+                let claims = decode_part(claims).ok_or("the claims are not a JSON object")?;
+                Ok((claims, token_id(signed)))
+            }
             _ => Err("the signature does not match"),
         }
     }
+}
+
+/// See [`TokenId`]. The signature is not part of it: a signature may be written in several ways.
+fn token_id(signed: &str) -> TokenId {
+    let digest = Sha256::digest(signed);
+    TokenId(i64::from_be_bytes(std::array::from_fn(|place| digest[place])))
 }
 
 /// Parses a part of a token: base64url of a JSON object.
@@ -241,6 +268,29 @@ mod tests {
         assert!(Tokens::new("other", WEEK).verify(&tokens.issue(&claims_user(), Role::Seller, 0)).is_err());
     }
 
+    #[test]
+    fn one_token_is_signed_out_and_no_other() {
+        let tokens = Tokens::new("secret", WEEK);
+        // Of another issuer, who gives no `jti`, and two of the same moment.
+        let elsewhere = sign(Algorithm::HS256, "secret", &json!({"userId": "u"}));
+        let [first, second] = [(); 2].map(|()| tokens.issue(&claims_user(), Role::Seller, 0));
+        assert_ne!(first, second);
+        for (token, others) in [(&elsewhere, vec![&first, &second]), (&first, vec![&second])] {
+            let Claims { user, token: id, .. } = tokens.verify(token).unwrap();
+            assert!(tokens.void(VoidToken { user, token: id, expires_at: None }));
+            assert_eq!(tokens.verify(token), Err(Rejection::Invalid));
+            for other in others {
+                assert!(tokens.verify(other).is_ok());
+            }
+        }
+    }
+
+    #[test]
+    fn the_id_of_a_token_stays_what_it_was() {
+        // Stored ids have to mean the same tokens after an update.
+        assert_eq!(token_id("header.claims"), TokenId(0x01b2_2370_5404_6a8f | i64::MIN));
+    }
+
     fn claims_user() -> Id {
         Id::parse("u").unwrap()
     }
@@ -250,11 +300,13 @@ mod tests {
         let tokens = Tokens::new("secret", WEEK);
         let now = since_epoch().as_secs();
         let verify = |claims: &Value| tokens.verify(&sign(Algorithm::HS256, "secret", claims));
+        let token = sign(Algorithm::HS256, "secret", &json!({"userId": "u"}));
         assert_eq!(
-            verify(&json!({"userId": "u"})),
+            tokens.verify(&token),
             Ok(Claims {
                 user: claims_user(),
                 role: Role::Seller,
+                token: token_id(token.rsplit_once('.').unwrap().0),
                 expires_at: None,
                 issued_at: None,
                 generation: None

@@ -13,7 +13,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use socketio::{LostSocket, Namespace, Socket, SocketError};
+use parking_lot::Mutex;
+use socketio::{LostSocket, Namespace, Socket, SocketError, SocketId};
 use tokio::task::AbortHandle;
 
 pub use self::gates::BufferedEvent;
@@ -23,7 +24,7 @@ use super::{
     Told, conversation_room, feed_room, user_room,
 };
 use crate::id::Id;
-use crate::store::Conversation;
+use crate::store::{Conversation, TokenId};
 
 /// How many users are told of something before others have their turn.
 const AT_ONCE: usize = 128;
@@ -36,12 +37,19 @@ const NOTIFICATION: &str = "message_notification";
 pub struct Hub {
     namespace: Namespace,
     gates: Gates,
+    /// With which token each connected socket is there.
+    tokens: Mutex<HashMap<SocketId, TokenId>>,
 }
 
 impl Hub {
     /// The sockets of `namespace`.
     pub fn new(namespace: Namespace) -> Self {
-        Self { namespace, gates: Gates::default() }
+        Self { namespace, gates: Gates::default(), tokens: Mutex::default() }
+    }
+
+    /// From now on `socket` ends when this token is signed out.
+    pub fn set_token(&self, socket: &Socket, token: TokenId) {
+        self.tokens.lock().insert(socket.key(), token);
     }
 
     /// Has `socket` follow all conversations of `user` from now on. It is told of no message before the replay that
@@ -122,6 +130,7 @@ impl Hub {
 
     /// The connection of `socket` has ended: a replay that is not done ends with it.
     pub fn disconnected(&self, socket: &Socket) {
+        self.tokens.lock().remove(&socket.key());
         self.gates.disconnected(socket);
     }
 
@@ -167,6 +176,15 @@ impl Hub {
             BusEvent::TokensRevoked { user, .. } => {
                 for socket in self.sockets_of(user) {
                     socket.disconnect();
+                }
+            }
+            // A connection that was lost is not among them: whoever recovers it shows a token again.
+            BusEvent::TokenVoid { user, token } => {
+                for socket in self.sockets_of(user) {
+                    let is_its = self.tokens.lock().get(&socket.key()) == Some(token);
+                    if is_its {
+                        socket.disconnect();
+                    }
                 }
             }
             BusEvent::AccountSuspended { user, argument } => {

@@ -20,7 +20,7 @@ use socketio::{LostSocket, Socket, SocketId};
 pub use self::hub::{BufferedEvent, Hub};
 pub use self::redis::{NodeName, RedisBus, RedisError};
 use crate::id::Id;
-use crate::store::{Conversation, Ends, Revocation, StoreError};
+use crate::store::{Conversation, Ends, Revocation, StoreError, TokenId};
 use crate::timestamp::Timestamp;
 
 /// A message that was stored: `new_message` to the conversation's room and to all who follow it by their feed,
@@ -84,6 +84,13 @@ pub enum BusEvent {
         user: Id,
         /// Which tokens.
         revocation: Revocation,
+    },
+    /// A user signed one token out: its sockets end. Each node hears of it from the store, so it is told here alone.
+    TokenVoid {
+        /// The user.
+        user: Id,
+        /// The token.
+        token: TokenId,
     },
     /// A user's account is suspended: all sockets are told, and end. Each node hears of it from the store, so it is told
     /// here alone.

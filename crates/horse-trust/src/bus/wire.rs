@@ -151,7 +151,7 @@ impl<'a> WireEvent<'a> {
                 not_before: revocation.not_before.0,
                 generation: revocation.generation,
             },
-            BusEvent::AccountSuspended { .. } => return None,
+            BusEvent::TokenVoid { .. } | BusEvent::AccountSuspended { .. } => return None,
             BusEvent::UnreadChanged { user, conversation } => {
                 Self::UnreadChanged { user: user.clone(), conversation: Place::from(&**conversation) }
             }

@@ -10,7 +10,7 @@ use crate::auth::{Claims, Ended};
 use crate::bus::BusEvent;
 use crate::id::Id;
 use crate::json;
-use crate::store::{ChangeCursor, Revocation, StoreError, UserChange, UserChanges};
+use crate::store::{ChangeCursor, Revocation, StoreError, UserChange, UserChanges, VoidToken};
 use crate::timestamp::Timestamp;
 
 /// How often the store is asked what has changed.
@@ -76,6 +76,7 @@ impl Chat {
                     self.end_sockets(user, ended);
                 }
             }
+            UserChange::TokenVoid(void) => self.token_void(void),
             UserChange::Blocks([one, other]) => {
                 self.blocks.remove(&if one < other { (one, other) } else { (other, one) });
             }
@@ -95,11 +96,20 @@ impl Chat {
         }
     }
 
+    /// A token was signed out: it and its sockets end on this node.
+    pub(super) fn token_void(&self, void: VoidToken) {
+        let (user, token) = (void.user.clone(), void.token);
+        if self.tokens.void(void) {
+            self.end_sockets(user, Ended::SignedOut(token));
+        }
+    }
+
     /// Reads whose tokens are accepted anew, and ends the sockets of all others.
     pub(super) async fn replace_standings(&self) -> Result<(), StoreError> {
         for (user, ended) in self.tokens.replace_standings(self.store.standings().await?) {
             self.end_sockets(user, ended);
         }
+        self.store.void_tokens().await?.into_iter().for_each(|void| self.token_void(void));
         Ok(())
     }
 
@@ -107,6 +117,7 @@ impl Chat {
     fn end_sockets(&self, user: Id, ended: Ended) {
         self.bus.publish_locally(&match ended {
             Ended::Revoked(revocation) => BusEvent::TokensRevoked { user, revocation },
+            Ended::SignedOut(token) => BusEvent::TokenVoid { user, token },
             Ended::Suspended(suspension) => {
                 tracing::info!(%user, "the account is suspended");
                 BusEvent::AccountSuspended { user, argument: json::encode(&view::suspension(&suspension)) }

@@ -30,11 +30,12 @@ use self::presence::Presence;
 pub use self::reading::{MessagePlace, Offset, Replay, Slice};
 use self::receipts::Receipts;
 use self::typing::Typing;
-use crate::auth::Tokens;
+use crate::auth::{Claims, Tokens};
 use crate::bus::{Bus, BusEvent, HandedOver, Reached, SubscribeFuture};
 pub use crate::contract::{Draft, MessageJson, Refusal};
 use crate::id::Id;
-use crate::store::{ChangeCursor, Conversation, Profile, Store, StoreError};
+use crate::store::{ChangeCursor, Conversation, Profile, Revocation, Store, StoreError, VoidToken};
+use crate::timestamp::Timestamp;
 
 /// How many conversations, profiles and pairs of users are remembered; about 200 bytes each.
 const CACHED_ENTRIES: usize = 50_000;
@@ -261,10 +262,27 @@ impl Chat {
     /// Makes all tokens of `user` void and ends all sockets, on all nodes.
     pub async fn end_sessions(&self, user: &Id) -> Result<(), Refusal> {
         let revocation = self.store.revoke_tokens(user).await.map_err(store_failed("revoke_tokens"))?;
+        self.sessions_ended(user, revocation);
+        Ok(())
+    }
+
+    /// Makes the token with these claims void and ends its sockets; the other nodes follow within a second.
+    pub async fn end_session(&self, claims: &Claims) -> Result<(), Refusal> {
+        let expires_at = claims.expires_at.and_then(Timestamp::from_seconds);
+        let void = VoidToken { user: claims.user.clone(), token: claims.token, expires_at };
+        let revocation = self.store.void_token(void.clone()).await.map_err(store_failed("void_token"))?;
+        self.token_void(void);
+        tracing::info!(user = %claims.user, "a session of a user was ended");
+        if let Some(revocation) = revocation {
+            self.sessions_ended(&claims.user, revocation);
+        }
+        Ok(())
+    }
+
+    fn sessions_ended(&self, user: &Id, revocation: Revocation) {
         self.tokens.revoke(user.clone(), revocation);
         tracing::info!(%user, "all sessions of a user were ended");
         self.bus.publish(BusEvent::TokensRevoked { user: user.clone(), revocation });
-        Ok(())
     }
 
     /// Forgets what was remembered of a user's profile, on all nodes; to be called after it was stored.
@@ -276,6 +294,7 @@ impl Chat {
     /// Frees what is no longer needed. To be called every minute or so.
     pub async fn tidy(&self) {
         self.limits.tidy();
+        self.tokens.tidy();
         self.forget_withdrawn().await;
         self.forget_user_changes().await;
     }

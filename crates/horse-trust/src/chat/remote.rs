@@ -84,7 +84,7 @@ impl Source for Chat {
                     self.typing_elsewhere(user, conversation, node, *types);
                 }
             }
-            BusEvent::Emit { .. } | BusEvent::AccountSuspended { .. } => {}
+            BusEvent::Emit { .. } | BusEvent::TokenVoid { .. } | BusEvent::AccountSuspended { .. } => {}
         }
     }
 

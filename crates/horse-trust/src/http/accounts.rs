@@ -1,4 +1,4 @@
-//! `/api/auth`: register, login, me.
+//! `/api/auth`: register, login, me, logout.
 
 use axum::extract::{FromRequest, Request, State};
 use axum::routing::{get, post};
@@ -35,6 +35,7 @@ pub(super) fn router() -> Router<AppState> {
         .route("/api/auth/register", post(register))
         .route("/api/auth/login", post(login))
         .route("/api/auth/me", get(me))
+        .route("/api/auth/logout", post(logout))
         .route("/api/auth/logout-everywhere", post(logout_everywhere))
 }
 
@@ -151,6 +152,15 @@ async fn me(
 ) -> Result<Json<Value>, ApiError> {
     let user = state.store.user(&claims.user).await?.ok_or(ApiError::UserNotFound)?;
     Ok(Json(json!({"success": true, "user": view::account(&user)})))
+}
+
+/// Makes the token of the request void and ends its sockets. It has no rate: a token is taken once, and costs a login.
+async fn logout(
+    State(state): State<AppState>,
+    Authenticated(claims): Authenticated,
+) -> Result<Json<Value>, ApiError> {
+    state.chat.end_session(&claims).await?;
+    Ok(Json(json!({"success": true})))
 }
 
 /// Makes all tokens of the user void and ends all sockets.

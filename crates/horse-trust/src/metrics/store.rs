@@ -13,7 +13,7 @@ use crate::store::{
     Delivered, DeliveryStore, Done, Ends, History, Lifecycle, ListPlace, ListQuery, MarkRead, Message,
     MessageStore, Missed, ModerationStore, NewConversation, NewMessage, NewReport, Page, Profile, Range,
     Read, Report, Result, Revocation, Standing, StandingStore, Store, StoreError, Stored, User, UserChanges,
-    Withdrawn,
+    VoidToken, Withdrawn,
 };
 use crate::timestamp::Timestamp;
 
@@ -173,6 +173,8 @@ measured! {
     }
     StandingStore {
         read revoke_tokens(user: &Id) -> Revocation;
+        read void_token(token: VoidToken) -> Option<Revocation>;
+        read void_tokens() -> Vec<VoidToken>;
         read session_generation(user: &Id) -> i64;
         read standings() -> Vec<Standing>;
         read user_changes(after: Option<&ChangeCursor>) -> UserChanges;

@@ -198,6 +198,11 @@ impl Participant {
             self.services.tokens.verify(&token).ok().filter(|claims| claims.user == self.claims.user);
         let Some(claims) = claims else { return refuse(event.responder, Refusal::InvalidToken) };
         self.services.expiries.watch(socket, claims.expires_at);
+        self.services.hub.set_token(socket, claims.token);
+        // It may have been signed out since it was looked at, when this socket was not one of its own yet.
+        if self.services.tokens.check(&claims).is_err() {
+            socket.disconnect();
+        }
         let expires_at = claims.expires_at.and_then(Timestamp::from_seconds);
         self.claims = claims;
         answer(event.responder, Ok(success(&json::encode(&Refreshed { expires_at }))));

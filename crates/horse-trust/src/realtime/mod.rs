@@ -152,8 +152,9 @@ impl SocketHandler for Participant {
             tracing::error!(%error, %user, "a socket could not join its user's room");
         }
         self.services.expiries.watch(socket, self.claims.expires_at);
+        self.services.hub.set_token(socket, self.claims.token);
         self.services.chat.device_connected(user);
-        // All sessions may have been ended since the token was looked at, when this socket could not be found yet.
+        // The token may have become void since it was looked at, when this socket could not be found yet.
         if let Err(rejection) = self.services.tokens.check(&self.claims) {
             if let Rejection::Suspended(suspension) = rejection {
                 let event = ServerEvent::AccountSuspended(view::suspension(&suspension));

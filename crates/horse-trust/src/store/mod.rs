@@ -17,7 +17,8 @@ pub use self::error::{Result, StoreError};
 pub use self::import::{ImportFile, ImportTarget, Staged, StagedConversation, StagedMessage};
 pub use self::lists::{InvalidCursor, ListPlace, ListQuery};
 pub use self::standing::{
-    ChangeCursor, MAX_CHANGES, Revocation, Standing, Suspension, UserChange, UserChanges,
+    ChangeCursor, MAX_CHANGES, MAX_VOID_TOKENS, Revocation, Standing, Suspension, TokenId, UserChange,
+    UserChanges, VoidToken,
 };
 pub use self::traits::{
     AccountStore, ConversationStore, DeliveryStore, Lifecycle, MessageStore, ModerationStore, StandingStore,

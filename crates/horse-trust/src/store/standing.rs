@@ -14,6 +14,40 @@ pub struct Revocation {
     pub not_before: Timestamp,
 }
 
+/// Names one token of a user: the first 8 bytes of the SHA-256 of what was signed, its header and claims. No two tokens
+/// of a user have the same by accident, and nobody else's are compared with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TokenId(pub i64);
+
+/// A token that its user signed out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VoidToken {
+    /// The user.
+    pub user: Id,
+    /// The token.
+    pub token: TokenId,
+    /// When it ends by itself; `None` if it does not.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl VoidToken {
+    /// For how many milliseconds a void token is remembered after its end: a node whose clock is behind takes it for as
+    /// much longer.
+    pub const KEPT_AFTER_END: i64 = 24 * 60 * 60 * 1000;
+
+    /// Whether it ended so long ago that no node takes it.
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|end| end.0.saturating_add(Self::KEPT_AFTER_END) < now.0)
+    }
+}
+
+/// How many void tokens are kept of a user. One more ends all sessions, which makes every token void that was issued
+/// before.
+pub const MAX_VOID_TOKENS: usize = 100;
+
+/// How many void tokens that are over are forgotten with each new one: the work stays constant, and they do not pile up.
+pub(super) const FORGOTTEN_WITH_EACH: i64 = 8;
+
 /// An account is suspended.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Suspension {
@@ -43,6 +77,8 @@ pub struct ChangeCursor(pub(super) Box<str>);
 pub enum UserChange {
     /// Of one user; with what is so now.
     User(Standing),
+    /// A user signed this token out.
+    TokenVoid(VoidToken),
     /// What two users block of each other.
     Blocks([Id; 2]),
 }

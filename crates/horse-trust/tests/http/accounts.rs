@@ -204,6 +204,25 @@ async fn all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn signing_out_makes_one_token_void() {
+    let server = Server::start().await;
+    let ana = register(&server, "ana").await;
+    let again = login(&server, "ana@example.com", "correct horse").await.json();
+    let [other, platform] = [again["token"].as_str().unwrap(), &server.token(&ana.id)];
+    for (token, kept) in [(&*ana.token, vec![other, platform]), (platform, vec![other]), (other, vec![])] {
+        let answer = server.post("/api/auth/logout", token, "").await;
+        assert_eq!((answer.status, answer.json()), (StatusCode::OK, json!({"success": true})));
+        refused(&server.get("/api/auth/me", token).await, 401, "Invalid or expired token");
+        refused(&server.post("/api/auth/logout", token, "").await, 401, "Invalid or expired token");
+        for token in kept {
+            assert_eq!(server.get("/api/auth/me", token).await.status, StatusCode::OK);
+        }
+    }
+    refused(&server.post("/api/auth/logout", "", "").await, 401, "No token provided");
+    assert_eq!(login(&server, "ana@example.com", "correct horse").await.status, StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_route_behind_a_token_wants_a_right_one() {
     let server = Server::start().await;
     let old = server.tokens.issue_for(&Id::parse("u").unwrap(), Role::Admin, Duration::ZERO, None);

@@ -9,7 +9,7 @@ use horse_trust::store::{
     Delivered, DeliveryStore, Done, Ends, History, Lifecycle, ListPlace, ListQuery, MarkRead, Message,
     MessageStore, Missed, ModerationStore, NewConversation, NewMessage, NewReport, Page, Profile, Range,
     Read, Report, Result, Revocation, Standing, StandingStore, StoreError, Stored, User, UserChanges,
-    Withdrawn,
+    VoidToken, Withdrawn,
 };
 use horse_trust::timestamp::Timestamp;
 
@@ -180,6 +180,12 @@ impl StandingStore for Broken {
     async fn revoke_tokens(&self, _: &Id) -> Result<Revocation> {
         self.fail()
     }
+    async fn void_token(&self, _: VoidToken) -> Result<Option<Revocation>> {
+        self.fail()
+    }
+    async fn void_tokens(&self) -> Result<Vec<VoidToken>> {
+        Ok(Vec::new())
+    }
     async fn session_generation(&self, _: &Id) -> Result<i64> {
         self.fail()
     }
@@ -228,6 +234,7 @@ async fn failures_are_hidden(panics: bool) -> Server {
         ("/api/chat/conversations/c/read", json!({})),
         ("/api/chat/blocks", json!({"user_id": "bruno"})),
         ("/api/chat/reports", json!({"message_id": "m", "reason": "x"})),
+        ("/api/auth/logout", json!({})),
         ("/api/auth/logout-everywhere", json!({})),
     ] {
         refused(&server.post(path, &token, body).await, 500, "Server error");

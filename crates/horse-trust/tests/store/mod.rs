@@ -33,7 +33,8 @@ use self::messages::{
     what_was_committed_before_was_told,
 };
 use self::standing::{
-    changes_of_users_are_followed, revocations_count_by_the_store, whose_tokens_are_not_accepted_is_known,
+    changes_of_users_are_followed, revocations_count_by_the_store, tokens_are_made_void_one_by_one,
+    whose_tokens_are_not_accepted_is_known,
 };
 use crate::fixture::store::{AnyStore, Place};
 
@@ -74,6 +75,7 @@ suite!(
         blocks_go_one_way_and_hide_both,
         complaints_keep_what_was_said,
         revocations_count_by_the_store,
+        tokens_are_made_void_one_by_one,
         changes_of_users_are_followed,
         whose_tokens_are_not_accepted_is_known,
     ]

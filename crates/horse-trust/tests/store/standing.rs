@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use horse_trust::store::postgres::PostgresStore;
 use horse_trust::store::{
-    ChangeCursor, MAX_CHANGES, Revocation, Standing, Suspension, User, UserChange, UserChanges,
+    ChangeCursor, MAX_CHANGES, MAX_VOID_TOKENS, Revocation, Standing, Suspension, TokenId, User, UserChange,
+    UserChanges, VoidToken,
 };
 use horse_trust::timestamp::Timestamp;
 use tokio::sync::oneshot;
@@ -38,6 +39,49 @@ pub(crate) async fn revocations_count_by_the_store(store: AnyStore) {
     assert!(second.not_before >= first.not_before);
     assert_eq!(soon(store.session_generation(&id("ann"))).await.unwrap(), 2);
     assert_eq!(soon(store.session_generation(&id("ben"))).await.unwrap(), 0);
+}
+
+pub(crate) async fn tokens_are_made_void_one_by_one(store: AnyStore) {
+    let UserChanges { mut cursor, .. } = soon(store.user_changes(None)).await.unwrap();
+    let now = Timestamp::now().0;
+    let void = |user: &str, token: i64, expires_at: Option<i64>| VoidToken {
+        user: id(user),
+        token: TokenId(token),
+        expires_at: expires_at.map(Timestamp),
+    };
+    let (endless, soon_over) = (void("ann", i64::MIN, None), void("ann", 7, Some(now + 1000)));
+    // Another's with the same id, and one that is over, which is forgotten with the next.
+    let (other, over) =
+        (void("ben", 7, Some(i64::MAX)), void("ben", 8, Some(now - VoidToken::KEPT_AFTER_END - 9)));
+    for token in [&endless, &soon_over, &other, &over, &endless] {
+        assert_eq!(soon(store.void_token(token.clone())).await.unwrap(), None);
+    }
+    let changed = [&endless, &soon_over, &other, &over].map(|token| UserChange::TokenVoid(token.clone()));
+    assert_eq!(changes(&store, &mut cursor).await, Some(changed.to_vec()), "each once");
+    let known = async || {
+        let mut known = soon(store.void_tokens()).await.unwrap();
+        known.sort_by(|one, other| (&one.user, one.token.0).cmp(&(&other.user, other.token.0)));
+        known
+    };
+    assert_eq!(known().await, [endless, soon_over, other.clone()]);
+
+    // One more than are kept ends all sessions; what is void stays void.
+    for token in 2..MAX_VOID_TOKENS {
+        let token = void("ann", 1000 + i64::try_from(token).unwrap(), None);
+        assert_eq!(soon(store.void_token(token)).await.unwrap(), None);
+    }
+    assert_eq!(soon(store.session_generation(&id("ann"))).await.unwrap(), 0);
+    let last = void("ann", 5, None);
+    let revocation = soon(store.void_token(last.clone())).await.unwrap().expect("all sessions are ended");
+    assert_eq!(revocation.generation, 1);
+    assert_eq!(soon(store.session_generation(&id("ann"))).await.unwrap(), 1);
+    assert_eq!(known().await, [last.clone(), other]);
+    let told = changes(&store, &mut cursor).await.unwrap();
+    assert_eq!(told.len(), MAX_VOID_TOKENS - 2 + 2);
+    assert!(told.contains(&UserChange::TokenVoid(last)));
+    let standing = Standing { user: id("ann"), revocation: Some(revocation), suspension: None };
+    assert!(told.contains(&UserChange::User(standing)));
+    assert_eq!(soon(store.void_token(void("ann", 6, None))).await.unwrap(), None);
 }
 
 pub(crate) async fn whose_tokens_are_not_accepted_is_known(store: AnyStore) {

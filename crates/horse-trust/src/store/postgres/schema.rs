@@ -6,7 +6,7 @@ use super::settings::Settings;
 use crate::store::error::StoreError;
 
 /// The migrations, in order; the schema's version is how many of them were applied.
-const MIGRATIONS: [&str; 7] = [
+const MIGRATIONS: [&str; 8] = [
     include_str!("../../../migrations/postgres/0001_initial.sql"),
     include_str!("../../../migrations/postgres/0002_blocks.sql"),
     include_str!("../../../migrations/postgres/0003_clock_and_reading.sql"),
@@ -14,6 +14,7 @@ const MIGRATIONS: [&str; 7] = [
     include_str!("../../../migrations/postgres/0005_reports.sql"),
     include_str!("../../../migrations/postgres/0006_deleted_runs.sql"),
     include_str!("../../../migrations/postgres/0007_user_changes.sql"),
+    include_str!("../../../migrations/postgres/0008_void_tokens.sql"),
 ];
 
 /// Applies what is missing, each migration in a transaction of its own. Nodes that start together take turns.

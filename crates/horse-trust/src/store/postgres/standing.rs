@@ -10,8 +10,10 @@ use crate::id::Id;
 use crate::store::clock::milliseconds;
 use crate::store::error::{Result, StoreError};
 use crate::store::standing::{
-    ChangeCursor, MAX_CHANGES, Revocation, Standing, Suspension, UserChange, UserChanges,
+    ChangeCursor, FORGOTTEN_WITH_EACH, MAX_CHANGES, MAX_VOID_TOKENS, Revocation, Standing, Suspension,
+    TokenId, UserChange, UserChanges, VoidToken,
 };
+use crate::timestamp::Timestamp;
 
 /// Ends all sessions of `user`, by the database's clock.
 pub(super) async fn revoke_tokens(pool: &Pool, user: &Id) -> Result<Revocation> {
@@ -24,6 +26,40 @@ pub(super) async fn revoke_tokens(pool: &Pool, user: &Id) -> Result<Revocation> 
     let rows = pool.query(sql, &[user]).await?;
     let row = rows.first().ok_or_else(|| StoreError::Engine("no answer".into()))?;
     Ok(Revocation { generation: row.try_get(0)?, not_before: time(row, 1)? })
+}
+
+/// Makes one token void; ends all sessions of the user if there are too many. Those who are counted at the same time by
+/// other nodes may come on top.
+pub(super) async fn void_token(pool: &Pool, void: &VoidToken) -> Result<Option<Revocation>> {
+    let VoidToken { user, token, expires_at } = void;
+    let sql = "
+        WITH over AS (
+            DELETE FROM void_tokens WHERE (user_id, token) IN (
+                SELECT user_id, token FROM void_tokens WHERE expires_at < now_ms() - $4
+                ORDER BY expires_at LIMIT $5)),
+        added AS (
+            INSERT INTO void_tokens (user_id, token, expires_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING)
+        SELECT count(*) FROM void_tokens WHERE user_id = $1";
+    let expires_at = expires_at.map(|at| at.0);
+    let rows = pool
+        .query(sql, &[user, &token.0, &expires_at, &VoidToken::KEPT_AFTER_END, &FORGOTTEN_WITH_EACH])
+        .await?;
+    // As many as there were before.
+    let count: i64 = rows.first().map_or(Ok(0), |row| row.try_get(0))?;
+    if usize::try_from(count).is_ok_and(|count| count < MAX_VOID_TOKENS) {
+        return Ok(None);
+    }
+    // First what makes all of them void, then what made each void.
+    let revocation = revoke_tokens(pool, user).await?;
+    pool.query("DELETE FROM void_tokens WHERE user_id = $1 AND token <> $2", &[user, &token.0]).await?;
+    Ok(Some(revocation))
+}
+
+pub(super) async fn void_tokens(pool: &Pool) -> Result<Vec<VoidToken>> {
+    let sql = "
+        SELECT user_id, token, expires_at FROM void_tokens
+        WHERE expires_at IS NULL OR expires_at >= now_ms() - $1";
+    pool.query(sql, &[&VoidToken::KEPT_AFTER_END]).await?.iter().map(|row| read_void_token(row, 0)).collect()
 }
 
 pub(super) async fn session_generation(pool: &Pool, user: &Id) -> Result<i64> {
@@ -52,7 +88,7 @@ pub(super) async fn last_change(pool: &Pool) -> Result<ChangeCursor> {
 pub(super) async fn user_changes(pool: &Pool, after: &ChangeCursor) -> Result<UserChanges> {
     let sql = "
         SELECT pg_current_snapshot()::text, c.number, c.other, c.user_id, r.generation, r.not_before,
-            coalesce(u.is_active, true)
+            coalesce(u.is_active, true), c.user_id, c.token, c.token_expires_at
         FROM (SELECT $1::text::pg_snapshot AS seen) s
         LEFT JOIN LATERAL (
             SELECT * FROM user_changes
@@ -77,6 +113,9 @@ pub(super) async fn user_changes(pool: &Pool, after: &ChangeCursor) -> Result<Us
         let other: Option<Id> = row.try_get(2)?;
         changes.push(match other {
             Some(other) => UserChange::Blocks([row.try_get(3)?, other]),
+            None if row.try_get::<_, Option<i64>>(8)?.is_some() => {
+                UserChange::TokenVoid(read_void_token(row, 7)?)
+            }
             None => UserChange::User(read_standing(row, 3)?),
         });
     }
@@ -86,6 +125,16 @@ pub(super) async fn user_changes(pool: &Pool, after: &ChangeCursor) -> Result<Us
 pub(super) async fn forget_user_changes(pool: &Pool, kept: Duration) -> Result<()> {
     let sql = "DELETE FROM user_changes WHERE changed_at < now_ms() - $1";
     pool.query(sql, &[&milliseconds(kept)]).await.map(drop)
+}
+
+/// User, token and its end, from a column on.
+fn read_void_token(row: &Row, column: usize) -> Result<VoidToken> {
+    let expires_at: Option<i64> = row.try_get(column + 2)?;
+    Ok(VoidToken {
+        user: row.try_get(column)?,
+        token: TokenId(row.try_get(column + 1)?),
+        expires_at: expires_at.map(Timestamp),
+    })
 }
 
 /// User, generation, time and whether the account is active, from a column on.

@@ -18,7 +18,7 @@ use super::{conversations, messages, nodes, people, schema, standing};
 use crate::id::{Id, IdGenerator};
 use crate::store::error::{Result, StoreError};
 use crate::store::lists::{ListPlace, ListQuery};
-use crate::store::standing::{ChangeCursor, Revocation, Standing, UserChanges};
+use crate::store::standing::{ChangeCursor, Revocation, Standing, UserChanges, VoidToken};
 use crate::store::traits::{
     AccountStore, ConversationStore, DeliveryStore, Lifecycle, MessageStore, ModerationStore, StandingStore,
 };
@@ -220,6 +220,14 @@ impl ModerationStore for PostgresStore {
 impl StandingStore for PostgresStore {
     async fn revoke_tokens(&self, user: &Id) -> Result<Revocation> {
         standing::revoke_tokens(&self.pool, user).await
+    }
+
+    async fn void_token(&self, token: VoidToken) -> Result<Option<Revocation>> {
+        standing::void_token(&self.pool, &token).await
+    }
+
+    async fn void_tokens(&self) -> Result<Vec<VoidToken>> {
+        standing::void_tokens(&self.pool).await
     }
 
     async fn session_generation(&self, user: &Id) -> Result<i64> {

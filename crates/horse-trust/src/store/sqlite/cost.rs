@@ -16,6 +16,7 @@ use super::store::SqliteStore;
 use super::{deleted, messages, statements};
 use crate::id::Id;
 use crate::store::error::Result;
+use crate::store::standing::{MAX_VOID_TOKENS, TokenId, VoidToken};
 use crate::store::traits::{
     AccountStore, ConversationStore, DeliveryStore, Lifecycle, MessageStore, ModerationStore, StandingStore,
 };
@@ -254,6 +255,10 @@ async fn write_everything(store: &SqliteStore) {
     }
     store.forget_withdrawn(Duration::MAX).await.unwrap();
     store.revoke_tokens(&id("ann")).await.unwrap();
+    for token in 0..=MAX_VOID_TOKENS {
+        let token = TokenId(i64::try_from(token).unwrap());
+        store.void_token(VoidToken { user: id("ann"), token, expires_at: Some(Timestamp(7)) }).await.unwrap();
+    }
     store.forget_user_changes(Duration::MAX).await.unwrap();
     for (user, horse_id) in [("ann", None), ("ben", Some(id("h1")))] {
         let new = NewConversation { participants: [id(user), id("cat")], horse_id };

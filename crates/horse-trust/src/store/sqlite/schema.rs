@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use super::recent;
 
 /// The migrations, in order; the schema's version is how many of them were applied.
-pub(super) const MIGRATIONS: [&str; 7] = [
+pub(super) const MIGRATIONS: [&str; 8] = [
     include_str!("../../../migrations/sqlite/0001_initial.sql"),
     include_str!("../../../migrations/sqlite/0002_delivery.sql"),
     include_str!("../../../migrations/sqlite/0003_recent.sql"),
@@ -15,6 +15,7 @@ pub(super) const MIGRATIONS: [&str; 7] = [
     include_str!("../../../migrations/sqlite/0005_reports.sql"),
     include_str!("../../../migrations/sqlite/0006_deleted_runs.sql"),
     include_str!("../../../migrations/sqlite/0007_user_changes.sql"),
+    include_str!("../../../migrations/sqlite/0008_void_tokens.sql"),
 ];
 
 /// How long a statement waits for a lock that another program (an operator's `sqlite3`) holds.

@@ -7,7 +7,8 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use crate::id::Id;
 use crate::store::clock::before;
 use crate::store::standing::{
-    ChangeCursor, MAX_CHANGES, Revocation, Standing, Suspension, UserChange, UserChanges,
+    ChangeCursor, FORGOTTEN_WITH_EACH, MAX_CHANGES, MAX_VOID_TOKENS, Revocation, Standing, Suspension,
+    TokenId, UserChange, UserChanges, VoidToken,
 };
 use crate::timestamp::Timestamp;
 
@@ -25,6 +26,41 @@ pub(super) fn revoke_tokens(connection: &Connection, user: &Id) -> Result<Revoca
         .query_row(params![user, Timestamp::now().0 + 1], |row| {
             Ok(Revocation { generation: row.get(0)?, not_before: Timestamp(row.get(1)?) })
         })
+}
+
+/// Makes one token void; ends all sessions of the user if there are too many.
+pub(super) fn void_token(connection: &Connection, void: &VoidToken) -> Result<Option<Revocation>> {
+    let VoidToken { user, token, expires_at } = void;
+    connection
+        .prepare_cached(
+            "DELETE FROM void_tokens WHERE (user, token) IN
+                (SELECT user, token FROM void_tokens WHERE expires_at < ?1 ORDER BY expires_at LIMIT ?2)",
+        )?
+        .execute([Timestamp::now().0 - VoidToken::KEPT_AFTER_END, FORGOTTEN_WITH_EACH])?;
+    connection
+        .prepare_cached(
+            "INSERT INTO void_tokens (user, token, expires_at) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+        )?
+        .execute(params![user, token.0, expires_at.map(|at| at.0)])?;
+    let count: usize = connection
+        .prepare_cached("SELECT count(*) FROM void_tokens WHERE user = ?1")?
+        .query_row([user], |row| row.get(0))?;
+    if count <= MAX_VOID_TOKENS {
+        return Ok(None);
+    }
+    connection
+        .prepare_cached("DELETE FROM void_tokens WHERE user = ?1 AND token <> ?2")?
+        .execute(params![user, token.0])?;
+    revoke_tokens(connection, user).map(Some)
+}
+
+pub(super) fn void_tokens(connection: &Connection) -> Result<Vec<VoidToken>> {
+    connection
+        .prepare_cached(
+            "SELECT user, token, expires_at FROM void_tokens WHERE expires_at IS NULL OR expires_at >= ?1",
+        )?
+        .query_map([Timestamp::now().0 - VoidToken::KEPT_AFTER_END], |row| read_void_token(row, 0))?
+        .collect()
 }
 
 pub(super) fn session_generation(connection: &Connection, user: &Id) -> Result<i64> {
@@ -62,7 +98,8 @@ pub(super) fn last_change(connection: &Connection) -> Result<ChangeCursor> {
 pub(super) fn user_changes(connection: &Connection, after: &ChangeCursor) -> Result<UserChanges> {
     let mut last: i64 = after.0.parse().unwrap_or(0);
     let mut statement = connection.prepare_cached(
-        "SELECT c.number, c.other, c.user, r.generation, r.not_before, coalesce(u.is_active, 1)
+        "SELECT c.number, c.other, c.user, r.generation, r.not_before, coalesce(u.is_active, 1),
+            c.user, c.token, c.token_expires_at
          FROM user_changes c LEFT JOIN users u ON u.id = c.user LEFT JOIN revocations r ON r.user = c.user
          WHERE c.number > ?1 ORDER BY c.number LIMIT ?2",
     )?;
@@ -76,6 +113,9 @@ pub(super) fn user_changes(connection: &Connection, after: &ChangeCursor) -> Res
         last = row.get(0)?;
         changes.push(match row.get(1)? {
             Some(other) => UserChange::Blocks([row.get(2)?, other]),
+            None if row.get::<_, Option<i64>>(7)?.is_some() => {
+                UserChange::TokenVoid(read_void_token(row, 6)?)
+            }
             None => UserChange::User(read_standing(row, 2)?),
         });
     }
@@ -91,6 +131,16 @@ pub(super) fn forget_user_changes(connection: &Connection, kept: Duration) -> Re
 
 fn cursor(number: i64) -> ChangeCursor {
     ChangeCursor(number.to_string().into())
+}
+
+/// User, token and its end, from a column on.
+fn read_void_token(row: &Row<'_>, column: usize) -> Result<VoidToken> {
+    let expires_at: Option<i64> = row.get(column + 2)?;
+    Ok(VoidToken {
+        user: row.get(column)?,
+        token: TokenId(row.get(column + 1)?),
+        expires_at: expires_at.map(Timestamp),
+    })
 }
 
 /// User, generation, time and whether the account is active, from a column on.

@@ -19,7 +19,7 @@ use crate::id::Id;
 use crate::store::clock::before;
 use crate::store::error::{Result, StoreError};
 use crate::store::lists::{ListPlace, ListQuery};
-use crate::store::standing::{ChangeCursor, Revocation, Standing, UserChanges};
+use crate::store::standing::{ChangeCursor, Revocation, Standing, UserChanges, VoidToken};
 use crate::store::traits::{
     AccountStore, ConversationStore, DeliveryStore, Lifecycle, MessageStore, ModerationStore, StandingStore,
 };
@@ -281,6 +281,14 @@ impl StandingStore for SqliteStore {
     async fn revoke_tokens(&self, user: &Id) -> Result<Revocation> {
         let user = user.clone();
         self.write(move |connection| Ok(standing::revoke_tokens(connection, &user)?)).await
+    }
+
+    async fn void_token(&self, token: VoidToken) -> Result<Option<Revocation>> {
+        self.write(move |connection| Ok(standing::void_token(connection, &token)?)).await
+    }
+
+    async fn void_tokens(&self) -> Result<Vec<VoidToken>> {
+        self.readers.read(standing::void_tokens).await
     }
 
     async fn session_generation(&self, user: &Id) -> Result<i64> {
