@@ -11,6 +11,7 @@ impl Chat {
     /// The places of the user's conversations, newest first. What they show is read by [`Chat::summaries`], for as many
     /// at once as the caller wants to hold.
     pub async fn list(&self, user: &Id, query: ListQuery) -> Result<Vec<ListPlace>, Refusal> {
+        let _turn = self.reads.take(user).await?;
         self.store.conversation_list(user, query).await.map_err(store_failed("conversation_list"))
     }
 
@@ -20,6 +21,7 @@ impl Chat {
         user: &Id,
         places: &[ListPlace],
     ) -> Result<(Vec<ConversationSummary>, HashSet<Id>), Refusal> {
+        let _turn = self.reads.take(user).await?;
         let keys: Vec<_> = places.iter().map(|place| place.key).collect();
         let summaries = self.store.conversation_summaries(&keys, user).await;
         let summaries = summaries.map_err(store_failed("conversation_summaries"))?;

@@ -12,6 +12,7 @@ mod reading;
 mod receipts;
 mod remote;
 mod shared;
+mod turns;
 mod typing;
 pub mod view;
 
@@ -29,6 +30,7 @@ pub use self::messages::Sent;
 use self::presence::Presence;
 pub use self::reading::{MessagePlace, Offset, Replay, Slice};
 use self::receipts::Receipts;
+pub use self::turns::{Turn, UserTurns};
 use self::typing::Typing;
 use crate::auth::{Claims, Tokens};
 use crate::bus::{Bus, BusEvent, HandedOver, Reached, SubscribeFuture};
@@ -39,6 +41,11 @@ use crate::timestamp::Timestamp;
 
 /// How many conversations, profiles and pairs of users are remembered; about 200 bytes each.
 const CACHED_ENTRIES: usize = 50_000;
+
+/// How many pages of histories and lists are read for one user at once, over HTTP and events together.
+const READS_AT_ONCE: usize = 2;
+/// How many more of one user may wait: as many as the rate of requests lets through at once.
+const READS_WAITING: usize = 500;
 
 /// What can be set.
 #[derive(Debug, Clone)]
@@ -86,6 +93,7 @@ pub struct Chat {
     /// Pairs of users, in the order of their ids, who are to learn that a block between them changed.
     block_changes: Coalescer<(Id, Id), ()>,
     limits: Limits,
+    reads: UserTurns,
     presence: Presence,
     receipts: Receipts,
     typing: Typing,
@@ -134,6 +142,7 @@ impl Chat {
             blocks: Cache::new(CACHED_ENTRIES),
             block_changes: Coalescer::new(),
             limits: Limits::new(config.message_rate, config.connection_rate),
+            reads: UserTurns::new(READS_AT_ONCE, READS_WAITING),
             presence: Presence::new(config.presence_grace),
             receipts: Receipts::new(),
             typing: Typing::new(),

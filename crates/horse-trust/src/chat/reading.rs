@@ -17,6 +17,9 @@ const MAX_REPLAYED: usize = 1000;
 /// How many messages of a replay are read at once.
 const PAGE: usize = 64;
 
+/// How many bytes of messages are encoded before other tasks have a turn; a page may have a megabyte.
+const ENCODED_AT_ONCE: usize = 32 * 1024;
+
 /// A part of a history.
 #[derive(Debug)]
 pub struct Slice {
@@ -68,8 +71,7 @@ impl Chat {
         page: Page,
         marks: bool,
     ) -> Result<Vec<MessageJson>, Refusal> {
-        let (conversation, history) = self.read(user, conversation_id, Range::Page(page)).await?;
-        let messages = self.views(&conversation, &history.messages).await?;
+        let (conversation, history, messages) = self.read(user, conversation_id, Range::Page(page)).await?;
         if let (true, Some(last)) = (marks, history.messages.last()) {
             self.mark_seen(user, &conversation, &history, last.seq).await?;
         }
@@ -85,8 +87,7 @@ impl Chat {
         range: Range,
         marks: bool,
     ) -> Result<Slice, Refusal> {
-        let (conversation, history) = self.read(user, conversation_id, range).await?;
-        let mut messages = self.views(&conversation, &history.messages).await?;
+        let (conversation, history, mut messages) = self.read(user, conversation_id, range).await?;
         let kept = nearest(&messages, matches!(range, Range::After(..)), self.config.slice_bytes);
         messages = messages.drain(kept.clone()).collect();
         let (first, last) = match &history.messages[kept] {
@@ -110,15 +111,18 @@ impl Chat {
         Ok(Slice { messages, has_more })
     }
 
+    /// Reads a part of a history, and encodes its messages.
     async fn read(
         &self,
         user: &Id,
         conversation_id: &str,
         range: Range,
-    ) -> Result<(Arc<Conversation>, History), Refusal> {
+    ) -> Result<(Arc<Conversation>, History, Vec<MessageJson>), Refusal> {
         let conversation = self.conversation(user, conversation_id).await?;
+        let _turn = self.reads.take(user).await?;
         let history = self.store.history(&conversation, range).await.map_err(store_failed("history"))?;
-        Ok((conversation, history))
+        let messages = self.views(&conversation, &history.messages).await?;
+        Ok((conversation, history, messages))
     }
 
     async fn views(
@@ -127,7 +131,18 @@ impl Chat {
         messages: &[Message],
     ) -> Result<Vec<MessageJson>, Refusal> {
         let profiles = self.profiles_of(conversation).await?;
-        Ok(messages.iter().map(|message| view_of(conversation, &profiles, message)).collect())
+        let mut views = Vec::with_capacity(messages.len());
+        let mut encoded = 0;
+        for message in messages {
+            let view = view_of(conversation, &profiles, message);
+            encoded += view.len();
+            views.push(view);
+            if encoded >= ENCODED_AT_ONCE {
+                encoded = 0;
+                tokio::task::yield_now().await;
+            }
+        }
+        Ok(views)
     }
 
     /// The user has seen a part of a history that ends with `up_to`: what is up to there is read. What comes after it the

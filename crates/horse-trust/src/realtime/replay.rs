@@ -7,18 +7,14 @@
 //!
 //! [`Hub`]: crate::bus::Hub
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use parking_lot::Mutex;
 use socketio::Socket;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Services;
 use crate::bus::BufferedEvent;
-use crate::chat::{MessagePlace, Offset, Refusal};
+use crate::chat::{self, MessagePlace, Offset, Refusal, UserTurns};
 use crate::contract::{NEW_MESSAGE, Resync, ResyncConversation, ServerEvent};
 use crate::id::Id;
 use crate::json::{self, LossyString};
@@ -33,64 +29,35 @@ const WAITING_OF_ALL: usize = 32 * 1024 * 1024;
 const LEAST_WAITING: usize = 8 * 1024;
 
 /// The replays under way.
-#[derive(Default)]
 pub(super) struct Replays {
-    users: Mutex<HashMap<Id, Line>>,
+    turns: UserTurns,
     count: AtomicUsize,
-}
-
-/// The replays of one user.
-struct Line {
-    turns: Arc<Semaphore>,
-    /// Those that have a turn or wait for one.
-    count: usize,
-}
-
-/// A place in a user's line.
-struct Place<'a> {
-    replays: &'a Replays,
-    user: &'a Id,
 }
 
 /// A replay under way.
 struct Turn<'a> {
     replays: &'a Replays,
-    _permit: Option<OwnedSemaphorePermit>,
-    _place: Place<'a>,
+    _turn: chat::Turn<'a>,
+}
+
+impl Default for Replays {
+    fn default() -> Self {
+        // As many wait as the user has sockets, which are bounded themselves.
+        Self { turns: UserTurns::new(AT_ONCE, usize::MAX), count: AtomicUsize::new(0) }
+    }
 }
 
 impl Replays {
     /// Waits for the user's next turn.
-    async fn turn<'a>(&'a self, user: &'a Id) -> Turn<'a> {
-        let turns = {
-            let mut users = self.users.lock();
-            let line = users
-                .entry(user.clone())
-                .or_insert_with(|| Line { turns: Arc::new(Semaphore::new(AT_ONCE)), count: 0 });
-            line.count += 1;
-            Arc::clone(&line.turns)
-        };
-        let place = Place { replays: self, user };
-        // The semaphore is never closed.
-        let permit = turns.acquire_owned().await.ok();
+    async fn turn<'a>(&'a self, user: &'a Id) -> Result<Turn<'a>, Refusal> {
+        let turn = self.turns.take(user).await?;
         self.count.fetch_add(1, Ordering::Relaxed);
-        Turn { replays: self, _permit: permit, _place: place }
+        Ok(Turn { replays: self, _turn: turn })
     }
 
     /// How many bytes a replay may have waiting to be sent.
     fn waiting(&self) -> usize {
         (WAITING_OF_ALL / self.count.load(Ordering::Relaxed).max(1)).clamp(LEAST_WAITING, WAITING)
-    }
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        if let Entry::Occupied(mut line) = self.replays.users.lock().entry(self.user.clone()) {
-            line.get_mut().count -= 1;
-            if line.get().count == 0 {
-                line.remove();
-            }
-        }
     }
 }
 
@@ -136,7 +103,7 @@ pub(super) fn start(services: &Arc<Services>, socket: &Socket, user: &Id, offset
 }
 
 async fn run(services: &Services, socket: &Socket, user: &Id, offset: &Offset) -> Result<(), Refusal> {
-    let _turn = services.replays.turn(user).await;
+    let _turn = services.replays.turn(user).await?;
     services.hub.hold(socket);
     let mut replay = services.chat.missed(user, offset).await?;
     if let Some(changed) = &replay.resync {
