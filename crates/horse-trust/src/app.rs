@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket};
 
 use crate::auth::{AddressRate, Passwords, Throttle, Tokens};
-use crate::bus::{Bus, Hub, NodeName, RedisBus, RedisError, Source};
+use crate::bus::{Bus, Delegate, Hub, NodeName, RedisBus, RedisError};
 use crate::chat::Chat;
 use crate::config::{Config, ConfigError, Database};
 use crate::http::{self, AppState};
@@ -147,8 +147,8 @@ pub async fn run(
     };
     let chat = Chat::new(Arc::clone(&store), Arc::clone(&bus), Arc::clone(&tokens), config.chat.clone());
     if let Some(redis) = &redis {
-        let source: Arc<dyn Source> = Arc::clone(&chat) as Arc<dyn Source>;
-        redis.set_source(Arc::downgrade(&source));
+        let delegate: Arc<dyn Delegate> = Arc::clone(&chat) as Arc<dyn Delegate>;
+        redis.set_delegate(Arc::downgrade(&delegate));
     }
     let expiries = Arc::<Expiries>::default();
     let cursor = chat.read_standings().await?;

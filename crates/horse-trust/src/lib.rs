@@ -18,6 +18,7 @@
 pub mod app;
 pub mod auth;
 pub mod bus;
+pub mod callback;
 pub mod chat;
 pub mod config;
 pub mod contract;

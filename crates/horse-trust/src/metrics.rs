@@ -193,17 +193,17 @@ impl BusMetrics {
         }
     }
 
-    /// Another node told something.
+    /// An event of another node has arrived.
     pub fn received(&self) {
         self.received.inc();
     }
 
-    /// A message was read from the store because the bus had not told of it.
-    pub fn gap_filled(&self) {
-        self.healed.inc();
+    /// So many messages were read from the store because the bus had lost them.
+    pub fn gaps_filled(&self, count: usize) {
+        self.healed.inc_by(count as u64);
     }
 
-    /// Whether what other nodes tell is heard.
+    /// Whether events of other nodes arrive.
     pub fn set_connected(&self, is_connected: bool) {
         self.connected.set(i64::from(is_connected));
     }
@@ -269,7 +269,7 @@ mod tests {
         metrics.answered(StatusCode::OK);
         metrics.answered(StatusCode::NOT_FOUND);
         bus.set_connected(true);
-        bus.gap_filled();
+        bus.gaps_filled(1);
         let engine = socketio::Server::builder(socketio::Config::default()).build();
         for _ in 0..2 {
             let (text, content_type) = metrics.render(&engine);

@@ -1,12 +1,10 @@
-//! The sockets of this node: who is told what, and how a socket that replays what it missed gets to the present.
+//! The sockets of this node: who receives which event, and how a socket that replays what it missed gets to the present.
 //!
-//! A socket that asks for a replay gets everything by its feed. From before the store is asked what it missed, the hub
-//! holds back what comes for it ([`gates`]); then the replay is sent, then what was held back and was not in the
-//! replay. A message that was in the replay may be told of after the store was asked: so the replay is done only when
-//! all that was committed before was told ([`Bus::wait_until_delivered`], `Store::settled`). So there is neither gap nor double,
-//! whatever was on its way meanwhile, and nothing is kept of a replay that is done.
-
-mod gates;
+//! A socket that asks for a replay receives every message by its feed. Before the store is asked what it missed, the hub
+//! starts to buffer live messages for it ([`ReplayState`]). The replay is sent first, then the buffered messages that
+//! were not in it. A message of the replay may be delivered live after the store was asked, so the replay ends only when
+//! all that was committed before has been delivered ([`Publish::wait_until_delivered`], `Store::settled`). So there is
+//! neither a gap nor a repetition, and nothing is kept of a replay that is done.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,121 +15,120 @@ use parking_lot::Mutex;
 use socketio::{LostSocket, Namespace, Socket, SocketError, SocketId};
 use tokio::task::AbortHandle;
 
-pub use self::gates::BufferedEvent;
-use self::gates::Gates;
-use super::{
-    Bus, BusEvent, DeliveryWait, Except, HandedOver, MessageEvent, MessageQuota, Reached, SubscribeFuture,
-    Told, conversation_room, feed_room, user_room,
+use super::api::{
+    Bus, DeliveryWait, HandedOver, MessageQuota, Presence, Publish, Quotas, Reached, Subscribe,
+    SubscribeFuture, Transfer,
 };
+use super::event::{BusEvent, Except, MessageEvent, NEW_MESSAGE, NOTIFICATION};
+use super::replay_state::{BufferedEvent, LastSeqs, ReplayState};
+use super::replays::Replays;
+use super::rooms::{conversation_room, feed_room, user_room};
+use crate::callback::Callback;
 use crate::id::Id;
 use crate::store::{Conversation, TokenId};
 
-/// How many users are told of something before others have their turn.
+/// How many users are notified before other tasks have their turn.
 const AT_ONCE: usize = 128;
-
-/// The events of a message.
-const NEW_MESSAGE: &str = "new_message";
-const NOTIFICATION: &str = "message_notification";
 
 /// The sockets of this node. Alone, it is the bus of a server that has no other nodes.
 pub struct Hub {
     namespace: Namespace,
-    gates: Gates,
-    /// With which token each connected socket is there.
+    replays: Replays,
+    /// The token of each connected socket.
     tokens: Mutex<HashMap<SocketId, TokenId>>,
 }
 
 impl Hub {
     /// The sockets of `namespace`.
     pub fn new(namespace: Namespace) -> Self {
-        Self { namespace, gates: Gates::default(), tokens: Mutex::default() }
+        Self { namespace, replays: Replays::default(), tokens: Mutex::default() }
     }
 
-    /// From now on `socket` ends when this token is signed out.
+    /// From now on `socket` is disconnected when this token is signed out.
     pub fn set_token(&self, socket: &Socket, token: TokenId) {
         self.tokens.lock().insert(socket.key(), token);
     }
 
-    /// Has `socket` follow all conversations of `user` from now on. It is told of no message before the replay that
-    /// is to follow is done ([`Hub::take_buffered`]).
-    pub fn follow(&self, socket: &Socket, user: &Id) -> Result<(), SocketError> {
-        // A part of a replay could not be told from the whole.
+    /// Has `socket` follow all conversations of `user` from now on. It receives no message before the replay that has to
+    /// follow is done ([`Hub::take_buffered`]).
+    pub fn begin_replay(&self, socket: &Socket, user: &Id) -> Result<(), SocketError> {
+        // A recovery in the middle of a replay could not tell what of it is still missing.
         socket.suspend_recovery();
-        self.gates.add_closed(socket);
+        self.replays.insert(socket, ReplayState::Pending);
         socket.join(&feed_room(user))
     }
 
-    /// The task that replays for `socket`: it is aborted when the connection ends before it is done.
-    pub fn replays(&self, socket: &Socket, task: AbortHandle) {
-        self.gates.set_task(socket, task);
+    /// The task that sends the replay of `socket`: it is aborted when the connection ends before it is done.
+    pub fn set_replay_task(&self, socket: &Socket, task: AbortHandle) {
+        self.replays.set_task(socket, task);
     }
 
-    /// What comes for `socket` from now on is held back: the store is about to be asked what came before.
-    pub fn hold(&self, socket: &Socket) {
-        self.gates.hold(socket);
+    /// Buffers live messages for `socket` from now on: the store is about to be asked what it missed.
+    pub fn start_buffering(&self, socket: &Socket) {
+        self.replays.set(socket, ReplayState::buffering());
     }
 
-    /// Some of what was held back for `socket` and was not in its replay, in its order. When nothing is left the
-    /// replay is done, and messages are told as they come.
+    /// Some of what was buffered for `socket` and was not in its replay, in its order. `None` when nothing is left: then
+    /// the replay is done, and messages are delivered as they come.
     pub fn take_buffered(
         &self,
         socket: &Socket,
         is_replayed: impl Fn(i64, i64) -> bool,
     ) -> Option<Vec<BufferedEvent>> {
-        self.gates.take_buffered(socket, is_replayed)
+        self.replays.take_buffered(socket, is_replayed)
     }
 
-    /// Holds back what comes for `socket`, which was handed over, until [`Hub::restored`].
-    pub(super) fn hold_handed_over(&self, socket: &Socket) {
-        self.gates.add_holding(socket);
+    /// The replay for `socket` failed: it receives no further message, because that would hide the gap, and its
+    /// connection ends, so that its client comes again.
+    pub fn fail_replay(&self, socket: &Socket) {
+        self.replays.set(socket, ReplayState::Failed);
+        socket.suspend_recovery();
+        socket.close_connection();
+        self.replays.remove_if_lost(socket);
     }
 
-    /// `socket`, which was handed over, was told up to these sequence numbers by conversation: sends what was held
-    /// back. To be followed by [`Hub::caught_up`] when this node has told its user as much.
-    pub(super) fn restored(&self, socket: &Socket, last_seqs: HashMap<i64, i64>) {
-        self.gates.hold_no_longer(socket, last_seqs);
+    /// Buffers all events for `socket`, which moved here, until [`Hub::send_buffered_moved`].
+    pub(super) fn buffer_moved(&self, socket: &Socket) {
+        self.replays.insert(socket, ReplayState::buffering_moved());
     }
 
-    /// `socket` was told up to these sequence numbers by conversation before it was handed over. To be followed by
-    /// [`Hub::caught_up`] when this node has told its user as much.
-    pub(super) fn pass_over(&self, socket: &Socket, last_seqs: HashMap<i64, i64>) {
-        self.gates.add_behind(socket, last_seqs);
+    /// Sends `socket`, which moved here, what was buffered beyond `last_seqs`. To be followed by
+    /// [`Hub::finish_deduplication`] when this node has delivered as much to its user.
+    pub(super) fn send_buffered_moved(&self, socket: &Socket, last_seqs: LastSeqs) {
+        self.replays.deduplicate(socket, last_seqs);
     }
 
-    /// See [`Hub::pass_over`].
-    pub(super) fn caught_up(&self, socket: &Socket) {
-        self.gates.open(socket);
+    /// `socket` had received messages up to `last_seqs` before it moved here. To be followed by
+    /// [`Hub::finish_deduplication`] when this node has delivered as much to its user.
+    pub(super) fn deduplicate(&self, socket: &Socket, last_seqs: LastSeqs) {
+        self.replays.insert(socket, ReplayState::Deduplicating(last_seqs));
     }
 
-    /// Takes a socket of `user` away for another node; answers up to where it was told elsewhere, if that is further
-    /// than here. To be called while the user is told of no message.
+    /// See [`Hub::deduplicate`].
+    pub(super) fn finish_deduplication(&self, socket: &Socket) {
+        self.replays.remove(socket);
+    }
+
+    /// Takes a socket of `user` away for another node. Answers up to where it had received messages elsewhere, if that is
+    /// further than here. To be called while no message is delivered to the user.
     pub(super) fn hand_over(
         &self,
         user: &Id,
         lost: LostSocket<'_>,
-    ) -> Option<(socketio::HandedOver, Option<HashMap<i64, i64>>)> {
+    ) -> Option<(socketio::HandedOver, Option<LastSeqs>)> {
         let socket = self.namespace.recoverable(lost.pid)?;
-        // What a replay that is not done has sent, or will, is not known here: the client gets another.
-        if self.gates.is_shut(&socket) {
+        // How much of an unfinished replay was sent is not known here: the client gets another replay.
+        if self.replays.withholds(&socket) {
             return None;
         }
         let handed = socket.hand_over(user.as_str(), lost.offset)?;
-        Some((handed, self.gates.open(&socket)))
-    }
-
-    /// The replay for `socket` failed: it is told of no message any more, and its connection ends, so that its client
-    /// comes again. Whatever it were told would hide what it missed.
-    pub fn give_up(&self, socket: &Socket) {
-        self.gates.close(socket);
-        socket.suspend_recovery();
-        socket.close_connection();
-        self.gates.remove_if_lost(socket);
+        Some((handed, self.replays.remove(&socket)))
     }
 
     /// The connection of `socket` has ended: a replay that is not done ends with it.
     pub fn disconnected(&self, socket: &Socket) {
         self.tokens.lock().remove(&socket.key());
-        self.gates.disconnected(socket);
+        self.replays.disconnected(socket);
     }
 
     /// The connected and recoverable sockets of a user.
@@ -139,30 +136,36 @@ impl Hub {
         self.namespace.sockets_in(&user_room(user))
     }
 
-    /// Tells the sockets of one of the two of a message.
+    /// Whether `user` has a socket here, connected or recoverable.
+    pub(super) fn has_socket(&self, user: &Id) -> bool {
+        !self.namespace.is_empty(&user_room(user))
+    }
+
+    /// Delivers a message to the sockets of one participant.
     pub(super) fn deliver_to_user(&self, user: &Id, message: &MessageEvent) {
         let MessageEvent { conversation, seq, sender, json, notification, .. } = message;
         let seq = *seq;
         let rooms = [conversation_room(&conversation.id, user), feed_room(user)];
         self.namespace.emit_to(&rooms.each_ref().map(String::as_str), NEW_MESSAGE, json, |socket, _| {
-            self.gates.is_open(socket, NEW_MESSAGE, conversation, seq, json)
+            self.replays.admits(socket, NEW_MESSAGE, conversation, seq, json)
         });
         if user != sender {
             self.namespace.emit_to(&[&user_room(user)], NOTIFICATION, notification, |socket, _| {
-                self.gates.is_open(socket, NOTIFICATION, conversation, seq, notification)
+                self.replays.admits(socket, NOTIFICATION, conversation, seq, notification)
             });
         }
     }
 
-    /// Tells the sockets of this node of something else.
+    /// Delivers another event to the sockets of this node.
     pub(super) fn deliver(&self, event: &BusEvent) {
         match event {
             BusEvent::Emit { name, argument, conversation, users, except } => {
                 let mut rooms: Vec<String> = Vec::with_capacity(2 + users.len());
                 if let Some(conversation) = conversation {
                     let participants = conversation.participants.iter().enumerate();
-                    let told = participants.filter(|(side, _)| *except != Some(Except::Participant(*side)));
-                    rooms.extend(told.map(|(_, user)| conversation_room(&conversation.id, user)));
+                    let receivers =
+                        participants.filter(|(side, _)| *except != Some(Except::Participant(*side)));
+                    rooms.extend(receivers.map(|(_, user)| conversation_room(&conversation.id, user)));
                 }
                 let first_device_room = rooms.len();
                 rooms.extend(users.iter().map(user_room));
@@ -178,11 +181,11 @@ impl Hub {
                     socket.disconnect();
                 }
             }
-            // A connection that was lost is not among them: whoever recovers it shows a token again.
+            // A socket without a connection is not among them: whoever recovers it shows a token again.
             BusEvent::TokenVoid { user, token } => {
                 for socket in self.sockets_of(user) {
-                    let is_its = self.tokens.lock().get(&socket.key()) == Some(token);
-                    if is_its {
+                    let has_token = self.tokens.lock().get(&socket.key()) == Some(token);
+                    if has_token {
                         socket.disconnect();
                     }
                 }
@@ -193,41 +196,37 @@ impl Hub {
                     socket.disconnect();
                 }
             }
-            // What is remembered is the chat's.
+            // These change what the chat has cached, and no socket receives them.
             BusEvent::Typing { .. }
             | BusEvent::UnreadChanged { .. }
             | BusEvent::BlocksChanged { .. }
             | BusEvent::ProfileChanged { .. } => {}
         }
     }
-
-    /// Whether a socket of `user` is there, connected or recoverable.
-    pub(super) fn has_socket(&self, user: &Id) -> bool {
-        !self.namespace.is_empty(&user_room(user))
-    }
 }
 
 #[async_trait]
 impl Bus for Hub {
-    fn publish_message(&self, message: MessageEvent, told: Told) {
+    async fn close(&self) {}
+}
+
+#[async_trait]
+impl Publish for Hub {
+    fn publish_message(&self, message: MessageEvent, delivered: Callback<()>) {
         for user in &message.conversation.participants {
             self.deliver_to_user(user, &message);
         }
-        told();
+        delivered(());
     }
 
     fn recheck(&self, _: &Arc<Conversation>) {}
 
-    fn has_other_nodes(&self) -> bool {
-        false
+    fn publish(&self, event: BusEvent) {
+        self.deliver(&event);
     }
 
     fn publish_locally(&self, event: &BusEvent) {
         self.deliver(event);
-    }
-
-    fn publish(&self, event: BusEvent) {
-        self.deliver(&event);
     }
 
     async fn publish_to_each(&self, name: &'static str, argument: &str, users: &[Id]) {
@@ -239,6 +238,16 @@ impl Bus for Hub {
         }
     }
 
+    async fn wait_until_delivered(&self, _: &Id, _: i64) -> DeliveryWait {
+        DeliveryWait::NotTracked
+    }
+}
+
+impl Subscribe for Hub {
+    fn has_other_nodes(&self) -> bool {
+        false
+    }
+
     fn has_device(&self, user: &Id) -> bool {
         self.namespace.has_connected(&user_room(user))
     }
@@ -246,19 +255,10 @@ impl Bus for Hub {
     fn subscribe(&self, _: &Id) -> Option<SubscribeFuture> {
         None
     }
+}
 
-    async fn take_over(&self, _: &Id, _: LostSocket<'_>) -> Option<Box<HandedOver>> {
-        None
-    }
-
-    fn restore(&self, _: &Socket, _: &Id, _: Reached, _: &[Box<str>]) {}
-
-    fn record_usage(&self, _: &Id, _: u32, _: MessageQuota) {}
-
-    async fn take(&self, _: &Id, _: MessageQuota) -> Option<Duration> {
-        None
-    }
-
+#[async_trait]
+impl Presence for Hub {
     async fn set_present(&self, users: &[Id], _: bool) -> Vec<bool> {
         vec![true; users.len()]
     }
@@ -266,10 +266,22 @@ impl Bus for Hub {
     async fn present_elsewhere(&self, users: &[Id]) -> Vec<bool> {
         vec![false; users.len()]
     }
+}
 
-    async fn wait_until_delivered(&self, _: &Id, _: i64) -> DeliveryWait {
-        DeliveryWait::NotTracked
+#[async_trait]
+impl Quotas for Hub {
+    fn record_usage(&self, _: &Id, _: u32, _: MessageQuota) {}
+
+    async fn take_from_quota(&self, _: &Id, _: MessageQuota) -> Option<Duration> {
+        None
+    }
+}
+
+#[async_trait]
+impl Transfer for Hub {
+    async fn take_over(&self, _: &Id, _: LostSocket<'_>) -> Option<Box<HandedOver>> {
+        None
     }
 
-    async fn close(&self) {}
+    fn restore(&self, _: &Socket, _: &Id, _: Reached, _: &[Box<str>]) {}
 }

@@ -1,4 +1,4 @@
-//! What nodes tell each other, as JSON. Fields may be added; what a node does not know it passes over.
+//! What nodes publish to each other, as JSON. Fields may be added: a node ignores those that it does not know.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -6,7 +6,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{BusEvent, HandedOver, MessageEvent};
+use super::api::HandedOver;
+use super::event::{BusEvent, MessageEvent};
 use crate::id::Id;
 use crate::store::Conversation;
 use crate::timestamp::Timestamp;
@@ -14,10 +15,10 @@ use crate::timestamp::Timestamp;
 /// One event, and who published it.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Envelope<'a> {
-    /// The node that tells it; by its process, so a node that was started again is another.
+    /// The node that publishes it. Each process has a name of its own.
     #[serde(borrow)]
     pub(super) node: Cow<'a, str>,
-    /// Counts what the node tells: what comes by two channels is received once.
+    /// Counts the node's events, so that one that arrives by two channels is handled once.
     pub(super) number: u64,
     #[serde(borrow, rename = "news")]
     pub(super) event: WireEvent<'a>,
@@ -28,7 +29,7 @@ pub(super) struct Envelope<'a> {
 pub(super) enum WireEvent<'a> {
     /// A message was stored.
     Message {
-        conversation: Place,
+        conversation: WireConversation,
         seq: i64,
         positions: [i64; 2],
         sender: Id,
@@ -37,8 +38,8 @@ pub(super) enum WireEvent<'a> {
         #[serde(borrow)]
         notification: &'a RawValue,
     },
-    /// A conversation may have messages that nobody told of.
-    Recheck { conversation: Place },
+    /// A conversation may have messages that were never published.
+    Recheck { conversation: WireConversation },
     /// An event for the sockets of a conversation and of users.
     Event {
         #[serde(borrow)]
@@ -46,58 +47,58 @@ pub(super) enum WireEvent<'a> {
         #[serde(borrow)]
         argument: &'a RawValue,
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        conversation: Option<Place>,
+        conversation: Option<WireConversation>,
         users: Vec<Id>,
     },
-    /// A user types in a conversation on this node, or types there no longer.
-    Typing { user: Id, conversation: Place, types: bool },
-    /// What a user has not read in a conversation has changed.
-    UnreadChanged { user: Id, conversation: Place },
-    /// A user's tokens from before then are void.
+    /// A user started typing in a conversation on this node, or stopped.
+    Typing { user: Id, conversation: WireConversation, types: bool },
+    /// A user's unread count in a conversation has changed.
+    UnreadChanged { user: Id, conversation: WireConversation },
+    /// A user's earlier tokens are void.
     TokensRevoked {
         user: Id,
         not_before: i64,
-        /// Nodes of an earlier version do not say it; the store does, a moment later.
+        /// Nodes of an earlier version do not send it; the store has it a moment later.
         #[serde(default)]
         generation: i64,
     },
-    /// What two users block of each other has changed.
+    /// A block between two users has changed.
     BlocksChanged { users: [Id; 2] },
     /// A user's profile has changed.
     ProfileChanged { user: Id },
-    /// A client of `user` has come to the node `asker` for a socket that it had on this one.
+    /// A client of `user` has reconnected to the node `asker`, and had its socket on this one.
     TakeOver {
         asker: Cow<'a, str>,
-        /// Its number with the asker.
+        /// The asker's number for the request.
         question: u64,
         user: Id,
         pid: Cow<'a, str>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         offset: Option<Cow<'a, str>>,
-        /// How often the question may be passed on.
+        /// How often the request may be forwarded.
         hops: u8,
     },
     /// The answer: the socket, if it was there.
     HandedOver { question: u64, socket: Option<Box<HandedOver>> },
-    /// The node is there.
+    /// A heartbeat.
     Alive,
-    /// What the node told may not have been received: it is to be read from the store.
+    /// Events of the node may be lost: messages have to be read from the store.
     #[serde(rename = "unheard")]
     EventsLost,
-    /// The node ends in order.
+    /// The node shuts down.
     Goodbye,
 }
 
 /// A conversation.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Place {
+pub(super) struct WireConversation {
     key: i64,
     id: Id,
     participants: [Id; 2],
     created_at: i64,
 }
 
-impl From<&Conversation> for Place {
+impl From<&Conversation> for WireConversation {
     fn from(conversation: &Conversation) -> Self {
         Self {
             key: conversation.key,
@@ -108,15 +109,15 @@ impl From<&Conversation> for Place {
     }
 }
 
-impl Place {
-    pub(super) fn conversation(self) -> Arc<Conversation> {
-        Arc::new(Conversation {
-            key: self.key,
-            id: self.id,
-            participants: self.participants,
-            // Nobody who is told of a message asks for the horse.
+impl From<WireConversation> for Arc<Conversation> {
+    fn from(conversation: WireConversation) -> Self {
+        Self::new(Conversation {
+            key: conversation.key,
+            id: conversation.id,
+            participants: conversation.participants,
+            // No event of a conversation has the horse.
             horse_id: None,
-            created_at: Timestamp(self.created_at),
+            created_at: Timestamp(conversation.created_at),
         })
     }
 }
@@ -125,7 +126,7 @@ impl<'a> WireEvent<'a> {
     /// A message as an event; `None` if its parts are no JSON.
     pub(super) fn from_message(message: &'a MessageEvent) -> Option<Self> {
         Some(Self::Message {
-            conversation: Place::from(&*message.conversation),
+            conversation: WireConversation::from(&*message.conversation),
             seq: message.seq,
             positions: message.positions,
             sender: message.sender.clone(),
@@ -140,21 +141,24 @@ impl<'a> WireEvent<'a> {
             BusEvent::Emit { name, argument, conversation, users, .. } => Self::Event {
                 name: Cow::Borrowed(name),
                 argument: serde_json::from_str(argument).ok()?,
-                conversation: conversation.as_deref().map(Place::from),
+                conversation: conversation.as_deref().map(WireConversation::from),
                 users: users.clone(),
             },
-            BusEvent::Typing { user, conversation, types, .. } => {
-                Self::Typing { user: user.clone(), conversation: Place::from(&**conversation), types: *types }
-            }
+            BusEvent::Typing { user, conversation, types, .. } => Self::Typing {
+                user: user.clone(),
+                conversation: WireConversation::from(&**conversation),
+                types: *types,
+            },
             BusEvent::TokensRevoked { user, revocation } => Self::TokensRevoked {
                 user: user.clone(),
                 not_before: revocation.not_before.0,
                 generation: revocation.generation,
             },
             BusEvent::TokenVoid { .. } | BusEvent::AccountSuspended { .. } => return None,
-            BusEvent::UnreadChanged { user, conversation } => {
-                Self::UnreadChanged { user: user.clone(), conversation: Place::from(&**conversation) }
-            }
+            BusEvent::UnreadChanged { user, conversation } => Self::UnreadChanged {
+                user: user.clone(),
+                conversation: WireConversation::from(&**conversation),
+            },
             BusEvent::BlocksChanged { users } => Self::BlocksChanged { users: users.clone() },
             BusEvent::ProfileChanged { user } => Self::ProfileChanged { user: user.clone() },
         })
@@ -192,7 +196,10 @@ mod tests {
         else {
             panic!("{text}");
         };
-        assert_eq!((place.conversation(), seq, positions, sender), (conversation, 3, [4, 9], id("ann")));
+        assert_eq!(
+            (Arc::<Conversation>::from(place), seq, positions, sender),
+            (conversation, 3, [4, 9], id("ann"))
+        );
         assert_eq!((json.get(), notification.get()), (&*message.json, &*message.notification));
     }
 

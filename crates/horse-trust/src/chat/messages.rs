@@ -6,20 +6,21 @@ use tokio::sync::oneshot;
 
 use super::limits::too_many;
 use super::{Chat, Draft, MessageJson, Refusal, SendContext, store_failed, view};
-use crate::bus::{BusEvent, MessageEvent, Told};
+use crate::bus::{BusEvent, MessageEvent};
+use crate::callback::Callback;
 use crate::contract::{MESSAGE_UPDATED, MessageDeleted, ServerEvent, text};
 use crate::id::Id;
 use crate::store::{Change, Changed, Conversation, Message, NewMessage, Profile, StoreError, Stored};
 
-/// Called once with what became of a message, and whether it is new, after all others were told.
-pub type Sent = Box<dyn FnOnce(Result<(MessageJson, bool), Refusal>) + Send>;
+/// The stored message, and whether it is new; or why it was refused.
+pub type SendResult = Result<(MessageJson, bool), Refusal>;
 
 impl Chat {
     /// Checks a message and gives it to the store; `sent` is called once, after the message is on disk and
     /// everybody was told, or with the refusal. The sender's rate is the caller's to check, before the desk.
     ///
     /// The order of calls for one conversation is the order in which the messages are stored and delivered.
-    pub fn send(self: &Arc<Self>, user: &Id, context: SendContext, draft: Draft, sent: Sent) {
+    pub fn send(self: &Arc<Self>, user: &Id, context: SendContext, draft: Draft, sent: Callback<SendResult>) {
         if let Err(refusal) = draft.check() {
             return sent(Err(refusal));
         }
@@ -34,7 +35,7 @@ impl Chat {
                     let message = view::message(&stored.conversation, sender.as_deref(), &stored.message);
                     let json = message.to_json();
                     if stored.unread.is_some() {
-                        chat.deliver(&stored, Arc::clone(&json), Box::new(move || sent(Ok((json, true)))));
+                        chat.deliver(&stored, Arc::clone(&json), Box::new(move |()| sent(Ok((json, true)))));
                     } else {
                         // The first may have been stored by a node that could not say so, and tell nobody.
                         chat.bus.recheck(&stored.conversation);
@@ -79,7 +80,7 @@ impl Chat {
         if let Some(quota) = self.limits.message_quota()
             && self.bus.has_other_nodes()
             && !self.bus.has_device(user)
-            && let Some(wait) = self.bus.take(user, quota).await
+            && let Some(wait) = self.bus.take_from_quota(user, quota).await
         {
             return Err(too_many(wait));
         }
@@ -87,10 +88,10 @@ impl Chat {
     }
 
     /// Step two and three of `send_message`: the conversation, then the other's devices; then `told` is called.
-    fn deliver(&self, stored: &Stored, json: MessageJson, told: Told) {
+    fn deliver(&self, stored: &Stored, json: MessageJson, delivered: Callback<()>) {
         let Stored { conversation, message, unread, positions } = stored;
         self.typing_ended(&message.sender, conversation);
-        self.bus.publish_message(message_event(conversation, message, *positions, json), told);
+        self.bus.publish_message(message_event(conversation, message, *positions, json), delivered);
         if let (Some(unread), Some(other)) = (unread, conversation.other(&message.sender)) {
             self.note_unread(other, conversation, *unread);
         }
@@ -104,7 +105,7 @@ impl Chat {
         user: &Id,
         message_id: &str,
         text: Option<String>,
-        done: Box<dyn FnOnce(Result<MessageJson, Refusal>) + Send>,
+        done: Callback<Result<MessageJson, Refusal>>,
     ) {
         match self.own_message(user, message_id, text.as_deref()).await {
             Ok((conversation, seq, sender)) => {
@@ -157,7 +158,7 @@ impl Chat {
         seq: i64,
         sender: Option<Arc<Profile>>,
         text: Option<String>,
-        done: Box<dyn FnOnce(Result<MessageJson, Refusal>) + Send>,
+        done: Callback<Result<MessageJson, Refusal>>,
     ) {
         let is_deletion = text.is_none();
         let window = self.config.edit_window;

@@ -26,7 +26,7 @@ use tokio::task::JoinSet;
 
 use self::coalescer::Coalescer;
 use self::limits::Limits;
-pub use self::messages::Sent;
+pub use self::messages::SendResult;
 use self::presence::Presence;
 pub use self::reading::{MessagePlace, Offset, Replay, Slice};
 use self::receipts::Receipts;

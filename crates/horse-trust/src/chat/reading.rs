@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 
 use super::{Blocks, Chat, MessageJson, Refusal, store_failed, view};
 use crate::bus::{BusEvent, DeliveryWait, Except};
+use crate::callback::Callback;
 use crate::contract::{MessagesRead, ServerEvent};
 use crate::id::Id;
 use crate::store::{Conversation, History, MarkRead, Message, Page, Profile, Range, Read};
@@ -185,7 +186,7 @@ impl Chat {
         conversation: &Arc<Conversation>,
         up_to: Option<i64>,
         socket: SocketId,
-        done: Box<dyn FnOnce(Result<Read, Refusal>) + Send>,
+        done: Callback<Result<Read, Refusal>>,
     ) {
         if let Some(blocks) = self.blocks_at_once(user, conversation) {
             return self.store_read(user, conversation, up_to, (blocks, Some(socket)), done);
@@ -205,7 +206,7 @@ impl Chat {
         conversation: &Arc<Conversation>,
         up_to: Option<i64>,
         (blocks, socket): (Blocks, Option<SocketId>),
-        done: Box<dyn FnOnce(Result<Read, Refusal>) + Send>,
+        done: Callback<Result<Read, Refusal>>,
     ) {
         let mark = MarkRead { conversation: Arc::clone(conversation), reader: user.clone(), up_to };
         let (chat, user, conversation) = (Arc::clone(self), user.clone(), Arc::clone(conversation));

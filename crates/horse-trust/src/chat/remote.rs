@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::messages::message_event;
 use super::reading::view_of;
 use super::{Chat, Refusal};
-use crate::bus::{BusEvent, MessageEvent, Source, StoredMessage};
+use crate::bus::{BusEvent, Delegate, MessageEvent, StoredMessage};
 use crate::id::Id;
 use crate::store::{Conversation, Ends, Message, Range, StoreError};
 use crate::timestamp::Timestamp;
@@ -16,7 +16,7 @@ use crate::timestamp::Timestamp;
 const SLICE: u64 = 100;
 
 #[async_trait]
-impl Source for Chat {
+impl Delegate for Chat {
     async fn messages_after(
         &self,
         conversation: &Arc<Conversation>,

@@ -85,9 +85,9 @@ pub(super) fn parse_offset(json: &str) -> Option<Offset> {
 
 /// Has `socket` follow all that happens to `user`, from `offset` on.
 pub(super) fn start(services: &Arc<Services>, socket: &Socket, user: &Id, offset: Offset) {
-    if let Err(error) = services.hub.follow(socket, user) {
+    if let Err(error) = services.hub.begin_replay(socket, user) {
         tracing::error!(%error, %user, "a socket could not follow its user's conversations");
-        return services.hub.give_up(socket);
+        return services.hub.fail_replay(socket);
     }
     let (of_task, of_hub) = ((Arc::clone(services), socket.clone(), user.clone()), socket);
     let task = tokio::spawn(async move {
@@ -95,16 +95,16 @@ pub(super) fn start(services: &Arc<Services>, socket: &Socket, user: &Id, offset
         if let Err(refusal) = run(&services, &socket, &user, &offset).await {
             // Without the replay there would be a gap: the client comes again.
             tracing::warn!(%refusal, socket = %socket.log_id(), "a replay failed");
-            services.hub.give_up(&socket);
+            services.hub.fail_replay(&socket);
         }
     });
     // What waits in line, or for its client, ends with the connection.
-    services.hub.replays(of_hub, task.abort_handle());
+    services.hub.set_replay_task(of_hub, task.abort_handle());
 }
 
 async fn run(services: &Services, socket: &Socket, user: &Id, offset: &Offset) -> Result<(), Refusal> {
     let _turn = services.replays.turn(user).await?;
-    services.hub.hold(socket);
+    services.hub.start_buffering(socket);
     let mut replay = services.chat.missed(user, offset).await?;
     if let Some(changed) = &replay.resync {
         let event = resync(changed);

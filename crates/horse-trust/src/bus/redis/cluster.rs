@@ -28,7 +28,7 @@ struct Shard {
 }
 
 impl Cluster {
-    /// Connects to the cluster that one of `known` belongs to: the first whose word on the slots all masters agree with.
+    /// Connects to the cluster that one of `known` belongs to: the first whose map of the slots all masters agree with.
     pub(super) async fn find(known: &[ConnectionInfo], settings: &Settings<'_>) -> RedisResult<Self> {
         let mut failures = Vec::new();
         for info in known {

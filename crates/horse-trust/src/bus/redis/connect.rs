@@ -1,16 +1,16 @@
-//! How a connection to a server is made, and what its errors say.
+//! Connects to one Redis server; its errors name the server and hide the password.
 
 use std::io;
 
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, ConnectionInfo, FromRedisValue, RedisError, RedisResult, Value};
 
-use super::RESPONSE;
+use super::limits::RESPONSE;
 
-/// How a connection differs from what its URL says.
+/// The settings of a connection, from those of its URL.
 pub(super) type Settings<'a> = dyn Fn(&ConnectionInfo) -> (ConnectionInfo, AsyncConnectionConfig) + Sync + 'a;
 
-/// The times that an answer may take.
+/// The timeouts of a connection.
 pub(super) fn config() -> AsyncConnectionConfig {
     AsyncConnectionConfig::new().set_connection_timeout(Some(RESPONSE)).set_response_timeout(Some(RESPONSE))
 }
@@ -24,7 +24,7 @@ pub(super) async fn open(
     let connection =
         async { Client::open(changed)?.get_multiplexed_async_connection_with_config(&config).await };
     connection.await.map_err(|error| match error.to_string() {
-        // It answers with what it was sent, which may be a password.
+        // Its answer repeats what it was sent, which may be a password.
         text if text.to_lowercase().contains("unknown command") => {
             naming(info, "it does not know HELLO or AUTH; version 6 or later of Redis does, or Valkey")
         }
@@ -32,7 +32,7 @@ pub(super) async fn open(
     })
 }
 
-/// An error, with the server that it is of.
+/// An error that names its server.
 pub(super) fn naming(info: &ConnectionInfo, error: impl std::fmt::Display) -> RedisError {
     failure(format!("{}: {error}", info.addr()))
 }

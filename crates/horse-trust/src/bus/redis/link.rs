@@ -1,14 +1,10 @@
 //! The connections to Redis: to one, or to each shard of a Redis Cluster.
 //!
-//! A link ends as a whole with its first connection, and when a cluster's slots have moved; then there is a new one, and
-//! what may have been missed is read from the store. So there is one way back, whatever has happened.
+//! A link fails as a whole when one of its connections fails or a cluster's slots have moved. Then a new one is opened,
+//! and what may be lost is read from the store. So there is one way of recovery from every failure.
 
 use std::collections::HashMap;
 
-use super::PREFIX;
-use super::cluster::Cluster;
-use super::connect::{self, Settings, config, failure, open};
-use super::queue;
 use parking_lot::Mutex;
 use redis::aio::MultiplexedConnection;
 use redis::{
@@ -16,12 +12,16 @@ use redis::{
     RedisError, RedisResult, Value,
 };
 
-/// A channel that nobody listens to for long.
+use super::cluster::Cluster;
+use super::connect::{self, Settings, config, failure, open};
+use super::names::PREFIX;
+use super::queue;
+
+/// The channel with which permissions are tested at the start.
 const PROBE: &str = "horse-trust:probe";
-/// How many channels are asked for in one round trip.
+/// How many channels one round trip subscribes to.
 const SUBSCRIPTIONS: usize = 1000;
-/// How many bytes of what Redis pushes may wait to be worked through. Beyond, the link ends, and what was missed is read
-/// from the store.
+/// How many bytes of pushes may wait to be handled. Beyond, the link fails, and what is lost is read from the store.
 const PUSHES: usize = 64 * 1024 * 1024;
 
 /// Where Redis is.
@@ -41,7 +41,7 @@ impl Server {
         Ok(Self { urls: urls.collect::<RedisResult<_>>()?, is_cluster, shards: Mutex::default() })
     }
 
-    /// Whether all that is needed is there: what the settings say, and the rights to tell and to hear.
+    /// Checks that Redis is what the settings say, and that this node may publish and subscribe.
     pub(super) async fn check(&self) -> RedisResult<()> {
         let link = self.connect().await?;
         let mut info = redis::pipe();
@@ -50,9 +50,9 @@ impl Server {
         if !self.is_cluster && link.query::<Value>(&info).await.is_ok() {
             return Err(failure("this is a Redis Cluster: set REDIS_CLUSTER=true".to_owned()));
         }
-        let mut told = redis::pipe();
-        told.cmd(self.publish()).arg(PROBE).arg("").ignore();
-        link.query::<()>(&told).await.map_err(|error| self.explain(self.publish(), &error))?;
+        let mut probe = redis::pipe();
+        probe.cmd(self.publish()).arg(PROBE).arg("").ignore();
+        link.query::<()>(&probe).await.map_err(|error| self.explain(self.publish(), &error))?;
         let listener = self.listen().await?;
         listener
             .subscribe(&[PROBE.to_owned()])
@@ -66,12 +66,12 @@ impl Server {
         failure(format!("{command} {PREFIX}…: {error}{needed}"))
     }
 
-    /// Connects, to tell and to ask.
+    /// Connects, for commands.
     pub(super) async fn connect(&self) -> RedisResult<Link> {
         self.open(&|info| (info.clone(), config())).await
     }
 
-    /// Connects, to hear.
+    /// Connects, to subscribe.
     pub(super) async fn listen(&self) -> RedisResult<Listener> {
         let (sender, pushes) = queue::queue::<PushInfo>(PUSHES);
         let settings = |info: &ConnectionInfo| {
@@ -86,20 +86,20 @@ impl Server {
         if !self.is_cluster {
             return Ok(Link::One(open(&self.urls[0], settings).await?));
         }
-        // Who was a shard a moment ago knows best; when all have moved, the settings help.
+        // The last known shards know best; when all of them have moved, the settings help.
         let known = [self.shards.lock().clone(), self.urls.clone()].concat();
         let cluster = Cluster::find(&known, settings).await?;
         *self.shards.lock() = cluster.addresses();
         Ok(Link::Cluster(cluster))
     }
 
-    /// The command that tells a channel something.
+    /// The command that publishes to a channel.
     pub(super) fn publish(&self) -> &'static str {
         if self.is_cluster { "SPUBLISH" } else { "PUBLISH" }
     }
 }
 
-/// Connections over which Redis can be told and asked; clones share them.
+/// Connections for commands; clones share them.
 #[derive(Clone)]
 pub(super) enum Link {
     One(MultiplexedConnection),
@@ -107,8 +107,8 @@ pub(super) enum Link {
 }
 
 impl Link {
-    /// Does what `pipeline` says; each command has one key. In a cluster they are done at the same time where they go to
-    /// different shards. An error of one command is an error of all.
+    /// Runs the commands of `pipeline`, each of which has one key. In a cluster, the shards run theirs at the same time. An
+    /// error of one command is an error of all.
     pub(super) async fn query<T: FromRedisValue>(&self, pipeline: &Pipeline) -> RedisResult<T> {
         match self {
             Self::One(connection) => pipeline.query_async(&mut connection.clone()).await,
@@ -116,8 +116,8 @@ impl Link {
         }
     }
 
-    /// Fails if a shard does not answer, or no longer has the slots that it had. A shard that was replaced may take
-    /// what it is told, and nobody hears it.
+    /// Fails if a shard does not answer, or no longer has the slots that it had: a shard that was replaced accepts events
+    /// that reach no subscriber.
     pub(super) async fn check(&self) -> RedisResult<()> {
         match self {
             Self::One(_) => Ok(()),
@@ -126,17 +126,17 @@ impl Link {
     }
 }
 
-/// Connections over which channels are heard.
+/// Connections that are subscribed to channels.
 pub(super) struct Listener {
     link: Link,
     pushes: queue::Receiver<PushInfo>,
-    /// For channels that were given up, how often that has yet to be confirmed.
+    /// For channels that were unsubscribed, how many confirmations have yet to arrive.
     leaving: HashMap<Vec<u8>, usize>,
     is_sharded: bool,
 }
 
 impl Listener {
-    /// Hears these channels from now on.
+    /// Subscribes to these channels.
     pub(super) async fn subscribe(&self, channels: &[String]) -> RedisResult<()> {
         self.each(self.subscribe_command(), channels).await
     }
@@ -145,15 +145,15 @@ impl Listener {
         if self.is_sharded { "SSUBSCRIBE" } else { "SUBSCRIBE" }
     }
 
-    /// Need no longer hear these channels.
+    /// Unsubscribes from these channels.
     pub(super) async fn unsubscribe(&mut self, channels: &[String]) {
         for channel in channels {
             *self.leaving.entry(channel.clone().into_bytes()).or_default() += 1;
         }
         let command = if self.is_sharded { "SUNSUBSCRIBE" } else { "UNSUBSCRIBE" };
         if let Err(error) = self.each(command, channels).await {
-            // What comes nevertheless is for nobody here. A connection that has ended says so itself.
-            tracing::warn!(%error, "channels could not be given up");
+            // Events that arrive nevertheless have no receiver here. `next` notices a connection that has ended.
+            tracing::warn!(%error, "unsubscribing from channels failed");
         }
     }
 
@@ -168,12 +168,12 @@ impl Listener {
         Ok(())
     }
 
-    /// What is heard next. Fails when a connection has ended, or a channel's slot has left its shard.
+    /// The next event. Fails when a connection has ended, or a channel's slot has left its shard.
     pub(super) async fn next(&mut self) -> RedisResult<Msg> {
         loop {
             let Some(push) = self.pushes.recv().await else { return Err(ended()) };
             if self.pushes.has_overflowed() {
-                return Err(failure("events came faster than they could be worked through".to_owned()));
+                return Err(failure("events arrived faster than they were handled".to_owned()));
             }
             match push.kind {
                 PushKind::Disconnection => return Err(ended()),
@@ -187,7 +187,7 @@ impl Listener {
         }
     }
 
-    /// A channel is no longer heard; fails if it was to be.
+    /// A channel is unsubscribed; fails if this node did not ask for that.
     fn left(&mut self, push: &PushInfo) -> RedisResult<()> {
         let channel: Vec<u8> = push.data.first().map_or(Ok(Vec::new()), connect::decode)?;
         let Some(count) = self.leaving.get_mut(&channel) else {
@@ -207,8 +207,8 @@ impl Listener {
     }
 }
 
-/// Puts what [`Listener::next`] looks at into `pushes`. Confirmations of subscriptions are not among it: after a reconnect
-/// there is one for each user, and nobody would take them before the last.
+/// Puts pushes for [`Listener::next`] into `pushes`. It leaves out confirmations of subscriptions: after a reconnect there is
+/// one for each user, and nothing is taken from the queue before the last has arrived.
 fn taking(pushes: queue::Sender<PushInfo>) -> impl Fn(PushInfo) -> Result<(), queue::Full> {
     move |push| match push.kind {
         PushKind::Subscribe | PushKind::SSubscribe => Ok(()),

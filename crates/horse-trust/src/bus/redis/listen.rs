@@ -1,6 +1,6 @@
-//! Hearing other nodes.
+//! Receives what other nodes publish.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -10,23 +10,23 @@ use socketio::LostSocket;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
-use super::super::wire::{Envelope, Place, WireEvent};
+use super::limits::{BACKOFF, HEARTBEAT, SILENCE};
 use super::link::Listener;
-use super::{BACKOFF, ChannelRequest, HEARTBEAT, RedisBus, SILENCE, all_channel, node_channel, user_channel};
-use crate::bus::{BusEvent, MessageEvent};
-use crate::store::Revocation;
+use super::names::{all_channel, node_channel, user_channel};
+use super::node::{ChannelRequest, RedisBus};
+use super::recent_events::RecentEvents;
+use crate::bus::event::{BusEvent, MessageEvent};
+use crate::bus::wire::{Envelope, WireConversation, WireEvent};
+use crate::store::{Conversation, Revocation};
 use crate::timestamp::Timestamp;
 
-/// How long is waited after something was read from the store, before that is done again: at first and, when it recurs,
-/// at most.
+/// How long is waited between two times of catching up with the store: at first and, when gaps recur, at most.
 const CATCH_UP_PAUSE: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(8)];
-/// How often it is done without a reason.
+/// How often this node catches up without a known gap.
 const CATCH_UP_INTERVAL: Duration = Duration::from_mins(1);
-/// How many pieces of news are remembered, so that what comes by two channels is heard once.
-const REMEMBERED_EVENTS: usize = 16_384;
 
 impl RedisBus {
-    /// Hears what other nodes tell, for as long as the bus is there.
+    /// Receives what other nodes publish, for as long as the bus is there.
     pub(super) async fn listen(self: Arc<Self>, mut requests: mpsc::UnboundedReceiver<ChannelRequest>) {
         let mut backoff = BACKOFF[0];
         let mut nodes = HashMap::new();
@@ -37,7 +37,7 @@ impl RedisBus {
                     if let Err(error) = self.listen_over(listener, &mut requests, &mut nodes).await {
                         tracing::warn!(%error, "the subscription to Redis ended");
                     }
-                    // Else a server that takes connections and ends them would be asked without a pause.
+                    // A server that accepts connections and ends them keeps its backoff.
                     if begin.elapsed() > SILENCE {
                         backoff = BACKOFF[0];
                     }
@@ -46,7 +46,7 @@ impl RedisBus {
             }
             self.is_connected.store(false, Ordering::Release);
             self.metrics.set_connected(false);
-            // Who waits is let in; what is missed is read from the store when Redis is back.
+            // Clients that wait are let in; what they miss is read from the store when Redis is back.
             while let Ok(request) = requests.try_recv() {
                 if let ChannelRequest::Add(_, done) = request {
                     _ = done.send(());
@@ -58,8 +58,8 @@ impl RedisBus {
         }
     }
 
-    /// Reads from the store what was missed, whenever something may have been, and at times without a reason: whatever
-    /// has gone wrong is over then. For as long as the bus is there.
+    /// Catches up with the store when events may be lost, and at times without a known gap, which bounds the damage of
+    /// whatever has gone wrong. For as long as the bus is there.
     pub(super) async fn fill_gaps(self: Arc<Self>) {
         let mut pause = CATCH_UP_PAUSE[0];
         let mut recurs = false;
@@ -71,22 +71,22 @@ impl RedisBus {
                 tokio::time::sleep(CATCH_UP_PAUSE[0]).await;
             }
             self.sequencer.catch_up_all().await;
-            // When Redis comes back all nodes say so, one after the other; a sick node says so without end.
+            // When Redis comes back all nodes report gaps, one after the other; a sick node does so without end.
             tokio::time::sleep(pause).await;
             recurs = self.has_gap.notified().now_or_never().is_some();
             pause = if recurs { (pause * 2).min(CATCH_UP_PAUSE[1]) } else { CATCH_UP_PAUSE[0] };
         }
     }
 
-    /// Has what other nodes may have told read anew from the store; whether that could be done.
+    /// Discards what is cached, because events that change it may be lost. Whether that succeeded.
     async fn refresh(&self) -> bool {
-        match self.sequencer.source() {
-            Some(source) => source.refresh().await,
+        match self.sequencer.delegate() {
+            Some(delegate) => delegate.refresh().await,
             None => false,
         }
     }
 
-    /// Hears what other nodes tell over a link, until that ends.
+    /// Receives over a link, until that fails.
     async fn listen_over(
         &self,
         mut listener: Listener,
@@ -101,7 +101,7 @@ impl RedisBus {
         tracing::info!(node = %self.node, channels = channels.len(), "subscribed to Redis");
         self.has_gap.notify_one();
         let mut received = RecentEvents::default();
-        // One that has died meanwhile is missed, too.
+        // A node that died meanwhile is noticed after the same time.
         for seen in nodes.values_mut() {
             *seen = Instant::now();
         }
@@ -118,13 +118,13 @@ impl RedisBus {
                     self.change_subscriptions(&mut listener, request, requests).await?;
                 }
                 _ = check.tick() => {
-                    // Its own heartbeat comes back by the same way.
+                    // This node's own heartbeat arrives by the same way.
                     if last.elapsed() > SILENCE {
                         tracing::warn!("nothing was received from Redis, not even the own heartbeat");
                         return Ok(());
                     }
                     if nodes.extract_if(|_, seen| seen.elapsed() > SILENCE).count() > 0 {
-                        tracing::warn!("a node is gone: what it did not tell is read from the store");
+                        tracing::warn!("a node is silent: what it did not publish is read from the store");
                         self.has_gap.notify_one();
                     }
                     listener.check().await?;
@@ -133,7 +133,7 @@ impl RedisBus {
         }
     }
 
-    /// Listens to the channels that are asked for, many at once, and no longer to those that are given up.
+    /// Subscribes and unsubscribes as requested, many channels at once.
     async fn change_subscriptions(
         &self,
         listener: &mut Listener,
@@ -163,7 +163,7 @@ impl RedisBus {
             listener.subscribe(&added).await?;
         }
         for done in waiting {
-            // Who has stopped waiting was let in before, and may have missed something.
+            // A client that has stopped waiting was let in before, and may have missed something.
             if done.send(()).is_err() {
                 self.has_gap.notify_one();
             }
@@ -177,7 +177,7 @@ impl RedisBus {
             // The error's own text would quote the message.
             Err(error) => {
                 let (kind, column) = (error.classify(), error.column());
-                return tracing::warn!(?kind, column, "a node tells what is not understood");
+                return tracing::warn!(?kind, column, "an event of another node was not understood");
             }
         };
         if *envelope.node == *self.node || !received.is_new(&envelope.node, envelope.number) {
@@ -191,7 +191,7 @@ impl RedisBus {
         let event = match envelope.event {
             WireEvent::Message { conversation, seq, positions, sender, json, notification } => {
                 let message = MessageEvent {
-                    conversation: conversation.conversation(),
+                    conversation: conversation.into(),
                     seq,
                     positions,
                     sender,
@@ -201,30 +201,30 @@ impl RedisBus {
                 return self.sequencer.receive(message, None);
             }
             WireEvent::Recheck { conversation } => {
-                return self.sequencer.recheck(&conversation.conversation());
+                return self.sequencer.recheck(&Arc::<Conversation>::from(conversation));
             }
             WireEvent::TakeOver { asker, question, user, pid, offset, hops } => {
                 let lost = LostSocket { pid: &pid, offset: offset.as_deref() };
-                return self.asked_for(&asker, question, &user, lost, hops);
+                return self.socket_requested(&asker, question, &user, lost, hops);
             }
-            WireEvent::HandedOver { question, socket } => return self.answered(question, socket),
+            WireEvent::HandedOver { question, socket } => return self.socket_answered(question, socket),
             WireEvent::Alive => return,
             WireEvent::EventsLost => return self.has_gap.notify_one(),
             WireEvent::Goodbye => {
                 nodes.remove(&*envelope.node);
-                // The last that it had to tell may have gone with it.
+                // The last events that it had to publish may be lost with it.
                 return self.has_gap.notify_one();
             }
             WireEvent::Event { name, argument, conversation, users } => BusEvent::Emit {
                 name: name.into_owned().into(),
                 argument: argument.get().to_owned(),
-                conversation: conversation.map(Place::conversation),
+                conversation: conversation.map(WireConversation::into),
                 users,
                 except: None,
             },
             WireEvent::Typing { user, conversation, types } => BusEvent::Typing {
                 user,
-                conversation: conversation.conversation(),
+                conversation: conversation.into(),
                 types,
                 node: Some(envelope.node.as_ref().into()),
             },
@@ -233,40 +233,17 @@ impl RedisBus {
                 BusEvent::TokensRevoked { user, revocation }
             }
             WireEvent::UnreadChanged { user, conversation } => {
-                BusEvent::UnreadChanged { user, conversation: conversation.conversation() }
+                BusEvent::UnreadChanged { user, conversation: conversation.into() }
             }
             WireEvent::BlocksChanged { users } => BusEvent::BlocksChanged { users },
             WireEvent::ProfileChanged { user } => BusEvent::ProfileChanged { user },
         };
-        if let Some(source) = self.sequencer.source() {
-            source.event_received(&event);
+        if let Some(delegate) = self.sequencer.delegate() {
+            delegate.event_received(&event);
         }
-        // The store may have told of a revocation first; then the sockets that are here now came after it.
+        // This node may know a revocation from the store already; then the sockets that it has now are newer. The chat decides.
         if !matches!(event, BusEvent::TokensRevoked { .. }) {
             self.hub.deliver(&event);
         }
-    }
-}
-
-/// What was heard lately.
-#[derive(Default)]
-struct RecentEvents {
-    known: HashSet<(u64, u64)>,
-    order: VecDeque<(u64, u64)>,
-}
-
-impl RecentEvents {
-    fn is_new(&mut self, node: &str, number: u64) -> bool {
-        let key = (u64::from_str_radix(node, 16).unwrap_or(0), number);
-        if !self.known.insert(key) {
-            return false;
-        }
-        self.order.push_back(key);
-        if self.order.len() > REMEMBERED_EVENTS
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.known.remove(&oldest);
-        }
-        true
     }
 }

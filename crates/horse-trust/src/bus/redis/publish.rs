@@ -1,4 +1,4 @@
-//! Telling other nodes.
+//! Publishes what is queued.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -6,70 +6,59 @@ use std::sync::atomic::Ordering;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::super::wire::{Envelope, WireEvent};
+use super::limits::{BACKOFF, HEARTBEAT, PIPELINE, SILENCE};
 use super::link::Link;
-use super::{BACKOFF, HEARTBEAT, Outgoing, PIPELINE, RedisBus, SILENCE, all_channel, queue};
+use super::node::{Outgoing, RedisBus};
+use super::queue;
+use crate::bus::wire::WireEvent;
 
-/// How much of what may wait is told in one round trip.
-const IN_TIME: usize = 64;
+/// How many low-priority events go in one round trip: so few that the next message does not wait for them.
+const LOW_PRIORITY: usize = 64;
 
 impl RedisBus {
-    pub(super) fn envelope(&self, event: WireEvent<'_>) -> String {
-        let number = self.next_number.fetch_add(1, Ordering::Relaxed);
-        let envelope = Envelope { node: self.node.as_str().into(), number, event };
-        serde_json::to_string(&envelope).expect("texts, numbers and JSON always serialize")
-    }
-
-    /// Hands over to the task that tells other nodes; what is too much is noted.
-    pub(super) fn send(&self, channels: Vec<String>, event: WireEvent<'_>) {
-        if self.outgoing.try_send(Outgoing { channels, payload: self.envelope(event) }).is_err() {
-            self.has_lost_events.store(true, Ordering::Release);
-        }
-    }
-
-    /// Tells other nodes, for as long as the bus is there.
-    pub(super) async fn publish_all(
+    /// Publishes what is queued, for as long as the bus is there.
+    pub(super) async fn publish_queued(
         self: Arc<Self>,
         mut waiting: queue::Receiver<Outgoing>,
-        mut in_time: mpsc::Receiver<Outgoing>,
+        mut low_priority: mpsc::Receiver<Outgoing>,
     ) {
         let mut backoff = BACKOFF[0];
         loop {
             match self.server.connect().await {
                 Ok(link) => {
                     let begin = Instant::now();
-                    *self.questions.lock() = Some(link.clone());
+                    *self.link.lock() = Some(link.clone());
                     self.must_announce.store(true, Ordering::Release);
-                    self.publish_over(&link, &mut waiting, &mut in_time).await;
-                    *self.questions.lock() = None;
+                    self.publish_over(&link, &mut waiting, &mut low_priority).await;
+                    *self.link.lock() = None;
                     if waiting.is_closed() {
                         return;
                     }
-                    // Also what Redis took: a shard that another had replaced has told it to nobody.
+                    // Also what Redis accepted: a shard that was replaced has sent it to no subscriber.
                     self.has_lost_events.store(true, Ordering::Release);
-                    // Else a server that takes connections and ends them would be asked without a pause.
+                    // A server that accepts connections and ends them keeps its backoff.
                     if begin.elapsed() > SILENCE {
                         backoff = BACKOFF[0];
                     }
                 }
                 Err(error) => tracing::warn!(%error, "connecting to Redis to publish failed"),
             }
-            // What waits is old news by the time that Redis is back.
+            // What waits is out of date by the time that Redis is back.
             if waiting.clear() {
                 self.has_lost_events.store(true, Ordering::Release);
             }
-            while in_time.try_recv().is_ok() {}
+            while low_priority.try_recv().is_ok() {}
             tokio::time::sleep(backoff).await;
             backoff = (backoff * 2).min(BACKOFF[1]);
         }
     }
 
-    /// Tells other nodes over a link, until that fails.
+    /// Publishes over a link, until that fails.
     async fn publish_over(
         &self,
         link: &Link,
         waiting: &mut queue::Receiver<Outgoing>,
-        in_time: &mut mpsc::Receiver<Outgoing>,
+        low_priority: &mut mpsc::Receiver<Outgoing>,
     ) {
         let mut heartbeat = tokio::time::interval(HEARTBEAT);
         loop {
@@ -85,8 +74,7 @@ impl RedisBus {
                     }
                     batch.push(self.to_all(WireEvent::Alive));
                 }
-                // So few that the next message does not wait for them.
-                _ = in_time.recv_many(&mut later, IN_TIME), if is_idle => batch.append(&mut later),
+                _ = low_priority.recv_many(&mut later, LOW_PRIORITY), if is_idle => batch.append(&mut later),
             }
             if self.has_lost_events.swap(false, Ordering::AcqRel) {
                 batch.push(self.to_all(WireEvent::EventsLost));
@@ -98,16 +86,12 @@ impl RedisBus {
                 }
             }
             let begin = Instant::now();
-            let told = link.query::<()>(&pipeline).await;
-            self.metrics.published(begin.into_std(), told.is_ok());
-            if let Err(error) = told {
+            let published = link.query::<()>(&pipeline).await;
+            self.metrics.published(begin.into_std(), published.is_ok());
+            if let Err(error) = published {
                 tracing::warn!(%error, "publishing to Redis failed");
                 return;
             }
         }
-    }
-
-    pub(super) fn to_all(&self, event: WireEvent<'_>) -> Outgoing {
-        Outgoing { channels: vec![all_channel()], payload: self.envelope(event) }
     }
 }

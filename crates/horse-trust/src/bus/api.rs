@@ -1,0 +1,146 @@
+//! What the chat needs of a bus, by topic.
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use socketio::{LostSocket, Socket};
+
+use super::event::{BusEvent, MessageEvent};
+use crate::callback::Callback;
+use crate::id::Id;
+use crate::store::Conversation;
+
+/// Everything that a bus does.
+#[async_trait]
+pub trait Bus: Publish + Subscribe + Presence + Quotas + Transfer {
+    /// Publishes what waits, and leaves the other nodes in order.
+    async fn close(&self);
+}
+
+/// Publishes events. The events of one caller arrive in the order of its calls; messages arrive in the order of
+/// their conversation.
+#[async_trait]
+pub trait Publish: Send + Sync + 'static {
+    /// Publishes a message. Never waits for other nodes: `delivered` is called when the sockets of this node have it.
+    fn publish_message(&self, message: MessageEvent, delivered: Callback<()>);
+
+    /// A conversation may have messages that were never published, because the store's answer was lost: every node
+    /// compares with the store.
+    fn recheck(&self, conversation: &Arc<Conversation>);
+
+    /// Publishes another event to all nodes.
+    fn publish(&self, event: BusEvent);
+
+    /// Publishes an event to the sockets of this node alone.
+    fn publish_locally(&self, event: &BusEvent);
+
+    /// Emits an event to the devices of each of many users. It yields to messages and waits for Redis to take it; what
+    /// Redis does not take in time is dropped.
+    async fn publish_to_each(&self, name: &'static str, argument: &str, users: &[Id]);
+
+    /// Waits until the sockets of `user`, who has a device here, have received all messages up to `position` (counted as
+    /// in [`MessageEvent::positions`]).
+    async fn wait_until_delivered(&self, user: &Id, position: i64) -> DeliveryWait;
+}
+
+/// See [`Publish::wait_until_delivered`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeliveryWait {
+    /// They have been delivered.
+    Done,
+    /// They were not delivered in time.
+    TimedOut,
+    /// This bus tracks no positions: it delivers when the store calls back.
+    NotTracked,
+}
+
+/// Knows which users have a device here, and receives what other nodes publish for them.
+pub trait Subscribe: Send + Sync + 'static {
+    /// Whether there may be other nodes.
+    fn has_other_nodes(&self) -> bool;
+
+    /// Whether a device of `user` is connected to this node.
+    fn has_device(&self, user: &Id) -> bool;
+
+    /// A device of `user` is about to connect. Once the future is done, nothing that other nodes publish for the user is
+    /// missed. `None` if there are no other nodes.
+    fn subscribe(&self, user: &Id) -> Option<SubscribeFuture>;
+}
+
+/// See [`Subscribe::subscribe`].
+pub type SubscribeFuture = Pin<Box<dyn Future<Output = Subscription> + Send>>;
+
+/// A device's subscription to its user's events; dropping it ends the subscription.
+pub struct Subscription(#[expect(dead_code, reason = "it is there to be dropped")] Box<dyn Send + Sync>);
+
+impl Subscription {
+    pub(super) fn new(guard: impl Send + Sync + 'static) -> Self {
+        Self(Box::new(guard))
+    }
+}
+
+/// Whether users have a device on any node.
+#[async_trait]
+pub trait Presence: Send + Sync + 'static {
+    /// Notes that users have a device on this node, or no longer have one. Answers for each whether that changed whether
+    /// the user has a device anywhere.
+    async fn set_present(&self, users: &[Id], are_present: bool) -> Vec<bool>;
+
+    /// For each of the users, whether another node has a device.
+    async fn present_elsewhere(&self, users: &[Id]) -> Vec<bool>;
+}
+
+/// How many messages a user may send, over all nodes.
+#[async_trait]
+pub trait Quotas: Send + Sync + 'static {
+    /// `count` messages of the user's quota are used on this node: shares it with the other nodes once it is much.
+    fn record_usage(&self, user: &Id, count: u32, quota: MessageQuota);
+
+    /// Counts a message of a user without a device here against what all nodes know. Answers how long to wait if it is one
+    /// too many.
+    async fn take_from_quota(&self, user: &Id, quota: MessageQuota) -> Option<Duration>;
+}
+
+/// How many messages a user may send over all nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MessageQuota {
+    /// Messages a second in the long run; at least one.
+    pub per_second: u32,
+    /// Messages at once.
+    pub burst: u32,
+}
+
+/// Moves the socket of a client that reconnects to another node.
+#[async_trait]
+pub trait Transfer: Send + Sync + 'static {
+    /// Fetches the lost socket of `user` from the node that has it, which then has it no longer. To be called after the
+    /// user was subscribed. Waits a few seconds at most.
+    async fn take_over(&self, user: &Id, lost: LostSocket<'_>) -> Option<Box<HandedOver>>;
+
+    /// Lets in a socket that was handed over: it joins its rooms, and receives what it missed.
+    fn restore(&self, socket: &Socket, user: &Id, reached: Reached, rooms: &[Box<str>]);
+}
+
+/// A socket that moves from one node to another.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct HandedOver {
+    /// The socket.
+    pub socket: socketio::HandedOver,
+    /// Which messages it has received.
+    pub reached: Reached,
+}
+
+/// Which of its user's messages a socket has received.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Reached {
+    /// The position of the last one.
+    pub position: i64,
+    /// The sequence number of the last one in each conversation, by the store's key.
+    pub seqs: HashMap<i64, i64>,
+    /// Whether a replay delivered messages beyond `position`.
+    pub is_ahead: bool,
+}
