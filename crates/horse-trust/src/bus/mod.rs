@@ -8,6 +8,8 @@
 
 mod api;
 mod delegate;
+#[cfg(test)]
+mod delivery_properties;
 mod event;
 mod hand_over;
 mod hub;
