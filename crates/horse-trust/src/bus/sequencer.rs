@@ -118,7 +118,7 @@ impl Sequencer {
                     return;
                 }
                 Err(error) => {
-                    tracing::warn!(%error, %user, "reading where a user's conversations end failed")
+                    tracing::warn!(%error, %user, "reading where a user's conversations end failed");
                 }
             }
             tokio::time::sleep(RETRY).await;
