@@ -180,6 +180,10 @@ async fn no_write_reads_more_than_is_new() {
         .batch_execute(
             "INSERT INTO conversations (id, user_a, user_b, created_at, updated_at)
                  SELECT 'c' || n, 'ann', 'u' || n, 0, 0 FROM generate_series(1, 3000) n;
+             INSERT INTO conversations (id, user_a, user_b, horse_id, created_at, updated_at)
+                 SELECT 'h' || n, 'ann', 'cat', 'h' || n % 2000, 0, 0 FROM generate_series(1, 3000) n;
+             INSERT INTO conversations (id, user_a, user_b, horse_id, created_at, updated_at)
+                 SELECT 'i' || n, 'ann', 'cat', 'one', 0, 0 FROM generate_series(1, 3000) n;
              INSERT INTO client_ids SELECT 'ann', 'k' || n, 1, n FROM generate_series(1, 3000) n;
              INSERT INTO blocks SELECT 'ann', 'u' || n, 0 FROM generate_series(1, 3000) n;
              INSERT INTO unread_totals SELECT 'u' || n, 0, 0 FROM generate_series(1, 3000) n;
@@ -199,13 +203,16 @@ async fn no_write_reads_more_than_is_new() {
         format!("SELECT * FROM mark_read({key}, 1::smallint, 20)"),
         format!("SELECT * FROM mark_read({key}, 1::smallint, {MANY} - 20)"),
         format!("SELECT * FROM mark_read({key}, 1::smallint, NULL)"),
-        format!("SELECT * FROM change_message_within({key}, {MANY}, 'edited', {})", i64::MAX),
-        format!("SELECT * FROM change_message_within({key}, {MANY}, NULL, {})", i64::MAX),
+        format!("SELECT * FROM apply_change({key}, {MANY}, 'edited', {})", i64::MAX),
+        format!("SELECT * FROM apply_change({key}, {MANY}, NULL, {})", i64::MAX),
         format!("SELECT set_delivered(ARRAY[{key}::bigint, {other}], '{{0, 1}}', '{{5, 6}}')"),
         "SELECT set_block('ann', 'ben', true)".to_owned(),
         "SELECT set_block('ann', 'ben', false)".to_owned(),
         "SELECT * FROM open_conversation('new', 'ann', 'cat', NULL)".to_owned(),
         "SELECT * FROM open_conversation('new', 'ben', 'cat', NULL)".to_owned(),
+        "SELECT * FROM open_conversation('new', 'cat', 'ann', 'h7')".to_owned(),
+        "SELECT * FROM open_conversation('new', 'cat', 'ann', 'one')".to_owned(),
+        "SELECT * FROM open_conversation('newer', 'ann', 'cat', 'unknown')".to_owned(),
     ] {
         plans.lock().unwrap().clear();
         client.query(&sql, &[]).await.unwrap();

@@ -99,9 +99,9 @@ const APPEND: &str = "SELECT place, id, seq, sent_at, unread, total, sender_posi
     refused_by FROM append_messages($1, $2, $3, $4)";
 const MARK_READ: &str = "SELECT up_to_seq, newly_read, unread, total FROM mark_read($1, $2, $3)";
 const CHANGE: &str = concat!(
-    "SELECT m.outcome, m.unread, m.total, ",
+    "SELECT a.outcome, a.unread, a.total, ",
     message_columns!(),
-    " FROM change_message_within($1, $2, $3, $4) m"
+    " FROM apply_change($1, $2, $3, $4) a CROSS JOIN LATERAL (SELECT (a.message).*) m"
 );
 const BLOCK: &str = "SELECT set_block($1, $2, $3)";
 const TOUCH: &str = "UPDATE message_ids SET last = last";

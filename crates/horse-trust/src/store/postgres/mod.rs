@@ -2,7 +2,7 @@
 //!
 //! What has its turn (messages, what is read, changes, blocks) goes through one task a node, a batch in one round
 //! trip ([`writer`]); reads and single writes go over a few connections ([`pool`]). The rules that hold over all nodes
-//! are functions in the database (`migrations/postgres`).
+//! are functions in the database (`migrations/postgres/functions`).
 
 mod codec;
 mod connection;
