@@ -3,7 +3,7 @@
 //! A socket that asks for a replay receives every message by its feed. Before the store is asked what it missed, the hub
 //! starts to buffer live messages for it ([`ReplayState`]). The replay is sent first, then the buffered messages that
 //! were not in it. A message of the replay may be delivered live after the store was asked, so the replay ends only when
-//! all that was committed before has been delivered ([`Publish::wait_until_delivered`], `Store::settled`). So there is
+//! all that was committed before has been delivered ([`Publish::wait_until_delivered`], `Lifecycle::flush`). So there is
 //! neither a gap nor a repetition, and nothing is kept of a replay that is done.
 
 use std::collections::HashMap;

@@ -292,7 +292,7 @@ impl Chat {
         match self.bus.wait_until_delivered(user, position).await {
             DeliveryWait::Done => Ok(()),
             DeliveryWait::TimedOut => Err(Refusal::StoreFailed),
-            DeliveryWait::NotTracked => self.store.settled().await.map_err(store_failed("settled")),
+            DeliveryWait::NotTracked => self.store.flush().await.map_err(store_failed("flush")),
         }
     }
 }

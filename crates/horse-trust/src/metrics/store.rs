@@ -9,11 +9,11 @@ use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec};
 use super::{Metrics, counter, histograms, opts, register};
 use crate::id::Id;
 use crate::store::{
-    AccountStore, Change, ChangeCursor, Changed, Conversation, ConversationStore, ConversationSummary,
-    Delivered, DeliveryStore, Done, Ends, History, Lifecycle, ListPlace, ListQuery, MarkRead, Message,
-    MessageStore, Missed, ModerationStore, NewConversation, NewMessage, NewReport, Page, Profile, Range,
-    Read, Report, Result, Revocation, Standing, StandingStore, Store, StoreError, Stored, User, UserChanges,
-    VoidToken, Withdrawn,
+    AccountStore, Callback, Change, ChangeCursor, Changed, Conversation, ConversationStore,
+    ConversationSummary, Delivered, DeliveryStore, Ends, History, Lifecycle, ListPlace, ListQuery, MarkRead,
+    Message, MessageStore, Missed, ModerationStore, NewConversation, NewMessage, NewReport, Page, Profile,
+    Range, Read, Report, Result, Revocation, Standing, StandingStore, Store, StoreError, Stored, User,
+    UserChanges, VoidToken, Withdrawn,
 };
 use crate::timestamp::Timestamp;
 
@@ -65,7 +65,11 @@ impl MeasuredStore {
     }
 
     /// `callback`, which also notes how long it took from now until the write was committed.
-    fn timed<T: 'static>(&self, operation: fn(&Operations) -> &Operation, callback: Done<T>) -> Done<T> {
+    fn timed<T: 'static>(
+        &self,
+        operation: fn(&Operations) -> &Operation,
+        callback: Callback<T>,
+    ) -> Callback<T> {
         let (operations, begin) = (Arc::clone(&self.operations), Instant::now());
         Box::new(move |result| {
             operation(&operations).done(begin, &result);
@@ -101,7 +105,7 @@ macro_rules! measured {
 
         $(#[async_trait]
         impl $trait for MeasuredStore {
-            $(fn $write(&self, $($written: $written_type,)* callback: Done<$outcome>) {
+            $(fn $write(&self, $($written: $written_type,)* callback: Callback<$outcome>) {
                 let callback = self.timed(|operations| &operations.$write, callback);
                 self.store.$write($($written,)* callback);
             })*
@@ -123,9 +127,8 @@ measured! {
         read history(conversation: &Conversation, range: Range) -> History;
         read messages_at(places: Vec<(Arc<Conversation>, i64)>, max_bytes: usize) -> Vec<Option<Message>>;
         read unread_count(user: &Id) -> u64;
-        read settled() -> ();
         with {
-            fn append_message(&self, message: NewMessage, callback: Done<Stored>) {
+            fn append_message(&self, message: NewMessage, callback: Callback<Stored>) {
                 let operations = Arc::clone(&self.operations);
                 let counted = move |result: Result<Stored>| {
                     if matches!(&result, Ok(stored) if stored.unread.is_some()) {
@@ -182,6 +185,7 @@ measured! {
     }
     Lifecycle {
         read ping() -> ();
+        read flush() -> ();
         with {
             async fn close(&self) {
                 self.store.close().await;

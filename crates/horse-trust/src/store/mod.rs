@@ -1,10 +1,11 @@
 //! What the server remembers, in the words of the domain. One folder an engine.
 //!
 //! Here is what other modules use. Files in this folder import each other directly, and only those above them:
-//! `types`, `lists`, `standing` and `error`; then `traits` and `import`; then the engines.
+//! `types`, `lists`, `standing` and `error`; then `traits`, `import` and `group_commit`; then the engines.
 
 mod clock;
 mod error;
+mod group_commit;
 mod import;
 mod lists;
 pub mod postgres;
@@ -25,7 +26,7 @@ pub use self::traits::{
     Store,
 };
 pub use self::types::{
-    Change, Changed, Conversation, ConversationSummary, Delivered, Done, Ends, History, LastMessage,
+    Callback, Change, Changed, Conversation, ConversationSummary, Delivered, Ends, History, LastMessage,
     MarkRead, Message, Missed, MissedMessage, NewConversation, NewMessage, NewReport, Page, Profile, Range,
     Read, Report, Role, Side, Stored, Unread, User, Withdrawn,
 };

@@ -3,12 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::error::Result;
+use super::error::{Result, StoreError};
 use crate::id::Id;
 use crate::timestamp::Timestamp;
-
-/// How many are told of what was stored before other tasks have their turn, and what was told goes out.
-pub(super) const TOLD_AT_ONCE: usize = 32;
 
 /// A user's rights, as the platform's tokens name them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -98,6 +95,12 @@ impl Conversation {
     pub fn side_of(&self, user: &Id) -> Option<usize> {
         self.participants.iter().position(|participant| participant == user)
     }
+
+    /// Which of the two `user` is; an error if neither, which the chat has ruled out.
+    pub(super) fn require_side_of(&self, user: &Id) -> Result<usize> {
+        self.side_of(user)
+            .ok_or_else(|| StoreError::Engine("the user takes no part in the conversation".into()))
+    }
 }
 
 /// A conversation as a list shows it to one of the two.
@@ -164,6 +167,26 @@ impl NewMessage {
     /// A message with none of the optional fields: whoever has no use for them need not know them.
     pub fn new(conversation: &Arc<Conversation>, sender: Id, text: impl Into<String>) -> Self {
         Self { conversation: Arc::clone(conversation), sender, text: text.into(), client_id: None }
+    }
+
+    /// How many bytes its texts have.
+    pub(super) fn text_bytes(&self) -> usize {
+        self.text.len() + self.client_id.as_ref().map_or(0, String::len)
+    }
+
+    /// The message that is stored for it.
+    pub(super) fn stored_as(&self, id: Id, seq: i64, sent_at: Timestamp) -> Message {
+        Message {
+            id,
+            seq,
+            sender: self.sender.clone(),
+            text: self.text.clone(),
+            is_read: false,
+            sent_at,
+            client_id: self.client_id.clone(),
+            edited_at: None,
+            deleted_at: None,
+        }
     }
 }
 
@@ -233,10 +256,11 @@ pub struct Ends {
     pub conversations: Vec<(Arc<Conversation>, i64)>,
 }
 
-/// Called once after a write was committed, in the order of commits. See [`MessageStore::append_message`].
+/// Called once with the outcome of a write, after it was committed, in the order of commits. See
+/// [`MessageStore::append_message`].
 ///
-/// [`MessageStore::append_message`]: super::MessageStore::append_message
-pub type Done<T> = Box<dyn FnOnce(Result<T>) + Send>;
+/// [`MessageStore::append_message`]: super::traits::MessageStore::append_message
+pub type Callback<T> = Box<dyn FnOnce(Result<T>) + Send>;
 
 /// A part of a conversation to be marked as read.
 #[derive(Debug, Clone)]

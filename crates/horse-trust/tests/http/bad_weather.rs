@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use horse_trust::id::Id;
 use horse_trust::store::{
-    AccountStore, Change, ChangeCursor, Changed, Conversation, ConversationStore, ConversationSummary,
-    Delivered, DeliveryStore, Done, Ends, History, Lifecycle, ListPlace, ListQuery, MarkRead, Message,
-    MessageStore, Missed, ModerationStore, NewConversation, NewMessage, NewReport, Page, Profile, Range,
-    Read, Report, Result, Revocation, Standing, StandingStore, StoreError, Stored, User, UserChanges,
+    AccountStore, Callback, Change, ChangeCursor, Changed, Conversation, ConversationStore,
+    ConversationSummary, Delivered, DeliveryStore, Ends, History, Lifecycle, ListPlace, ListQuery, MarkRead,
+    Message, MessageStore, Missed, ModerationStore, NewConversation, NewMessage, NewReport, Page, Profile,
+    Range, Read, Report, Result, Revocation, Standing, StandingStore, StoreError, Stored, User, UserChanges,
     VoidToken, Withdrawn,
 };
 use horse_trust::timestamp::Timestamp;
@@ -56,14 +56,14 @@ impl Broken {
 
 #[async_trait::async_trait]
 impl MessageStore for Broken {
-    fn append_message(&self, _: NewMessage, appended: Done<Stored>) {
-        appended(self.fail());
+    fn append_message(&self, _: NewMessage, callback: Callback<Stored>) {
+        callback(self.fail());
     }
-    fn change_message(&self, _: Change, done: Done<Changed>) {
-        done(self.fail());
+    fn change_message(&self, _: Change, callback: Callback<Changed>) {
+        callback(self.fail());
     }
-    fn mark_read(&self, _: MarkRead, done: Done<Read>) {
-        done(self.fail());
+    fn mark_read(&self, _: MarkRead, callback: Callback<Read>) {
+        callback(self.fail());
     }
     async fn message(&self, _: &Id) -> Result<Option<(Arc<Conversation>, Message)>> {
         self.fail()
@@ -75,9 +75,6 @@ impl MessageStore for Broken {
         self.fail()
     }
     async fn unread_count(&self, _: &Id) -> Result<u64> {
-        self.fail()
-    }
-    async fn settled(&self) -> Result<()> {
         self.fail()
     }
 }
@@ -149,8 +146,8 @@ impl AccountStore for Broken {
 
 #[async_trait::async_trait]
 impl ModerationStore for Broken {
-    fn set_block(&self, _: &Id, _: &Id, _: bool, done: Done<()>) {
-        done(self.fail());
+    fn set_block(&self, _: &Id, _: &Id, _: bool, callback: Callback<()>) {
+        callback(self.fail());
     }
     async fn blocks_between(&self, _: &Id, _: &Id) -> Result<[bool; 2]> {
         Ok([false; 2])
@@ -202,6 +199,9 @@ impl StandingStore for Broken {
 
 #[async_trait::async_trait]
 impl Lifecycle for Broken {
+    async fn flush(&self) -> Result<()> {
+        self.fail()
+    }
     async fn ping(&self) -> Result<()> {
         self.fail()
     }

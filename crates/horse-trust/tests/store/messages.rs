@@ -181,6 +181,6 @@ pub(crate) async fn what_was_committed_before_was_told(store: AnyStore) {
             Box::new(move |_| _ = told.fetch_add(1, std::sync::atomic::Ordering::SeqCst)),
         );
     }
-    soon(store.settled()).await.unwrap();
+    soon(store.flush()).await.unwrap();
     assert_eq!(told.load(std::sync::atomic::Ordering::SeqCst), 20);
 }

@@ -1,15 +1,16 @@
 //! The store of several nodes: PostgreSQL.
 //!
 //! What has its turn (messages, what is read, changes, blocks) goes through one task a node, a batch in one round
-//! trip ([`writer`]); reads and single writes go over a few connections ([`pool`]). The rules that hold over all nodes
+//! trip ([`engine`]); reads and single writes go over a few connections ([`pool`]). The rules that hold over all nodes
 //! are functions in the database (`migrations/postgres/functions`).
 
+mod batch;
 mod codec;
 mod connection;
 mod conversations;
+mod engine;
 mod error;
 mod import;
-mod job;
 mod messages;
 mod nodes;
 mod people;
@@ -20,7 +21,6 @@ mod silence;
 mod standing;
 mod store;
 mod tls;
-mod writer;
 
 pub use self::error::OpenError;
 pub use self::import::PostgresImport;

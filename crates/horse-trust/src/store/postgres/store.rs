@@ -1,38 +1,38 @@
 //! The traits of a store, over the pool and the writer.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
-use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use super::engine::PostgresEngine;
 use super::error::OpenError;
-use super::job::Job;
 use super::pool::Pool;
 use super::settings::{PING_TIMEOUT, Settings};
-use super::writer::Writer;
 use super::{conversations, messages, nodes, people, schema, standing};
 use crate::id::{Id, IdGenerator};
 use crate::store::error::{Result, StoreError};
+use crate::store::group_commit::{BlockChange, GroupCommit, Write};
 use crate::store::lists::{ListPlace, ListQuery};
 use crate::store::standing::{ChangeCursor, Revocation, Standing, UserChanges, VoidToken};
 use crate::store::traits::{
     AccountStore, ConversationStore, DeliveryStore, Lifecycle, MessageStore, ModerationStore, StandingStore,
 };
 use crate::store::types::{
-    Change, Changed, Conversation, ConversationSummary, Delivered, Done, Ends, History, MarkRead, Message,
-    Missed, NewConversation, NewMessage, NewReport, Page, Profile, Range, Read, Report, Stored, User,
-    Withdrawn,
+    Callback, Change, Changed, Conversation, ConversationSummary, Delivered, Ends, History, MarkRead,
+    Message, Missed, NewConversation, NewMessage, NewReport, Page, Profile, Range, Read, Report, Stored,
+    User, Withdrawn,
 };
 use crate::timestamp::Timestamp;
 
 /// The store of several nodes.
 pub struct PostgresStore {
     pool: Pool,
-    writer: Writer,
+    writes: GroupCommit<Infallible>,
     /// For conversations and complaints; the ids of messages are made in the database, in the order of commits.
     ids: IdGenerator,
     settings: Settings,
@@ -47,8 +47,9 @@ impl PostgresStore {
         let settings = Settings::parse(url)?;
         schema::prepare(&settings.for_migration()).await?;
         let pool = Pool::new(settings.for_pool());
-        let writer = Writer::start(settings.for_writer());
-        Ok(Self { pool, writer, ids: IdGenerator::new(), settings, registration: Mutex::new(None) })
+        let (writes, work) = GroupCommit::new(PostgresEngine::new(settings.for_writer()));
+        tokio::spawn(work);
+        Ok(Self { pool, writes, ids: IdGenerator::new(), settings, registration: Mutex::new(None) })
     }
 
     /// Says to other nodes that this one is there, and whether it tells others what happens (`is_cluster`). `false` if
@@ -63,16 +64,16 @@ impl PostgresStore {
 
 #[async_trait]
 impl MessageStore for PostgresStore {
-    fn append_message(&self, message: NewMessage, appended: Done<Stored>) {
-        self.writer.push(Job::Append(message, appended));
+    fn append_message(&self, message: NewMessage, callback: Callback<Stored>) {
+        self.writes.push(Write::append(message, callback));
     }
 
-    fn change_message(&self, change: Change, done: Done<Changed>) {
-        self.writer.push(Job::Change(change, done));
+    fn change_message(&self, change: Change, callback: Callback<Changed>) {
+        self.writes.push(Write::change(change, callback));
     }
 
-    fn mark_read(&self, mark: MarkRead, done: Done<Read>) {
-        self.writer.push(Job::MarkRead(mark, done));
+    fn mark_read(&self, mark: MarkRead, callback: Callback<Read>) {
+        self.writes.push(Write::mark_read(mark, callback));
     }
 
     async fn message(&self, id: &Id) -> Result<Option<(Arc<Conversation>, Message)>> {
@@ -93,13 +94,6 @@ impl MessageStore for PostgresStore {
 
     async fn unread_count(&self, user: &Id) -> Result<u64> {
         conversations::unread_count(&self.pool, user).await
-    }
-
-    async fn settled(&self) -> Result<()> {
-        let (sender, receiver) = oneshot::channel();
-        // Who has stopped waiting does not want to know.
-        self.writer.push(Job::Settle(Box::new(move |done| drop(sender.send(done)))));
-        receiver.await.unwrap_or_else(|_| Err(StoreError::closed()))
     }
 }
 
@@ -182,9 +176,9 @@ impl AccountStore for PostgresStore {
 
 #[async_trait]
 impl ModerationStore for PostgresStore {
-    fn set_block(&self, blocker: &Id, other: &Id, is_blocked: bool, done: Done<()>) {
-        let (blocker, other) = (blocker.clone(), other.clone());
-        self.writer.push(Job::SetBlock { blocker, other, is_blocked, done });
+    fn set_block(&self, blocker: &Id, other: &Id, is_blocked: bool, callback: Callback<()>) {
+        let change = BlockChange { blocker: blocker.clone(), blocked: other.clone(), is_blocked };
+        self.writes.push(Write::set_block(change, callback));
     }
 
     async fn blocks_between(&self, first: &Id, second: &Id) -> Result<[bool; 2]> {
@@ -259,17 +253,19 @@ impl Lifecycle for PostgresStore {
         let both = async {
             self.pool.query("SELECT 1", &[]).await?;
             // A commit of the writer, which shows that the database takes writes.
-            let (sender, receiver) = oneshot::channel();
-            self.writer.push(Job::Touch(Box::new(move |done| drop(sender.send(done)))));
-            receiver.await.unwrap_or_else(|_| Err(StoreError::closed()))
+            self.writes.touch().await
         };
         timeout(PING_TIMEOUT, both)
             .await
             .unwrap_or_else(|_| Err(StoreError::Engine("the database did not answer in time".into())))
     }
 
+    async fn flush(&self) -> Result<()> {
+        self.writes.flush().await
+    }
+
     async fn close(&self) {
-        self.writer.close().await;
+        self.writes.close().await;
         self.pool.close();
         if let Some(registration) = self.registration.lock().take() {
             registration.abort();

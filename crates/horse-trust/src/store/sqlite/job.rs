@@ -1,88 +1,72 @@
-//! What the writer is asked to do; it tells what came of it after the commit.
+//! Writes that only this engine has: closures that run within the transaction of a batch.
 
-use super::memory::Context;
+use rusqlite::Connection;
+
 use crate::store::error::{Result, StoreError};
-use crate::store::types::{Done, NewMessage, Stored};
+use crate::store::group_commit::{Custom, Pending};
+use crate::store::types::Callback;
 
-/// One entry of a batch.
-pub(super) enum Job {
-    /// A message to store.
-    Append(Box<Append>),
-    /// Any other write.
-    Write(Box<dyn Write>),
+/// A closure, and who waits for its result.
+pub(super) struct Job {
+    work: Box<dyn Work>,
+    bytes: usize,
 }
 
-/// A message on its way into the file.
-pub(super) struct Append {
-    pub(super) message: NewMessage,
-    appended: Done<Stored>,
-    /// What came of it; `None` until it was tried.
-    pub(super) stored: Option<Result<Stored>>,
-}
-
-/// A write that somebody waits for.
-pub(super) trait Write: Send {
-    /// Does it, within the transaction of the batch.
-    fn run(&mut self, context: &mut Context<'_>) -> Result<()>;
-    /// The batch was not committed: whatever [`Write::run`] found does not count.
+trait Work: Send {
+    fn run(&mut self, connection: &Connection) -> Result<()>;
     fn fail(&mut self, error: &StoreError);
-    /// Answers the one who waits.
-    fn tell(self: Box<Self>);
+    fn call_back(self: Box<Self>);
 }
 
 impl Job {
-    pub(super) fn append(message: NewMessage, appended: Done<Stored>) -> Self {
-        Self::Append(Box::new(Append { message, appended, stored: None }))
-    }
-
-    /// `work` runs within the transaction; `done` is called with its result after the commit.
-    pub(super) fn write<T: Send + 'static>(
-        work: impl FnOnce(&mut Context<'_>) -> Result<T> + Send + 'static,
-        done: Done<T>,
+    /// `work` holds about that many `bytes`, beyond a small struct.
+    pub(super) fn new<T: Send + 'static>(
+        bytes: usize,
+        work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
+        callback: Callback<T>,
     ) -> Self {
-        Self::Write(Box::new(Request { work: Some(work), result: None, done }))
+        Self { work: Box::new(Request { work: Some(work), pending: Pending::new((), callback) }), bytes }
     }
 
-    pub(super) fn fail(&mut self, error: &StoreError) {
-        match self {
-            Self::Append(append) => append.stored = Some(Err(error.clone())),
-            Self::Write(write) => write.fail(error),
-        }
+    /// Runs the closure and keeps its result; an error is what has to be undone.
+    pub(super) fn run(&mut self, connection: &Connection) -> Result<()> {
+        self.work.run(connection)
+    }
+}
+
+impl Custom for Job {
+    fn bytes(&self) -> usize {
+        self.bytes
     }
 
-    pub(super) fn tell(self) {
-        match self {
-            Self::Append(append) => {
-                let Append { appended, stored, .. } = *append;
-                appended(stored.unwrap_or_else(|| Err(StoreError::closed())));
-            }
-            Self::Write(write) => write.tell(),
-        }
+    fn fail(&mut self, error: &StoreError) {
+        self.work.fail(error);
+    }
+
+    fn call_back(self) {
+        self.work.call_back();
     }
 }
 
 struct Request<T, W> {
     work: Option<W>,
-    result: Option<Result<T>>,
-    done: Done<T>,
+    pending: Pending<(), T>,
 }
 
-impl<T: Send, W: FnOnce(&mut Context<'_>) -> Result<T> + Send> Write for Request<T, W> {
-    fn run(&mut self, context: &mut Context<'_>) -> Result<()> {
+impl<T: Send, W: FnOnce(&Connection) -> Result<T> + Send> Work for Request<T, W> {
+    fn run(&mut self, connection: &Connection) -> Result<()> {
         let Some(work) = self.work.take() else { return Ok(()) };
-        let (outcome, result) = match work(context) {
-            Ok(value) => (Ok(()), Ok(value)),
-            Err(error) => (Err(error.clone()), Err(error)),
-        };
-        self.result = Some(result);
+        let result = work(connection);
+        let outcome = result.as_ref().map(drop).map_err(StoreError::clone);
+        self.pending.resolve(result);
         outcome
     }
 
     fn fail(&mut self, error: &StoreError) {
-        self.result = Some(Err(error.clone()));
+        self.pending.resolve(Err(error.clone()));
     }
 
-    fn tell(self: Box<Self>) {
-        (self.done)(self.result.unwrap_or_else(|| Err(StoreError::closed())));
+    fn call_back(self: Box<Self>) {
+        self.pending.call_back();
     }
 }

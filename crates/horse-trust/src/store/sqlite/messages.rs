@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::append_buffer;
 use super::codec::MessageId;
 use super::codec::count;
 use super::deleted;
 use super::memory::Context;
-use super::recent;
 use super::statements::{CONVERSATION, read_conversation};
 use crate::id::Id;
 use crate::store::clock::is_within;
@@ -344,7 +344,7 @@ pub(super) fn change_message(context: &mut Context<'_>, change: &Change) -> Resu
     if !is_within(now, message.sent_at, change.window) {
         return Ok(Changed::TooLate);
     }
-    recent::settle(connection, key, change.seq)?;
+    append_buffer::flush(connection, key, change.seq)?;
     connection
         .prepare_cached(
             "INSERT INTO withdrawn_texts (conversation, seq, withdrawn_at, is_deleted, text)

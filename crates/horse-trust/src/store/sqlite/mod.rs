@@ -1,30 +1,29 @@
 //! The embedded store: SQLite in WAL mode with `synchronous=FULL`.
 //!
-//! One thread writes, and commits in groups ([`writer`]); a few connections read ([`reader`]). The file is
+//! One thread writes, and commits in groups ([`engine`]); a few connections read ([`reader`]). The file is
 //! one that `sqlite3` opens; a lock beside it keeps a second process away.
 
+mod append_buffer;
 mod checkpoint;
 mod codec;
 #[cfg(test)]
 mod cost;
 mod database;
 mod deleted;
+mod engine;
 mod import;
 mod job;
 mod lists;
 mod memory;
 mod messages;
 mod people;
-mod queue;
 mod reader;
-mod recent;
 mod schema;
 mod standing;
 mod statements;
 mod store;
 #[cfg(test)]
 mod tests;
-mod writer;
 
 pub use self::database::{Database, OpenError};
 pub use self::store::SqliteStore;

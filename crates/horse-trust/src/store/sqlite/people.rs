@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::codec::MessageId;
 use crate::id::Id;
 use crate::store::clock::HELD_FORWARD;
+use crate::store::group_commit::BlockChange;
 use crate::store::types::{NewReport, Page, Profile, Report, Withdrawn};
 use crate::timestamp::Timestamp;
 
@@ -31,17 +32,18 @@ pub(super) fn set_last_seen(connection: &Connection, seen: &[(Id, Timestamp)]) -
     seen.iter().try_for_each(|(user, at)| statement.execute(params![user, at.0, HELD_FORWARD]).map(drop))
 }
 
-pub(super) fn set_block(connection: &Connection, blocker: &Id, other: &Id, is_blocked: bool) -> Result<()> {
-    if is_blocked {
+pub(super) fn set_block(connection: &Connection, change: &BlockChange) -> Result<()> {
+    let BlockChange { blocker, blocked, is_blocked } = change;
+    if *is_blocked {
         connection
             .prepare_cached(
                 "INSERT INTO blocks (blocker, blocked, created_at) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
             )?
-            .execute(params![blocker, other, Timestamp::now().0])
+            .execute(params![blocker, blocked, Timestamp::now().0])
     } else {
         connection
             .prepare_cached("DELETE FROM blocks WHERE blocker = ?1 AND blocked = ?2")?
-            .execute(params![blocker, other])
+            .execute(params![blocker, blocked])
     }
     .map(drop)
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
-use super::recent;
+use super::append_buffer;
 
 /// The migrations, in order; the schema's version is how many of them were applied.
 pub(super) const MIGRATIONS: [&str; 8] = [
@@ -89,6 +89,6 @@ pub(super) fn prepare(connection: &mut Connection) -> Result<(), SchemaError> {
         transaction.pragma_update(None, "user_version", version)?;
         transaction.commit()?;
     }
-    recent::settle_all(connection)?;
+    append_buffer::flush_all(connection)?;
     Ok(())
 }

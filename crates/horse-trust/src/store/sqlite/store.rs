@@ -6,27 +6,28 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use rusqlite::Connection;
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::codec::count;
 use super::database::{Database, OpenError};
+use super::engine::SqliteEngine;
 use super::job::Job;
-use super::memory::Context;
 use super::reader::Readers;
-use super::writer::Writer;
 use super::{lists, messages, people, standing, statements};
-use crate::id::Id;
+use crate::id::{Id, IdGenerator};
 use crate::store::clock::before;
 use crate::store::error::{Result, StoreError};
+use crate::store::group_commit::{BlockChange, GroupCommit, Write};
 use crate::store::lists::{ListPlace, ListQuery};
 use crate::store::standing::{ChangeCursor, Revocation, Standing, UserChanges, VoidToken};
 use crate::store::traits::{
     AccountStore, ConversationStore, DeliveryStore, Lifecycle, MessageStore, ModerationStore, StandingStore,
 };
 use crate::store::types::{
-    Change, Changed, Conversation, ConversationSummary, Delivered, Done, Ends, History, MarkRead, Message,
-    Missed, NewConversation, NewMessage, NewReport, Page, Profile, Range, Read, Report, Stored, User,
-    Withdrawn,
+    Callback, Change, Changed, Conversation, ConversationSummary, Delivered, Ends, History, MarkRead,
+    Message, Missed, NewConversation, NewMessage, NewReport, Page, Profile, Range, Read, Report, Stored,
+    User, Withdrawn,
 };
 use crate::timestamp::Timestamp;
 
@@ -37,7 +38,9 @@ pub(super) const READERS: usize = 4;
 
 /// The embedded store.
 pub struct SqliteStore {
-    pub(super) writer: Writer,
+    pub(super) writes: GroupCommit<Job>,
+    /// Of conversations and reports; those of messages are made by the writer.
+    ids: Arc<IdGenerator>,
     pub(super) readers: Arc<Readers>,
 }
 
@@ -51,8 +54,16 @@ impl SqliteStore {
         let Database { path, connection, lock } = database;
         let sqlite_error = |source| OpenError::Sqlite { path: path.clone(), source };
         let readers = Arc::new(Readers::open(&path, READERS).map_err(sqlite_error)?);
-        let writer = Writer::start(path.clone(), connection, lock).map_err(sqlite_error)?;
-        Ok(Self { writer, readers })
+        let engine = SqliteEngine::new(path.clone(), connection, lock).map_err(sqlite_error)?;
+        let ids = engine.ids();
+        let (writes, work) = GroupCommit::new(engine);
+        // A thread of its own, as a commit blocks until the disk has it.
+        let runtime = Handle::current();
+        std::thread::Builder::new()
+            .name("store-writer".to_owned())
+            .spawn(move || runtime.block_on(work))
+            .expect("the system starts a thread");
+        Ok(Self { writes, ids, readers })
     }
 
     /// Has the writer do `work` in its next transaction.
@@ -60,32 +71,35 @@ impl SqliteStore {
         &self,
         work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
     ) -> Result<T> {
+        self.write_bytes(0, work).await
+    }
+
+    /// [`SqliteStore::write`] for `work` that holds many bytes.
+    async fn write_bytes<T: Send + 'static>(
+        &self,
+        bytes: usize,
+        work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         let (sender, receiver) = oneshot::channel();
-        // Who has stopped waiting does not want to know.
-        let done = Box::new(move |result| drop(sender.send(result)));
-        self.writer.push(Job::write(|context: &mut Context<'_>| work(context.connection), done));
+        // A caller that stopped waiting does not need the result.
+        let callback = Box::new(move |result| drop(sender.send(result)));
+        self.writes.push(Write::Custom(Job::new(bytes, work, callback)));
         receiver.await.unwrap_or_else(|_| Err(StoreError::closed()))
     }
 }
 
 #[async_trait]
 impl MessageStore for SqliteStore {
-    fn append_message(&self, message: NewMessage, appended: Done<Stored>) {
-        self.writer.push(Job::append(message, appended));
+    fn append_message(&self, message: NewMessage, callback: Callback<Stored>) {
+        self.writes.push(Write::append(message, callback));
     }
 
-    fn change_message(&self, change: Change, done: Done<Changed>) {
-        let work = move |context: &mut Context<'_>| Ok(messages::change_message(context, &change)?);
-        self.writer.push(Job::write(work, done));
+    fn change_message(&self, change: Change, callback: Callback<Changed>) {
+        self.writes.push(Write::change(change, callback));
     }
 
-    fn mark_read(&self, mark: MarkRead, done: Done<Read>) {
-        let work = move |context: &mut Context<'_>| {
-            let side = mark.conversation.side_of(&mark.reader);
-            let side = side.ok_or_else(|| StoreError::Engine("the reader takes no part".into()))?;
-            Ok(messages::mark_read(context, &mark.conversation, side, mark.up_to)?)
-        };
-        self.writer.push(Job::write(work, done));
+    fn mark_read(&self, mark: MarkRead, callback: Callback<Read>) {
+        self.writes.push(Write::mark_read(mark, callback));
     }
 
     async fn message(&self, id: &Id) -> Result<Option<(Arc<Conversation>, Message)>> {
@@ -110,11 +124,6 @@ impl MessageStore for SqliteStore {
         let user = user.clone();
         self.readers.read(move |connection| statements::unread_count(connection, &user).map(count)).await
     }
-
-    async fn settled(&self) -> Result<()> {
-        // Jobs are told in the order of the queue.
-        self.write(|_| Ok(())).await
-    }
 }
 
 #[async_trait]
@@ -125,7 +134,7 @@ impl ConversationStore for SqliteStore {
     }
 
     async fn open_conversation(&self, conversation: NewConversation) -> Result<Conversation> {
-        let ids = self.writer.ids();
+        let ids = Arc::clone(&self.ids);
         self.write(move |connection| {
             Ok(statements::find_or_insert_conversation(connection, &conversation, || ids.next())?)
         })
@@ -178,11 +187,13 @@ impl DeliveryStore for SqliteStore {
     }
 
     async fn set_delivered(&self, delivered: Vec<Delivered>) -> Result<()> {
-        self.write(move |connection| Ok(messages::set_delivered(connection, &delivered)?)).await
+        let bytes = size_of_val(&*delivered);
+        self.write_bytes(bytes, move |connection| Ok(messages::set_delivered(connection, &delivered)?)).await
     }
 
     async fn set_last_seen(&self, seen: Vec<(Id, Timestamp)>) -> Result<()> {
-        self.write(move |connection| Ok(people::set_last_seen(connection, &seen)?)).await
+        let bytes = size_of_val(&*seen);
+        self.write_bytes(bytes, move |connection| Ok(people::set_last_seen(connection, &seen)?)).await
     }
 }
 
@@ -224,12 +235,9 @@ impl AccountStore for SqliteStore {
 
 #[async_trait]
 impl ModerationStore for SqliteStore {
-    fn set_block(&self, blocker: &Id, other: &Id, is_blocked: bool, done: Done<()>) {
-        let (blocker, other) = (blocker.clone(), other.clone());
-        let work = move |context: &mut Context<'_>| {
-            Ok(people::set_block(context.connection, &blocker, &other, is_blocked)?)
-        };
-        self.writer.push(Job::write(work, done));
+    fn set_block(&self, blocker: &Id, other: &Id, is_blocked: bool, callback: Callback<()>) {
+        let change = BlockChange { blocker: blocker.clone(), blocked: other.clone(), is_blocked };
+        self.writes.push(Write::set_block(change, callback));
     }
 
     async fn blocks_between(&self, first: &Id, second: &Id) -> Result<[bool; 2]> {
@@ -243,8 +251,9 @@ impl ModerationStore for SqliteStore {
     }
 
     async fn report(&self, report: NewReport) -> Result<Id> {
-        let ids = self.writer.ids();
-        self.write(move |connection| Ok(people::insert_report(connection, ids.next(), &report)?)).await
+        let (ids, bytes) = (Arc::clone(&self.ids), report.reason.len());
+        let work = move |connection: &Connection| Ok(people::insert_report(connection, ids.next(), &report)?);
+        self.write_bytes(bytes, work).await
     }
 
     async fn report_by(&self, reporter: &Id, message: &Id) -> Result<Option<Id>> {
@@ -324,14 +333,18 @@ impl Lifecycle for SqliteStore {
         let both = async {
             self.readers.read(statements::ping).await?;
             // A commit of the writer, which shows that it has the lock and a disk to write to.
-            self.write(|connection| Ok(statements::touch(connection)?)).await
+            self.writes.touch().await
         };
         tokio::time::timeout(PING_TIMEOUT, both)
             .await
             .unwrap_or_else(|_| Err(StoreError::Engine("the store did not answer in time".into())))
     }
 
+    async fn flush(&self) -> Result<()> {
+        self.writes.flush().await
+    }
+
     async fn close(&self) {
-        self.writer.close().await;
+        self.writes.close().await;
     }
 }

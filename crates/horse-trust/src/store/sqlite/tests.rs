@@ -66,7 +66,7 @@ async fn hold_writer(store: &Arc<SqliteStore>) -> std::sync::mpsc::Sender<()> {
 
 /// Waits until that many jobs are queued behind what the writer does.
 async fn queued(store: &SqliteStore, count: usize) {
-    while store.writer.waiting() < count {
+    while store.writes.waiting() < count {
         tokio::task::yield_now().await;
     }
 }

@@ -10,6 +10,9 @@ pub trait Lifecycle: Send + Sync + 'static {
     /// Whether the store answers, for reading and for writing, within two seconds.
     async fn ping(&self) -> Result<()>;
 
-    /// Commits what is queued, lets its calls run, and closes. Later appends fail.
+    /// Waits until the callback of every write that this process committed before was called.
+    async fn flush(&self) -> Result<()>;
+
+    /// Commits what is queued, lets its callbacks run, and closes. Later writes fail.
     async fn close(&self);
 }

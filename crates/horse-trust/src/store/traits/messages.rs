@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use crate::id::Id;
 use crate::store::error::Result;
 use crate::store::types::{
-    Change, Changed, Conversation, Done, History, MarkRead, Message, NewMessage, Range, Read, Stored,
+    Callback, Change, Changed, Conversation, History, MarkRead, Message, NewMessage, Range, Read, Stored,
 };
 
 /// Messages: written, changed and marked as read in the order of commits, and read back.
@@ -15,21 +15,21 @@ use crate::store::types::{
 pub trait MessageStore: Send + Sync + 'static {
     /// Adds `message` to the batch that is now open, and returns at once.
     ///
-    /// `appended` is called once, after the batch was committed and synced (or failed as a whole), in the
+    /// `callback` is called once, after the batch was committed and synced (or failed as a whole), in the
     /// order of commits, never two at a time, on a thread of the runtime; it must not block. In one
     /// conversation commit order, the order of `seq` and the order of the calls here are the same. A repeat of a
     /// sender's `client_id` stores nothing and finds the first message, if [`Message::is_repeated_by`]; otherwise it
     /// is [`StoreError::ClientIdUsed`]. In a store that several nodes may use, nothing is stored after a block between
     /// the two was committed.
-    fn append_message(&self, message: NewMessage, appended: Done<Stored>);
+    fn append_message(&self, message: NewMessage, callback: Callback<Stored>);
 
-    /// Edits or deletes a message; of an edit blocks are looked at as of an append. `done` is called as that of
+    /// Edits or deletes a message; of an edit blocks are looked at as of an append. `callback` is called as that of
     /// [`MessageStore::append_message`].
-    fn change_message(&self, change: Change, done: Done<Changed>);
+    fn change_message(&self, change: Change, callback: Callback<Changed>);
 
-    /// Marks what the other wrote as read. It costs in proportion to the messages that are newly read. `done` is
+    /// Marks what the other wrote as read. It costs in proportion to the messages that are newly read. `callback` is
     /// called as that of [`MessageStore::append_message`].
-    fn mark_read(&self, mark: MarkRead, done: Done<Read>);
+    fn mark_read(&self, mark: MarkRead, callback: Callback<Read>);
 
     /// The message with this id.
     async fn message(&self, id: &Id) -> Result<Option<(Arc<Conversation>, Message)>>;
@@ -47,7 +47,4 @@ pub trait MessageStore: Send + Sync + 'static {
 
     /// How many messages written to `user` are not read, in all conversations.
     async fn unread_count(&self, user: &Id) -> Result<u64>;
-
-    /// Waits until the `done` of everything that this process committed before was called.
-    async fn settled(&self) -> Result<()>;
 }

@@ -1,4 +1,4 @@
-//! Messages that came lately.
+//! The append buffer: where messages lie before they are moved to their conversation.
 //!
 //! Among the others, which lie by conversation, each message of a batch would dirty a page of its own, and split it
 //! often, as it goes to the end of a range in the middle of the table: two pages a message, each of which is written
@@ -32,7 +32,7 @@ type Place = (i64, i64);
 
 /// How far the tables are; both are empty at first. Counts only if the transaction is committed.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Recent {
+pub(super) struct AppendBuffer {
     /// Which table fills.
     filling: usize,
     /// How many messages were put into it.
@@ -41,7 +41,7 @@ pub(super) struct Recent {
     moved: Option<Place>,
 }
 
-impl Recent {
+impl AppendBuffer {
     /// Stores a message.
     pub(super) fn insert(
         &mut self,
@@ -99,18 +99,18 @@ fn move_some(connection: &Connection, table: &str, after: Place, count: usize) -
 }
 
 /// Moves one message, so that it can be changed. Within a transaction.
-pub(super) fn settle(connection: &Connection, conversation: i64, seq: i64) -> Result<()> {
-    settle_where(connection, "conversation = ?1 AND seq = ?2", &[conversation, seq])
+pub(super) fn flush(connection: &Connection, conversation: i64, seq: i64) -> Result<()> {
+    flush_where(connection, "conversation = ?1 AND seq = ?2", &[conversation, seq])
 }
 
 /// Moves everything.
-pub(super) fn settle_all(connection: &mut Connection) -> Result<()> {
+pub(super) fn flush_all(connection: &mut Connection) -> Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    settle_where(&transaction, "true", &[])?;
+    flush_where(&transaction, "true", &[])?;
     transaction.commit()
 }
 
-fn settle_where(connection: &Connection, condition: &str, parameters: &[i64]) -> Result<()> {
+fn flush_where(connection: &Connection, condition: &str, parameters: &[i64]) -> Result<()> {
     for table in TABLES {
         let insert = format!(
             "INSERT INTO messages ({COLUMNS}) SELECT {COLUMNS} FROM {table} r WHERE {condition} AND NOT EXISTS (

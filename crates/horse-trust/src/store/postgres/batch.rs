@@ -1,0 +1,277 @@
+//! The statements of a batch, and what their rows say of each write.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Error, Row};
+
+use super::codec::{check_text, conversation_columns, count, message_columns, read_message};
+use super::connection::Connection;
+use super::messages::read_with_conversation;
+use crate::id::Id;
+use crate::store::clock::milliseconds;
+use crate::store::error::{Result, StoreError};
+use crate::store::group_commit;
+use crate::store::types::{Change, Changed, Conversation, Message, NewMessage, Read, Stored, Unread};
+use crate::timestamp::Timestamp;
+
+/// A write in its turn; single writes go over the pool.
+pub(super) type Write = group_commit::Write<Infallible>;
+
+const APPEND: &str = "SELECT place, id, seq, sent_at, unread, total, sender_position, recipient_position,
+    refused_by FROM append_messages($1, $2, $3, $4)";
+const MARK_READ: &str = "SELECT up_to_seq, newly_read, unread, total FROM mark_read($1, $2, $3)";
+const CHANGE: &str = concat!(
+    "SELECT a.outcome, a.unread, a.total, ",
+    message_columns!(),
+    " FROM apply_change($1, $2, $3, $4) a CROSS JOIN LATERAL (SELECT (a.message).*) m"
+);
+const BLOCK: &str = "SELECT set_block($1, $2, $3)";
+const TOUCH: &str = "UPDATE message_ids SET last = last";
+/// The messages that have these senders and idempotency keys.
+const REPEATED: &str = concat!(
+    "SELECT ",
+    conversation_columns!(),
+    ", ",
+    message_columns!(),
+    ", a.place FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS a (sender, client_id, place)
+     JOIN client_ids k ON k.sender = a.sender AND k.client_id = a.client_id
+     JOIN shown_messages m ON m.conversation = k.conversation AND m.seq = k.seq
+     JOIN conversations c ON c.key = m.conversation"
+);
+
+/// A statement with its parameters.
+pub(super) struct Statement<'a> {
+    pub(super) sql: &'static str,
+    parameters: Vec<Box<dyn ToSql + Sync + Send + 'a>>,
+    /// The writes that it does, by their place in the batch.
+    pub(super) writes: Vec<usize>,
+}
+
+impl Statement<'_> {
+    /// Is sent at the first poll, if it is prepared.
+    pub(super) async fn send(&self, connection: &Connection) -> std::result::Result<Vec<Row>, Error> {
+        let parameters: Vec<_> =
+            self.parameters.iter().map(|parameter| &**parameter as &(dyn ToSql + Sync)).collect();
+        connection.query(self.sql, &parameters).await
+    }
+}
+
+/// A list of parameters of any types.
+macro_rules! parameters {
+    ($($parameter:expr),* $(,)?) => { vec![$(Box::new($parameter) as Box<dyn ToSql + Sync + Send + '_>),*] };
+}
+
+/// Resolves the writes that need no statement: those that can't be done, and flushes.
+pub(super) fn resolve_early(writes: &mut [Write]) {
+    for write in writes {
+        if let Write::Flush(flush) = write {
+            flush.resolve(Ok(()));
+        } else if let Err(error) = check(write) {
+            write.fail(&error);
+        }
+    }
+}
+
+/// Why a write fails before it is tried, if it does.
+fn check(write: &Write) -> Result<()> {
+    match write {
+        Write::Append(append) => {
+            let NewMessage { conversation, sender, text, client_id, .. } = &append.input;
+            conversation.require_side_of(sender)?;
+            check_text(text)?;
+            check_text(client_id.as_deref().unwrap_or_default())
+        }
+        Write::MarkRead(mark) => mark.input.conversation.require_side_of(&mark.input.reader).map(drop),
+        Write::Change(change) => check_text(change.input.text.as_deref().unwrap_or_default()),
+        Write::SetBlock(_) | Write::Touch(_) | Write::Flush(_) | Write::Custom(_) => Ok(()),
+    }
+}
+
+/// The statements of a batch, in its order; messages in a row are one. What is resolved is left out.
+pub(super) fn statements(writes: &[Write]) -> Vec<Statement<'_>> {
+    let mut statements = Vec::new();
+    let mut messages = Vec::new();
+    for (place, write) in writes.iter().enumerate() {
+        let (sql, parameters) = match write {
+            Write::Append(append) if !append.is_resolved() => {
+                messages.push((place, &append.input));
+                continue;
+            }
+            Write::MarkRead(mark) if !mark.is_resolved() => {
+                let mark = &mark.input;
+                let side = side(&mark.conversation, &mark.reader);
+                (MARK_READ, parameters![mark.conversation.key, side, mark.up_to])
+            }
+            Write::Change(change) if !change.is_resolved() => {
+                let Change { conversation, seq, text, window } = &change.input;
+                (CHANGE, parameters![conversation.key, seq, text.as_deref(), milliseconds(*window)])
+            }
+            Write::SetBlock(block) => {
+                let block = &block.input;
+                (BLOCK, parameters![&block.blocker, &block.blocked, block.is_blocked])
+            }
+            Write::Touch(_) => (TOUCH, Vec::new()),
+            Write::Append(_) | Write::MarkRead(_) | Write::Change(_) | Write::Flush(_) => continue,
+            Write::Custom(never) => match *never {},
+        };
+        statements.extend(append(std::mem::take(&mut messages)));
+        statements.push(Statement { sql, parameters, writes: vec![place] });
+    }
+    statements.extend(append(messages));
+    statements
+}
+
+fn append(messages: Vec<(usize, &NewMessage)>) -> Option<Statement<'_>> {
+    if messages.is_empty() {
+        return None;
+    }
+    let (writes, messages): (Vec<_>, Vec<_>) = messages.into_iter().unzip();
+    let messages = || messages.iter().copied();
+    let keys: Vec<_> = messages().map(|message| message.conversation.key).collect();
+    let sides: Vec<_> = messages().map(|message| side(&message.conversation, &message.sender)).collect();
+    let texts: Vec<_> = messages().map(|message| message.text.as_str()).collect();
+    let client_ids: Vec<_> = messages().map(|message| message.client_id.as_deref()).collect();
+    Some(Statement { sql: APPEND, parameters: parameters![keys, sides, texts, client_ids], writes })
+}
+
+fn side(conversation: &Conversation, user: &Id) -> i16 {
+    i16::from(conversation.side_of(user) == Some(1))
+}
+
+/// Resolves the writes of one statement, whose rows are committed.
+pub(super) fn resolve(writes: &mut [Write], places: &[usize], rows: &[Row], repeated: &Repeated) {
+    let mut by_place: Vec<Option<&Row>> = vec![None; places.len()];
+    if let Some(Write::Append(_)) = places.first().map(|place| &writes[*place]) {
+        for row in rows {
+            if let Some(found) = place_of(row, 0).and_then(|place| by_place.get_mut(place)) {
+                *found = Some(row);
+            }
+        }
+    }
+    for (place, row) in places.iter().zip(by_place) {
+        match &mut writes[*place] {
+            Write::Append(append) => {
+                let stored = read_stored(&append.input, row, repeated);
+                append.resolve(stored);
+            }
+            Write::MarkRead(mark) => mark.resolve(first(rows, "no such conversation").and_then(read_read)),
+            Write::Change(change) => {
+                let changed = first(rows, "no such message").and_then(|row| read_changed(row, &change.input));
+                change.resolve(changed);
+            }
+            Write::SetBlock(block) => block.resolve(Ok(())),
+            Write::Touch(pending) | Write::Flush(pending) => pending.resolve(Ok(())),
+            Write::Custom(never) => match *never {},
+        }
+    }
+}
+
+/// The first messages of those that were sent again, by sender and idempotency key.
+#[derive(Default)]
+pub(super) struct Repeated(HashMap<(Id, String), (Arc<Conversation>, Message)>);
+
+impl Repeated {
+    /// Which messages of a batch that was stored are repeats, as sender and idempotency key.
+    pub(super) fn keys<'a>(
+        writes: &'a [Write],
+        places: &[Vec<usize>],
+        rows: &[Vec<Row>],
+    ) -> Vec<(&'a Id, &'a str)> {
+        let mut keys = Vec::new();
+        for (places, rows) in places.iter().zip(rows) {
+            let Some(Write::Append(_)) = places.first().map(|place| &writes[*place]) else { continue };
+            for row in rows {
+                let is_absent = |column| matches!(row.try_get::<_, Option<&str>>(column), Ok(None));
+                let is_repeat = is_absent(1) && is_absent(8);
+                let place = place_of(row, 0).filter(|_| is_repeat).and_then(|place| places.get(place));
+                if let Some(Write::Append(append)) = place.map(|place| &writes[*place])
+                    && let Some(client_id) = &append.input.client_id
+                {
+                    keys.push((&append.input.sender, client_id.as_str()));
+                }
+            }
+        }
+        keys
+    }
+
+    /// Looks up the messages that have these keys.
+    pub(super) async fn find(
+        connection: &Connection,
+        keys: &[(&Id, &str)],
+    ) -> std::result::Result<Result<Self>, Error> {
+        let (senders, client_ids): (Vec<&Id>, Vec<&str>) = keys.iter().copied().unzip();
+        let rows = connection.query(REPEATED, &[&senders, &client_ids]).await?;
+        let place_column = rows.first().map_or(0, |row| row.len() - 1);
+        let read = |row: &Row| {
+            let place = place_of(row, place_column).and_then(|place| keys.get(place));
+            let (sender, client_id) =
+                place.ok_or_else(|| StoreError::Engine("an answer to nothing".into()))?;
+            Ok((((*sender).clone(), (*client_id).to_owned()), read_with_conversation(row)?))
+        };
+        Ok(rows.iter().map(read).collect::<Result<_>>().map(Self))
+    }
+}
+
+/// The index that a row's `place`, which counts from 1, stands for.
+fn place_of(row: &Row, column: usize) -> Option<usize> {
+    usize::try_from(row.try_get::<_, i64>(column).ok()?).ok()?.checked_sub(1)
+}
+
+fn first<'a>(rows: &'a [Row], otherwise: &'static str) -> Result<&'a Row> {
+    rows.first().ok_or_else(|| StoreError::Engine(otherwise.into()))
+}
+
+fn read_stored(new: &NewMessage, row: Option<&Row>, repeated: &Repeated) -> Result<Stored> {
+    let Some(row) = row else {
+        return Err(StoreError::Engine("no such conversation".into()));
+    };
+    if let Some(refused_by) = row.try_get::<_, Option<&str>>(8)? {
+        return Err(StoreError::Blocked { by_sender: refused_by == "sender" });
+    }
+    let Some(id) = row.try_get(1)? else {
+        let client_id = new.client_id.clone().unwrap_or_default();
+        let found = repeated.0.get(&(new.sender.clone(), client_id));
+        let (conversation, message) =
+            found.cloned().ok_or_else(|| StoreError::Engine("the first message was not found".into()))?;
+        if !message.is_repeated_by(&conversation, new) {
+            return Err(StoreError::ClientIdUsed);
+        }
+        return Ok(Stored { conversation, message, unread: None, positions: None });
+    };
+    let message = new.stored_as(id, row.try_get(2)?, Timestamp(row.try_get(3)?));
+    let unread = Unread { conversation: count(row.try_get(4)?), total: count(row.try_get(5)?) };
+    let [of_sender, of_recipient] = [row.try_get(6)?, row.try_get(7)?];
+    let is_first = new.conversation.participants[0] == new.sender;
+    let positions = Some(if is_first { [of_sender, of_recipient] } else { [of_recipient, of_sender] });
+    Ok(Stored { conversation: Arc::clone(&new.conversation), message, unread: Some(unread), positions })
+}
+
+fn read_read(row: &Row) -> Result<Read> {
+    Ok(Read {
+        up_to_seq: row.try_get(0)?,
+        newly_read: count(row.try_get(1)?),
+        unread: Unread { conversation: count(row.try_get(2)?), total: count(row.try_get(3)?) },
+    })
+}
+
+fn read_changed(row: &Row, change: &Change) -> Result<Changed> {
+    let outcome = row.try_get(0)?;
+    if let "refused by sender" | "refused by recipient" = outcome {
+        return Err(StoreError::Blocked { by_sender: outcome == "refused by sender" });
+    }
+    let message = read_message(row, 3, &change.conversation.participants)?;
+    let unread = match (row.try_get(1)?, row.try_get(2)?) {
+        (Some(conversation), Some(total)) => {
+            Some(Unread { conversation: count(conversation), total: count(total) })
+        }
+        _ => None,
+    };
+    Ok(match outcome {
+        "gone" => Changed::Gone(message),
+        "late" => Changed::TooLate,
+        _ => Changed::Done { message, unread },
+    })
+}
