@@ -14,6 +14,7 @@
 //! - `http`: the accept loop, the client's address, handshakes, and the tower service that answers requests
 //! - `server`: sessions, namespaces, counts
 
+mod address;
 mod config;
 mod driver;
 mod engine;
@@ -28,12 +29,14 @@ mod token;
 mod websocket;
 
 pub use self::http::forwarded::client_address;
-pub use self::http::listener::{ClientAddress, ListenerConfig, network, raise_descriptor_limit, serve};
-pub use self::http::opening::Handshake;
+pub use self::http::listener::{ListenerConfig, raise_descriptor_limit, serve};
 pub use self::http::service::ServiceResponse;
+pub use address::{ClientAddress, network};
 pub use config::{Config, RecoveryConfig};
-pub use driver::connection::{EngineSocket, Message, MessageHandler};
+pub use driver::handler::{EngineSocket, Message, MessageHandler};
+pub use driver::sessions::Statistics;
 pub use engine::close::{CloseCounts, CloseReason};
+pub use engine::opening::Handshake;
 pub use log_id::LogId;
 pub use protocol::hand_over::HandedOver;
 pub use protocol::namespace::{
@@ -41,4 +44,4 @@ pub use protocol::namespace::{
     SocketHandler,
 };
 pub use protocol::socket::{Acknowledged, Reply, Responder, Socket, SocketError, SocketId};
-pub use server::{Builder, Server, Statistics};
+pub use server::{Builder, Server};

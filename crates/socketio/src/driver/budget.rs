@@ -25,17 +25,26 @@ impl Budget {
 
     /// One session holds `after` bytes, and held `before`.
     pub(crate) fn change(&self, before: usize, after: usize) {
-        if after >= before {
-            self.used.fetch_add(after - before, Ordering::Relaxed);
+        match after.cmp(&before) {
+            std::cmp::Ordering::Greater => self.used.fetch_add(after - before, Ordering::Relaxed),
+            std::cmp::Ordering::Less => self.used.fetch_sub(before - after, Ordering::Relaxed),
+            std::cmp::Ordering::Equal => return,
+        };
+    }
+
+    /// How many bytes one of `sessions` may hold: its share once all is used. So all together hold at most the budget and
+    /// [`LEAST_SHARE`] a session.
+    pub(crate) fn share(&self, sessions: usize) -> usize {
+        if self.used.load(Ordering::Relaxed) > self.most {
+            (self.most / sessions.max(1)).max(LEAST_SHARE)
         } else {
-            self.used.fetch_sub(before - after, Ordering::Relaxed);
+            usize::MAX
         }
     }
 
-    /// Whether a session that holds `own` bytes, one of `sessions`, has to give: all is used, and it has more than its
-    /// share. So all together hold at most the budget and [`LEAST_SHARE`] a session.
+    /// Whether a session that holds `own` bytes, one of `sessions`, holds more than its share.
     pub(crate) fn is_over_share(&self, own: usize, sessions: usize) -> bool {
-        self.used.load(Ordering::Relaxed) > self.most && own > (self.most / sessions.max(1)).max(LEAST_SHARE)
+        own > self.share(sessions)
     }
 
     /// `bytes`, which count until the last that holds them has dropped them.

@@ -1,16 +1,45 @@
 //! From HTTP long-polling to WebSocket (Engine.IO protocol, "Upgrade").
 
 use std::future::poll_fn;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::driver::polling::Probe;
+use crate::driver::handle::SessionHandle;
 use crate::engine::frame::Frame;
 use crate::engine::packet::EnginePacket;
+use crate::engine::session::{Input, Refused, Request};
 use crate::websocket::decoder::Incoming;
 use crate::websocket::{ReadError, Reply, Taken, WebSocket};
 
 /// How many bytes a message may have before the upgrade: `2probe` is the longest, and what is not whole counts nowhere.
 const MAX_MESSAGE: usize = 64;
+
+/// The place of the WebSocket that probes. Dropped before the upgrade, it is free again.
+pub(crate) struct Probe {
+    session: Arc<SessionHandle>,
+    is_done: bool,
+}
+
+impl Probe {
+    /// Takes the place; refused if the session is not polling, or another WebSocket is at it.
+    pub(crate) fn new(session: Arc<SessionHandle>) -> Result<Self, Refused> {
+        session.begin(Request::Probe)?;
+        Ok(Self { session, is_done: false })
+    }
+
+    fn complete(mut self, websocket: WebSocket) {
+        self.is_done = true;
+        self.session.complete_probe(websocket);
+    }
+}
+
+impl Drop for Probe {
+    fn drop(&mut self) {
+        if !self.is_done {
+            self.session.handle(Input::ProbeGone);
+        }
+    }
+}
 
 /// What a WebSocket that probes has said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,16 +55,14 @@ pub(crate) async fn probe(mut websocket: WebSocket, probe: Probe, time: Duration
         // Some clients trust the WebSocket and upgrade without a probe.
         if expect(&mut websocket, &[Step::Probed, Step::Upgraded]).await? == Step::Probed {
             websocket.queue_frame(Frame::text("3probe"));
-            while !websocket.is_flushed() {
-                poll_fn(|cx| websocket.poll_flush(cx)).await.map_err(ReadError::Gone)?;
-            }
-            probe.probed();
+            websocket.flush().await.map_err(ReadError::Gone)?;
+            probe.session.handle(Input::Probed);
             expect(&mut websocket, &[Step::Upgraded]).await?;
         }
         Ok(())
     };
     match tokio::time::timeout(time, handshake).await {
-        Ok(Ok(())) if !probe.is_closing() => probe.complete(websocket),
+        Ok(Ok(())) if probe.session.closing().is_none() => probe.complete(websocket),
         Ok(Err(ReadError::Gone(error))) => tracing::debug!(%error, "a WebSocket went before the upgrade"),
         outcome => {
             tracing::debug!(?outcome, "an upgrade was not completed");

@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Why a session ended. The texts of those that the official server knows are its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[repr(usize)]
+#[non_exhaustive]
+#[repr(u8)]
 pub enum CloseReason {
     /// The client closed the connection or went away.
     TransportClose,

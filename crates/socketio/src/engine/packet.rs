@@ -1,4 +1,7 @@
-//! Engine.IO packets in text form, as clients send them.
+//! Engine.IO packets in text form: those of clients, and the first of the server.
+
+use crate::config::Config;
+use crate::engine::frame::Frame;
 
 /// Separates packets in a polling body (Engine.IO protocol, section "HTTP long-polling").
 pub(crate) const SEPARATOR: u8 = 0x1e;
@@ -41,6 +44,17 @@ impl<'a> EnginePacket<'a> {
             _ => return Err(InvalidPacket("an unknown Engine.IO packet type")),
         })
     }
+}
+
+/// The first packet of a session (Engine.IO protocol, "Handshake").
+pub(crate) fn open_packet(sid: &str, is_polling: bool, config: &Config) -> Frame {
+    let upgrades = if is_polling { r#"["websocket"]"# } else { "[]" };
+    Frame::text(&format!(
+        r#"0{{"sid":"{sid}","upgrades":{upgrades},"pingInterval":{},"pingTimeout":{},"maxPayload":{}}}"#,
+        config.ping_interval.as_millis(),
+        config.ping_timeout.as_millis(),
+        config.max_payload,
+    ))
 }
 
 #[cfg(test)]

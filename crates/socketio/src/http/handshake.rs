@@ -4,8 +4,7 @@ use std::borrow::Cow;
 
 use http::{HeaderMap, HeaderValue, Method, header};
 
-use crate::config::Config;
-use crate::engine::frame::Frame;
+use crate::engine::query::query_pairs;
 
 /// The errors of the Engine.IO protocol with the official server's codes and texts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -87,38 +86,6 @@ pub(crate) fn parse<'a>(
     Ok(Request::Open(transport))
 }
 
-/// The names and values of a query (WHATWG URL, "application/x-www-form-urlencoded parsing").
-pub(crate) fn query_pairs(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
-    query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
-        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (form_decode(key), form_decode(value))
-    })
-}
-
-/// Whether the client wants binary packets in text form over WebSocket, too (`forceBase64` of the official client).
-pub(crate) fn is_text_only(query: &str) -> bool {
-    query_pairs(query).any(|(key, value)| key == "b64" && !value.is_empty())
-}
-
-/// Undoes `%2D` and the like, and `+` for a space.
-fn form_decode(text: &str) -> Cow<'_, str> {
-    if !text.contains(['%', '+']) {
-        return Cow::Borrowed(text);
-    }
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        let escaped = (*first == b'%')
-            .then(|| tail.get(..2))
-            .flatten()
-            .and_then(|digits| std::str::from_utf8(digits).ok())
-            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        bytes.push(escaped.unwrap_or(if *first == b'+' { b' ' } else { *first }));
-        rest = if escaped.is_some() { &tail[2..] } else { tail };
-    }
-    Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
-}
-
 /// Whether the headers ask for a WebSocket (RFC 6455, section 4.2.1).
 pub(crate) fn is_websocket_upgrade(headers: &HeaderMap) -> bool {
     has_token(headers, header::CONNECTION, "upgrade") && has_token(headers, header::UPGRADE, "websocket")
@@ -150,17 +117,6 @@ fn has_token(headers: &HeaderMap, name: header::HeaderName, token: &str) -> bool
         .iter()
         .filter_map(|value| value.to_str().ok())
         .any(|value| value.split(',').any(|part| part.trim().eq_ignore_ascii_case(token)))
-}
-
-/// The first packet of a session (Engine.IO protocol, "Handshake").
-pub(crate) fn open_packet(sid: &str, is_polling: bool, config: &Config) -> Frame {
-    let upgrades = if is_polling { r#"["websocket"]"# } else { "[]" };
-    Frame::text(&format!(
-        r#"0{{"sid":"{sid}","upgrades":{upgrades},"pingInterval":{},"pingTimeout":{},"maxPayload":{}}}"#,
-        config.ping_interval.as_millis(),
-        config.ping_timeout.as_millis(),
-        config.max_payload,
-    ))
 }
 
 #[cfg(test)]
@@ -198,17 +154,6 @@ mod tests {
         assert_eq!(code(&Method::GET, "EIO=4&transport=polling", true), Err(3));
         assert_eq!(code(&Method::GET, "EIO=3&transport=polling", false), Err(5));
         assert_eq!(code(&Method::GET, "transport=polling", false), Err(5));
-    }
-
-    #[test]
-    fn names_and_values_of_a_query_are_decoded() {
-        let pairs: Vec<_> = query_pairs("a=b+c&%C3%A9=%F0%9F%90%B4&x&=y&&z=1=2&b64=1").collect();
-        let pairs: Vec<_> = pairs.iter().map(|(key, value)| (&**key, &**value)).collect();
-        assert_eq!(
-            pairs,
-            [("a", "b c"), ("\u{e9}", "\u{1f434}"), ("x", ""), ("", "y"), ("z", "1=2"), ("b64", "1")]
-        );
-        assert!(is_text_only("b64=1") && !is_text_only("b64=") && !is_text_only("a=b64"));
     }
 
     #[test]

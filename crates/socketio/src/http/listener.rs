@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::io;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,8 +20,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
+use crate::address::{ClientAddress, network};
 use crate::http::forwarded::client_address;
 use crate::http::head_time::HeadTime;
+use crate::websocket::Io;
 
 /// Descriptors that are kept for the store, the log and the like.
 const RESERVED_DESCRIPTORS: u64 = 64;
@@ -66,20 +68,6 @@ impl Default for ListenerConfig {
             trusted_proxies: Vec::new(),
             shutdown_timeout: Duration::from_secs(2),
         }
-    }
-}
-
-/// Where a request comes from, behind trusted proxies; an extension of every request of [`serve`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ClientAddress(pub IpAddr);
-
-/// What one party is given, and so is counted as one address: an IPv4 address, also where it is written as an IPv6 one,
-/// or the first half of an IPv6 address.
-#[must_use]
-pub fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),
-        address @ IpAddr::V4(_) => address,
     }
 }
 
@@ -146,9 +134,9 @@ where
             tracing::debug!(%address, "a connection over the limit was closed");
             continue;
         };
-        let stream = AcceptedStream { stream, permit, head_time: HeadTime::new() };
         tokio::spawn(serve_connection(
             stream,
+            permit,
             address,
             service.clone(),
             Arc::clone(&config),
@@ -166,7 +154,8 @@ where
 }
 
 async fn serve_connection<S, B>(
-    stream: AcceptedStream,
+    stream: TcpStream,
+    permit: Permit,
     peer: IpAddr,
     service: S,
     config: Arc<ListenerConfig>,
@@ -187,7 +176,8 @@ async fn serve_connection<S, B>(
         // It runs from the end of one request to the head of the next: idling is in it.
         .header_read_timeout(config.idle_timeout.max(config.header_timeout))
         .max_buf_size(config.max_header_bytes.max(8192));
-    let head_time = stream.head_time.clone();
+    let head_time = HeadTime::new();
+    let stream = AcceptedStream { stream, _permit: permit, head_time: Some(head_time.clone()) };
     let header_timeout = config.header_timeout;
     let service = {
         let head_time = head_time.clone();
@@ -258,7 +248,7 @@ impl Counts {
 
 /// A place among the connections; given back when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Permit {
+struct Permit {
     counts: Arc<Counts>,
     /// Set if it counts for an address.
     address: Option<IpAddr>,
@@ -280,15 +270,24 @@ impl Drop for Permit {
 }
 
 /// An accepted connection and its place.
+#[derive(Debug)]
 pub(crate) struct AcceptedStream {
     stream: TcpStream,
-    permit: Permit,
-    head_time: HeadTime,
+    _permit: Permit,
+    /// Present while the connection speaks HTTP.
+    head_time: Option<HeadTime>,
 }
 
 impl AcceptedStream {
-    pub(crate) fn into_parts(self) -> (TcpStream, Option<Permit>) {
-        (self.stream, Some(self.permit))
+    /// The connection speaks HTTP no more.
+    pub(crate) fn end_http(&mut self) {
+        self.head_time = None;
+    }
+}
+
+impl Io for AcceptedStream {
+    fn reset_on_close(&self) -> io::Result<()> {
+        self.stream.reset_on_close()
     }
 }
 
@@ -300,8 +299,10 @@ impl AsyncRead for AcceptedStream {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
-        if buffer.filled().len() > before {
-            self.head_time.received();
+        if buffer.filled().len() > before
+            && let Some(head_time) = &self.head_time
+        {
+            head_time.received();
         }
         read
     }
@@ -336,16 +337,6 @@ impl AsyncWrite for AcceptedStream {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_network_is_one_address() {
-        let networks = |addresses: &[&str]| -> Vec<String> {
-            addresses.iter().map(|address| network(address.parse().unwrap()).to_string()).collect()
-        };
-        assert_eq!(networks(&["192.0.2.7", "::ffff:192.0.2.7", "::ffff:c000:207"]), ["192.0.2.7"; 3]);
-        assert_eq!(networks(&["2001:db8:1:2::1", "2001:db8:1:2:ffff:ffff:ffff:ffff"]), ["2001:db8:1:2::"; 2]);
-        assert_ne!(networks(&["2001:db8:1:2::1"]), networks(&["2001:db8:1:3::1"]));
-    }
 
     #[test]
     fn places_are_given_back() {

@@ -5,5 +5,4 @@ pub(crate) mod forwarded;
 pub(crate) mod handshake;
 pub(crate) mod head_time;
 pub(crate) mod listener;
-pub(crate) mod opening;
 pub(crate) mod service;

@@ -5,26 +5,28 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::{Buf, BufMut as _, Bytes, BytesMut};
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Body;
+use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use crate::driver::budget::Held;
-use crate::driver::polling::{Poller, Poster, Probe};
-use crate::driver::session::Session;
-use crate::driver::upgrade;
+use crate::driver::handle::SessionHandle;
+use crate::driver::polling::{Poller, Poster};
+use crate::driver::upgrade::{self, Probe};
 use crate::engine::close::CloseReason;
+use crate::engine::opening::Opening;
+use crate::engine::session::Refused;
 use crate::http::compression::Encoding;
 use crate::http::handshake::{self, HandshakeError, TransportName};
 use crate::http::listener::AcceptedStream;
-use crate::http::opening::Opening;
 use crate::server::{Server, Shared};
-use crate::websocket::{WebSocket, accept_key, decoder};
+use crate::websocket::{Io, WebSocket, accept_key, decoder};
 
 /// What the service answers.
 pub type ServiceResponse = Response<Full<Bytes>>;
@@ -67,7 +69,7 @@ where
             return plain(StatusCode::SERVICE_UNAVAILABLE, "the server is shutting down");
         }
         Ok(handshake::Request::Open(TransportName::Polling)) => {
-            let opening = Opening::of(&request, shared.config.keep_handshakes);
+            let opening = Opening::of(&request, shared.config().keep_handshakes, SystemTime::now());
             return match shared.open(opening, None) {
                 // The handshake packet waits already, and is short.
                 Some(session) => poll(shared, session, None).await,
@@ -75,7 +77,7 @@ where
             };
         }
         Ok(handshake::Request::Open(TransportName::WebSocket)) => {
-            let opening = Opening::of(&request, shared.config.keep_handshakes);
+            let opening = Opening::of(&request, shared.config().keep_handshakes, SystemTime::now());
             let shared = Arc::clone(shared);
             return upgrade_websocket(&shared.clone(), request, move |websocket| {
                 // Over the limit, the connection is closed without a word.
@@ -85,32 +87,27 @@ where
         Ok(handshake::Request::Existing(transport, sid)) => (transport, sid),
         Err(error) => return coded(error),
     };
-    let Some(session) = shared.session(&sid) else { return coded(HandshakeError::UnknownSid) };
+    let Some(session) = shared.sessions.find(&sid) else { return coded(HandshakeError::UnknownSid) };
     drop(sid);
     if is_upgrade {
         if transport != TransportName::WebSocket || request.method() != Method::GET {
             return coded(HandshakeError::BadRequest);
         }
-        let Ok(probe) = Probe::begin(session) else {
+        let Ok(probe) = Probe::new(session) else {
             // As the official server does: the WebSocket opens, and is closed.
             return upgrade_websocket(shared, request, |websocket| {
                 tokio::spawn(websocket.close(1002, Duration::from_secs(1)));
             });
         };
-        let time = shared.config.upgrade_timeout;
+        let time = shared.config().upgrade_timeout;
         return upgrade_websocket(shared, request, move |websocket| {
             tokio::spawn(upgrade::probe(websocket, probe, time));
         });
     }
-    if session.is_overdue() {
-        session.close(CloseReason::PingTimeout);
-        return coded(HandshakeError::UnknownSid);
-    }
-    if transport != TransportName::Polling || session.lock().polling.is_none() {
+    if transport != TransportName::Polling {
         return coded(HandshakeError::BadRequest);
     }
     match *request.method() {
-        Method::GET if session.is_over() => coded(HandshakeError::UnknownSid),
         Method::GET => {
             let encoding = Encoding::accepted(request.headers());
             drop(request);
@@ -122,48 +119,55 @@ where
 }
 
 /// Answers a GET once there is something to send. The request itself is not kept while it waits.
-async fn poll(shared: &Shared, session: Arc<Session>, encoding: Option<Encoding>) -> ServiceResponse {
-    let Ok(poller) = Poller::new(session) else { return coded(HandshakeError::BadRequest) };
-    let Some(payload) = poller.await else { return coded(HandshakeError::UnknownSid) };
+async fn poll(shared: &Shared, session: Arc<SessionHandle>, encoding: Option<Encoding>) -> ServiceResponse {
+    let poller = match Poller::new(session) {
+        Ok(poller) => poller,
+        Err(refused) => return coded(refused.into()),
+    };
+    let Some(payload) = poller.body().await else { return coded(HandshakeError::UnknownSid) };
+    let waiting = &shared.sessions.shared.waiting;
     // It still waits, for the client to take it.
-    let payload = shared.waiting.counted(payload);
-    let is_long = shared.config.compression_threshold.is_some_and(|threshold| payload.len() >= threshold);
+    let payload = waiting.counted(payload);
+    let is_long = shared.config().compression_threshold.is_some_and(|threshold| payload.len() >= threshold);
     if let Some(encoding) = encoding.filter(|_| is_long)
         && let Some(compressed) = encoding.compress(&payload).await
     {
-        let mut response = ok(POLL_TYPE, shared.waiting.counted(compressed));
+        let mut response = ok(POLL_TYPE, waiting.counted(compressed));
         response.headers_mut().insert(header::CONTENT_ENCODING, encoding.header());
         return response;
     }
     ok(POLL_TYPE, payload)
 }
 
-async fn post<B>(shared: &Arc<Shared>, session: Arc<Session>, request: Request<B>) -> ServiceResponse
+async fn post<B>(shared: &Arc<Shared>, session: Arc<SessionHandle>, request: Request<B>) -> ServiceResponse
 where
     B: Body + Send + 'static,
     B::Data: Buf + Send,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     // The content type says nothing: python-engineio 4.2, for one, calls its text `application/octet-stream`.
-    let Ok(mut poster) = Poster::new(Arc::clone(&session)) else { return coded(HandshakeError::BadRequest) };
-    let limit = shared.config.max_payload;
+    let poster = match Poster::new(Arc::clone(&session)) {
+        Ok(poster) => poster,
+        Err(refused) => return coded(refused.into()),
+    };
+    let limit = shared.config().max_payload;
     let announced = request.body().size_hint().lower();
     if announced > limit as u64 {
-        poster.release();
+        poster.cancel();
         return plain(StatusCode::PAYLOAD_TOO_LARGE, "");
     }
     // The body counts until the session has worked through it.
-    let mut held = Held::new(&shared.unfinished);
+    let mut held = Held::new(&shared.sessions.shared.unfinished);
     let body = read(shared, Limited::new(request.into_body(), limit), &mut held);
-    let body = match tokio::time::timeout(shared.config.body_timeout, body).await {
+    let body = match tokio::time::timeout(shared.config().body_timeout, body).await {
         Ok(Ok(Some(body))) => body,
         Ok(Ok(None)) => {
             tracing::debug!(sid = %session.log_id(), "a polling body is over its share of all unfinished messages");
-            poster.release();
+            poster.cancel();
             return plain(StatusCode::PAYLOAD_TOO_LARGE, "");
         }
         Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
-            poster.release();
+            poster.cancel();
             return plain(StatusCode::PAYLOAD_TOO_LARGE, "");
         }
         Ok(Err(error)) => {
@@ -176,7 +180,7 @@ where
         }
     };
     let packets = body.iter().filter(|byte| **byte == crate::engine::packet::SEPARATOR).count() + 1;
-    if packets > shared.config.max_packets_per_body {
+    if packets > shared.config().max_packets_per_body {
         session.close(CloseReason::ParseError);
         return coded(HandshakeError::BadRequest);
     }
@@ -205,7 +209,7 @@ where
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame?.into_data() else { continue };
         bytes.put(data);
-        if !held.grow(bytes.len(), shared.open_sessions()) {
+        if !held.grow(bytes.len(), shared.sessions.shared.open_sessions()) {
             return Ok(None);
         }
     }
@@ -231,23 +235,13 @@ fn upgrade_websocket<B>(
     let misses_close_frames = handshake::misses_close_frames(headers);
     let upgraded = hyper::upgrade::on(&mut request);
     let limits =
-        decoder::Limits { message: shared.config.max_payload, fragments: shared.config.max_fragments };
+        decoder::Limits { message: shared.config().max_payload, fragments: shared.config().max_fragments };
     tokio::spawn(async move {
         let upgraded = match upgraded.await {
             Ok(upgraded) => upgraded,
             Err(error) => return tracing::debug!(%error, "a connection broke during its upgrade"),
         };
-        // Our own listener's stream, or that of another hyper server on tokio.
-        let mut websocket = match upgraded.downcast::<TokioIo<AcceptedStream>>() {
-            Ok(parts) => {
-                let (stream, permit) = parts.io.into_inner().into_parts();
-                WebSocket::new(stream, &parts.read_buf, limits, permit)
-            }
-            Err(upgraded) => match upgraded.downcast::<TokioIo<TcpStream>>() {
-                Ok(parts) => WebSocket::new(parts.io.into_inner(), &parts.read_buf, limits, None),
-                Err(_) => return tracing::error!("WebSockets need a plain TCP connection beneath hyper"),
-            },
-        };
+        let mut websocket = over(upgraded, limits);
         if misses_close_frames {
             websocket.omit_close_frame();
         }
@@ -266,6 +260,33 @@ fn upgrade_websocket<B>(
         headers.insert(header::SEC_WEBSOCKET_PROTOCOL, subprotocol);
     }
     response
+}
+
+/// A WebSocket over what hyper gives back: our own listener's stream, or that of another server on tokio. What hyper had
+/// read ahead of the upgrade comes first.
+fn over(upgraded: Upgraded, limits: decoder::Limits) -> WebSocket {
+    match upgraded.downcast::<TokioIo<AcceptedStream>>() {
+        Ok(parts) => {
+            let mut stream = parts.io.into_inner();
+            stream.end_http();
+            WebSocket::new(Box::new(stream), &parts.read_buf, limits)
+        }
+        Err(upgraded) => match upgraded.downcast::<TokioIo<TcpStream>>() {
+            Ok(parts) => WebSocket::new(Box::new(parts.io.into_inner()), &parts.read_buf, limits),
+            Err(upgraded) => WebSocket::new(Box::new(TokioIo::new(upgraded)), &[], limits),
+        },
+    }
+}
+
+impl Io for TokioIo<Upgraded> {}
+
+impl From<Refused> for HandshakeError {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::UnknownSession => Self::UnknownSid,
+            Refused::BadRequest => Self::BadRequest,
+        }
+    }
 }
 
 /// A coded error, as the official server answers it.

@@ -1,5 +1,6 @@
 //! The Socket.IO side of one session: packets in, namespaces joined, events handed over in their order.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -9,10 +10,11 @@ use serde_json::value::RawValue;
 use smallvec::SmallVec;
 use tracing::Instrument as _;
 
-use crate::driver::connection::{Message, MessageHandler};
-use crate::driver::session::Session;
+use crate::driver::handle::SessionHandle;
+use crate::driver::handler::{Message, MessageHandler};
 use crate::engine::close::CloseReason;
 use crate::engine::frame::Frame;
+use crate::engine::session::Input;
 use crate::protocol::encode;
 use crate::protocol::namespace::{
     Accept, ConnectRequest, Connecting, Event, EventFuture, LostSocket, Namespace, Refuse, SocketHandler,
@@ -26,7 +28,8 @@ const MAX_REFUSED: u8 = 16;
 
 /// A client: the sockets that it has in namespaces, over one session.
 pub(crate) struct Client {
-    session: Arc<Session>,
+    session: Arc<SessionHandle>,
+    namespaces: Arc<HashMap<Box<str>, Namespace>>,
     sockets: SmallVec<[Joined; 1]>,
     pending: Option<Pending>,
     /// A packet whose attachments have not all come.
@@ -70,9 +73,10 @@ struct RecoveryRequest {
 }
 
 impl Client {
-    pub(crate) fn new(session: Arc<Session>) -> Self {
+    pub(crate) fn new(session: Arc<SessionHandle>, namespaces: Arc<HashMap<Box<str>, Namespace>>) -> Self {
         Self {
             session,
+            namespaces,
             sockets: SmallVec::new(),
             pending: None,
             incomplete: None,
@@ -82,7 +86,7 @@ impl Client {
     }
 
     fn limits(&self) -> Limits {
-        let config = &self.session.server.config;
+        let config = &self.session.shared.config;
         Limits {
             attachments: config.max_attachments,
             nesting: config.max_nesting,
@@ -111,7 +115,7 @@ impl Client {
             return Err(self.invalid("an attachment that nothing announced"));
         };
         incomplete.bytes += bytes.len();
-        if incomplete.bytes > self.session.server.config.max_payload {
+        if incomplete.bytes > self.session.shared.config.max_payload {
             return Err(CloseReason::PayloadTooLarge);
         }
         incomplete.attachments.push(Bytes::copy_from_slice(bytes));
@@ -166,9 +170,9 @@ impl Client {
     }
 
     fn connect(&mut self, name: &str, auth: Option<&RawValue>) {
-        let server = Arc::clone(&self.session.server);
+        let namespaces = Arc::clone(&self.namespaces);
         let Some((namespace, handler)) =
-            server.namespace(name).and_then(|namespace| Some((namespace, namespace.handler()?)))
+            namespaces.get(name).and_then(|namespace| Some((namespace, namespace.handler()?)))
         else {
             return self.refuse(name, r#"{"message":"Invalid namespace"}"#);
         };
@@ -214,7 +218,7 @@ impl Client {
         };
         // Nothing may go out before the handler has joined its rooms: a client that knows it is connected
         // may rely on them.
-        self.session.cork();
+        self.session.handle(Input::Cork);
         let adopted = handed_over.and_then(|socket| namespace.adopt(*socket));
         let old = recovery.and_then(|request| self.take_up(namespace, &request, owner.as_deref()));
         if let Some(adopted) = adopted.filter(|_| old.is_none()) {
@@ -225,9 +229,8 @@ impl Client {
         span(&self.session).in_scope(|| handler.connected(&socket, recovered));
         self.sockets.push(Joined { socket, handler });
         self.is_established = true;
-        self.session.establish();
         self.refused = 0;
-        self.session.uncork();
+        self.session.handle(Input::Uncork);
     }
 
     fn take_up(
@@ -288,14 +291,14 @@ impl MessageHandler for Client {
             }
         }
         // The last event in work that ends wakes the task.
-        if self.session.in_flight() >= self.session.server.config.max_in_flight {
+        if self.session.in_flight() >= self.session.shared.config.max_in_flight {
             return Poll::Pending;
         }
         Poll::Ready(Ok(()))
     }
 
     fn takes_more(&self) -> bool {
-        self.pending.is_none() && self.session.in_flight() < self.session.server.config.max_in_flight
+        self.pending.is_none() && self.session.in_flight() < self.session.shared.config.max_in_flight
     }
 
     fn message(&mut self, message: Message<'_>) -> Result<(), CloseReason> {
@@ -323,7 +326,7 @@ impl MessageHandler for Client {
 }
 
 /// Gives log lines the id of the connection that they are about.
-fn span(session: &Session) -> tracing::Span {
+fn span(session: &SessionHandle) -> tracing::Span {
     tracing::error_span!("connection", sid = %session.log_id())
 }
 

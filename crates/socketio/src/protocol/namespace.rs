@@ -15,7 +15,7 @@ use smallvec::SmallVec;
 use crate::config::Config;
 use crate::engine::close::CloseReason;
 use crate::engine::frame::Frame;
-use crate::http::opening::Handshake;
+use crate::engine::opening::Handshake;
 use crate::protocol::encode;
 use crate::protocol::hand_over::HandedOver;
 use crate::protocol::recovery::{Offset, Recovery, format_offset};

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::driver::session::{InFlight, Session};
+use crate::driver::handle::{InFlight, SessionHandle};
 use crate::engine::close::CloseReason;
 use crate::engine::frame::Frame;
 use crate::log_id::LogId;
@@ -47,7 +47,7 @@ struct JoinedRooms {
 /// nor doubles one.
 struct Link {
     /// `None` while the connection is lost, and after the end.
-    session: Option<Arc<Session>>,
+    session: Option<Arc<SessionHandle>>,
     /// Present if the socket may be recovered.
     log: Option<Box<Log>>,
 }
@@ -90,7 +90,7 @@ impl Socket {
         key: SocketId,
         sid: Box<str>,
         namespace: Namespace,
-        session: Option<Arc<Session>>,
+        session: Option<Arc<SessionHandle>>,
         log: Option<Box<Log>>,
     ) -> Self {
         Self(Arc::new(Inner {
@@ -160,7 +160,7 @@ impl Socket {
         let id = {
             let mut waiting = self.0.waiting.lock();
             let waiting = waiting.get_or_insert_default();
-            if waiting.by_id.len() >= session.server.config.max_pending_acknowledgements {
+            if waiting.by_id.len() >= session.shared.config.max_pending_acknowledgements {
                 return Err(SocketError::TooManyAcknowledgements);
             }
             let id = waiting.next;
@@ -256,7 +256,7 @@ impl Socket {
         &self,
         owner: &str,
         offset: Option<&str>,
-        session: &Arc<Session>,
+        session: &Arc<SessionHandle>,
         reply: Frame,
     ) -> bool {
         let mut link = self.0.link.lock();
@@ -268,7 +268,7 @@ impl Socket {
         let Some(mut frames) = log.after(offset) else { return false };
         frames.insert(0, reply);
         let cost: usize = frames.iter().map(Frame::cost).sum();
-        if cost > session.server.config.outbox_limit / 2 {
+        if cost > session.shared.config.outbox_limit / 2 {
             return false;
         }
         if let Some(old) = current.take() {
@@ -329,7 +329,7 @@ impl Socket {
 
     /// `session` has ended. The socket ends with it, or is kept for recovery; unless another session has
     /// taken it up.
-    pub(crate) fn detach(&self, session: &Arc<Session>, reason: CloseReason) {
+    pub(crate) fn detach(&self, session: &Arc<SessionHandle>, reason: CloseReason) {
         let mut link = self.0.link.lock();
         if !link.session.as_ref().is_some_and(|current| Arc::ptr_eq(current, session)) {
             return;
@@ -419,7 +419,7 @@ pub struct Responder {
 }
 
 impl Responder {
-    pub(crate) fn new(namespace: Namespace, id: Option<u64>, session: &Arc<Session>) -> Self {
+    pub(crate) fn new(namespace: Namespace, id: Option<u64>, session: &Arc<SessionHandle>) -> Self {
         Self { namespace, id, in_flight: InFlight::begin(session) }
     }
 

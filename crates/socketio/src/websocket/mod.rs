@@ -5,9 +5,11 @@
 //! property test.
 
 pub(crate) mod decoder;
+mod io;
 mod stream;
 
-pub(crate) use stream::{ReadError, Reply, Taken, WebSocket};
+pub(crate) use io::Io;
+pub(crate) use stream::{Flushed, ReadError, Reply, Taken, WebSocket};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

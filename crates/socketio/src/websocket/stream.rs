@@ -1,4 +1,4 @@
-//! A WebSocket over TCP: reads through one buffer a thread, writes all that waits in one system call.
+//! A WebSocket over any stream: reads through one buffer a thread, writes all that waits in one system call.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -8,12 +8,10 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
-use tokio::time::Instant;
 
 use super::decoder::{self, Decoder, Incoming, Limits, Violation};
+use super::io::Io;
 use crate::engine::frame::{self, Frame};
-use crate::http::listener::Permit;
 
 /// How many bytes one read takes at most. One buffer a thread, none a connection.
 const READ_SIZE: usize = 16 * 1024;
@@ -32,7 +30,7 @@ thread_local! {
 /// The connection of one peer after the upgrade.
 #[derive(Debug)]
 pub(crate) struct WebSocket {
-    stream: TcpStream,
+    stream: Box<dyn Io>,
     decoder: Decoder,
     limits: Limits,
     /// What was read but could not be taken yet.
@@ -41,12 +39,17 @@ pub(crate) struct WebSocket {
     writing: VecDeque<Frame>,
     /// How many bytes of the first frame of `writing` are gone.
     written: usize,
-    /// Since when the peer has taken nothing of `writing`.
-    stalled_since: Option<Instant>,
     /// See [`WebSocket::omit_close_frame`].
     omits_close_frame: bool,
-    /// The place in the listener's count of connections.
-    _permit: Option<Permit>,
+}
+
+/// What [`WebSocket::poll_flush`] did.
+#[derive(Debug, Default)]
+pub(crate) struct Flushed {
+    /// The cost of the frames that are gone whole; `None` if the peer took no byte.
+    pub(crate) cost: Option<usize>,
+    /// The peer takes no more now; the task is woken when it does.
+    pub(crate) is_blocked: bool,
 }
 
 /// Whether the consumer of messages takes another.
@@ -68,7 +71,7 @@ pub(crate) enum ReadError<E> {
 
 impl WebSocket {
     /// Takes over a connection; `read_ahead` is what hyper had read behind the request.
-    pub(crate) fn new(stream: TcpStream, read_ahead: &[u8], limits: Limits, permit: Option<Permit>) -> Self {
+    pub(crate) fn new(stream: Box<dyn Io>, read_ahead: &[u8], limits: Limits) -> Self {
         Self {
             stream,
             decoder: Decoder::default(),
@@ -76,9 +79,7 @@ impl WebSocket {
             unread: read_ahead.to_vec(),
             writing: VecDeque::new(),
             written: 0,
-            stalled_since: None,
             omits_close_frame: false,
-            _permit: permit,
         }
     }
 
@@ -165,9 +166,9 @@ impl WebSocket {
         self.writing.push_back(frame);
     }
 
-    /// Writes all that was queued; answers how many bytes of whole frames went out in this call.
-    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let mut sent = 0;
+    /// Writes what was queued, as far as the peer takes it now.
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> io::Result<Flushed> {
+        let mut flushed = Flushed::default();
         while !self.writing.is_empty() {
             let mut slices = [IoSlice::new(&[]); FRAMES_A_WRITE];
             let mut count = 0;
@@ -176,27 +177,28 @@ impl WebSocket {
                 *slice = IoSlice::new(&frame.bytes()[skip..]);
                 count += 1;
             }
-            match Pin::new(&mut self.stream).poll_write_vectored(cx, &slices[..count]) {
-                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Poll::Ready(Ok(bytes)) => {
-                    self.stalled_since = None;
-                    sent += self.advance(bytes);
-                }
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+            match Pin::new(&mut self.stream).poll_write_vectored(cx, &slices[..count])? {
+                Poll::Ready(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Poll::Ready(bytes) => *flushed.cost.get_or_insert_default() += self.advance(bytes),
                 Poll::Pending => {
-                    self.stalled_since.get_or_insert_with(Instant::now);
-                    return if sent > 0 { Poll::Ready(Ok(sent)) } else { Poll::Pending };
+                    flushed.is_blocked = true;
+                    return Ok(flushed);
                 }
             }
         }
         // An idle connection keeps no queue.
         self.writing = VecDeque::new();
-        Poll::Ready(Ok(sent))
+        Ok(flushed)
     }
 
-    /// Since when the peer has taken no byte of what waits for it.
-    pub(crate) fn stalled_since(&self) -> Option<Instant> {
-        self.stalled_since
+    /// Writes all that was queued.
+    pub(crate) async fn flush(&mut self) -> io::Result<()> {
+        std::future::poll_fn(|cx| match self.poll_flush(cx) {
+            Ok(Flushed { is_blocked: true, .. }) => Poll::Pending,
+            Ok(_) => Poll::Ready(Ok(())),
+            Err(error) => Poll::Ready(Err(error)),
+        })
+        .await
     }
 
     /// Says goodbye within `time` and closes; what is queued goes first.
@@ -205,9 +207,7 @@ impl WebSocket {
             self.queue_frame(frame::control(decoder::CLOSE, &code.to_be_bytes()));
         }
         let farewell = async {
-            while !self.is_flushed() {
-                std::future::poll_fn(|cx| self.poll_flush(cx)).await?;
-            }
+            self.flush().await?;
             tokio::io::AsyncWriteExt::shutdown(&mut self.stream).await
         };
         match tokio::time::timeout(time, farewell).await {
@@ -234,7 +234,7 @@ impl WebSocket {
 
     /// Cuts the connection: what the kernel holds for the peer is thrown away.
     pub(crate) fn cut(self) {
-        if let Err(error) = socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)) {
+        if let Err(error) = self.stream.reset_on_close() {
             tracing::debug!(%error, "the connection could not be cut, and is closed");
         }
     }

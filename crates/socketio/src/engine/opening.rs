@@ -6,8 +6,8 @@ use std::time::SystemTime;
 
 use http::{HeaderMap, HeaderValue, Request};
 
-use crate::http::handshake;
-use crate::http::listener::ClientAddress;
+use crate::address::ClientAddress;
+use crate::engine::query::{is_text_only, query_pairs};
 
 /// What the engine itself keeps of it, and what the application does.
 #[derive(Debug)]
@@ -21,7 +21,8 @@ pub(crate) struct Opening {
 }
 
 impl Opening {
-    pub(crate) fn of<B>(request: &Request<B>, keeps_handshake: bool) -> Self {
+    /// `now` is when the request came.
+    pub(crate) fn of<B>(request: &Request<B>, keeps_handshake: bool, now: SystemTime) -> Self {
         let address = request
             .extensions()
             .get::<ClientAddress>()
@@ -29,8 +30,8 @@ impl Opening {
         let query = request.uri().query().unwrap_or("");
         Self {
             address,
-            is_text_only: handshake::is_text_only(query),
-            handshake: keeps_handshake.then(|| Box::new(Handshake::of(query, request.headers()))),
+            is_text_only: is_text_only(query),
+            handshake: keeps_handshake.then(|| Box::new(Handshake::of(query, request.headers(), now))),
         }
     }
 }
@@ -46,7 +47,7 @@ pub struct Handshake {
 }
 
 impl Handshake {
-    fn of(query: &str, headers: &HeaderMap) -> Self {
+    fn of(query: &str, headers: &HeaderMap, time: SystemTime) -> Self {
         // Copied, because the originals hold the whole buffer that they were read into.
         let copy = |value: &HeaderValue| HeaderValue::from_bytes(value.as_bytes()).expect("it was one");
         let headers = headers.iter().map(|(name, value)| (name.clone(), copy(value)));
@@ -54,7 +55,7 @@ impl Handshake {
         headers.for_each(|(name, value)| {
             copies.append(name, value);
         });
-        Self { query: query.into(), headers: copies, time: SystemTime::now() }
+        Self { query: query.into(), headers: copies, time }
     }
 
     /// The query as it came, without the question mark; the protocol's own parameters (`EIO`, `transport`, `t`) are
@@ -65,7 +66,7 @@ impl Handshake {
 
     /// The names and values of the query, decoded, in their order.
     pub fn query_pairs(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
-        handshake::query_pairs(&self.query)
+        query_pairs(&self.query)
     }
 
     /// The value of a parameter; of several the last.
@@ -102,7 +103,7 @@ mod tests {
             .header("X-Many", "2")
             .body(())
             .unwrap();
-        let opening = Opening::of(&request, true);
+        let opening = Opening::of(&request, true, SystemTime::UNIX_EPOCH);
         let handshake = opening.handshake.as_ref().unwrap();
         assert_eq!(handshake.query("a").as_deref(), Some("2"));
         assert_eq!(handshake.query("&b").as_deref(), Some("c d"));
@@ -111,6 +112,6 @@ mod tests {
         assert_eq!(handshake.headers()["cookie"], "a=1");
         assert_eq!(handshake.headers().get_all("x-many").iter().count(), 2);
         assert!(!format!("{opening:?}").contains("a=1"), "credentials do not get into a log");
-        assert!(Opening::of(&request, false).handshake.is_none());
+        assert!(Opening::of(&request, false, SystemTime::UNIX_EPOCH).handshake.is_none());
     }
 }
