@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use crate::auth::{Lane, Passwords};
+use crate::auth::{Lane, Passwords, Turn};
 use crate::id::Id;
 use crate::store::{Conversation, NewConversation, Profile, Role, Store, StoreError, User};
 use crate::timestamp::Timestamp;
@@ -63,8 +63,9 @@ pub async fn prepare(store: &Arc<dyn Store>, passwords: &Passwords) -> Result<Co
         if store.user(&account.id()).await?.is_some() {
             continue;
         }
-        let hash =
-            passwords.hash(account.password.to_owned(), Lane::Registration, Ipv4Addr::LOCALHOST.into()).await;
+        let hash = passwords
+            .hash(account.password.to_owned(), Turn::new(Lane::Registration, Ipv4Addr::LOCALHOST.into()))
+            .await;
         let profile =
             Profile { id: account.id(), full_name: Some(account.name.to_owned()), profile_picture_url: None };
         let user = User {

@@ -12,4 +12,4 @@ pub use passwords::{Busy, Passwords, Verdict};
 pub use standing::Ended;
 pub use throttle::Throttle;
 pub use tokens::{Claims, Rejection, Tokens};
-pub use turns::Lane;
+pub use turns::{Lane, Turn};

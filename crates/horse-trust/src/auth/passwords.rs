@@ -1,17 +1,15 @@
 //! Password hashes: argon2id for new ones, bcrypt to verify what an import brought.
 
-use std::net::IpAddr;
-
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 
-use super::turns::{Lane, Turns};
+use super::turns::{Turn, Turns};
 use crate::config::all_cores_but_one;
 use crate::unicode;
 
 /// Computes hashes on the runtime's blocking threads, as many at once as there are cores: each takes 19 MiB
-/// and some tens of milliseconds. Who waits for one has their turn by what it is for and from where ([`Lane`]).
+/// and some tens of milliseconds. Who waits for one has their [`Turn`].
 pub struct Passwords(Turns);
 
 /// Verified when there is no account, so that an answer takes as long as with one: the hash of random bytes
@@ -44,8 +42,8 @@ impl Passwords {
 
     /// The argon2id hash of a password, as a PHC string (19 MiB, 2 passes: OWASP's recommendation). The password is
     /// hashed in Normalization Form C, so that any keyboard spells it alike.
-    pub async fn hash(&self, password: String, lane: Lane, address: IpAddr) -> Result<String, Busy> {
-        self.run(lane, address, move || hash(&unicode::nfc(&password))).await
+    pub async fn hash(&self, password: String, turn: Turn) -> Result<String, Busy> {
+        self.run(turn, move || hash(&unicode::nfc(&password))).await
     }
 
     /// Whether `password` belongs to `stored`; without a hash it never does, and takes as long to say so.
@@ -56,9 +54,9 @@ impl Passwords {
         &self,
         password: String,
         stored: Option<String>,
-        address: IpAddr,
+        turn: Turn,
     ) -> Result<Verdict, Busy> {
-        self.run(Lane::Login, address, move || {
+        self.run(turn, move || {
             let spellings = spellings(&password);
             let stored = stored.filter(|stored| !stored.is_empty());
             let known = stored.as_deref().unwrap_or(DECOY);
@@ -77,11 +75,10 @@ impl Passwords {
 
     async fn run<T: Send + 'static>(
         &self,
-        lane: Lane,
-        address: IpAddr,
+        turn: Turn,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Busy> {
-        let place = self.0.take(lane, address).await?;
+        let place = self.0.take(turn).await?;
         let task = tokio::task::spawn_blocking(move || {
             let result = work();
             drop(place);
@@ -145,7 +142,9 @@ fn verify(password: &str, stored: &str) -> Verdict {
 mod tests {
     use super::*;
 
-    const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+    fn turn() -> Turn {
+        Turn::new(super::super::Lane::Login, std::net::Ipv4Addr::LOCALHOST.into())
+    }
 
     #[test]
     fn the_decoy_costs_what_a_new_hash_costs() {
@@ -157,9 +156,10 @@ mod tests {
     #[tokio::test]
     async fn new_and_imported_hashes_verify() {
         let passwords = Passwords::new();
-        let hash = passwords.hash("s3cret pass".into(), Lane::Registration, HERE).await.unwrap();
+        let hash = passwords.hash("s3cret pass".into(), turn()).await.unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
-        let verify = |password: &str, hash: &str| passwords.verify(password.into(), Some(hash.into()), HERE);
+        let verify =
+            |password: &str, hash: &str| passwords.verify(password.into(), Some(hash.into()), turn());
         assert_eq!(verify("s3cret pass", &hash).await, Ok(Verdict::Right));
         assert_eq!(verify("other", &hash).await, Ok(Verdict::Wrong));
         let old = bcrypt::hash("s3cret pass", 4).unwrap();
@@ -171,17 +171,17 @@ mod tests {
         for broken in ["", "x", "$2b$", "$argon2id$"] {
             assert_eq!(verify("s3cret pass", broken).await, Ok(Verdict::Wrong), "{broken}");
         }
-        assert_eq!(passwords.verify("x".into(), None, HERE).await, Ok(Verdict::Wrong));
+        assert_eq!(passwords.verify("x".into(), None, turn()).await, Ok(Verdict::Wrong));
     }
 
     #[tokio::test]
     async fn a_password_is_the_same_from_any_keyboard() {
         let passwords = Passwords::new();
         let (composed, decomposed) = ("contrase\u{f1}a caf\u{e9}", "contrasen\u{303}a cafe\u{301}");
-        let made = passwords.hash(decomposed.into(), Lane::Registration, HERE).await.unwrap();
+        let made = passwords.hash(decomposed.into(), turn()).await.unwrap();
         for typed in [composed, decomposed] {
             assert_eq!(
-                passwords.verify(typed.into(), Some(made.clone()), HERE).await,
+                passwords.verify(typed.into(), Some(made.clone()), turn()).await,
                 Ok(Verdict::Right),
                 "{typed:?}"
             );
@@ -190,12 +190,12 @@ mod tests {
         for registered in [composed, decomposed] {
             let imported = bcrypt::hash(registered, 4).unwrap();
             for typed in [composed, decomposed] {
-                let verdict = passwords.verify(typed.into(), Some(imported.clone()), HERE).await;
+                let verdict = passwords.verify(typed.into(), Some(imported.clone()), turn()).await;
                 assert_eq!(verdict, Ok(Verdict::RightButOld), "{registered:?} {typed:?}");
             }
         }
-        assert_eq!(passwords.verify("contrasena cafe".into(), Some(made), HERE).await, Ok(Verdict::Wrong));
+        assert_eq!(passwords.verify("contrasena cafe".into(), Some(made), turn()).await, Ok(Verdict::Wrong));
         assert_eq!(spellings("plain").len(), 1);
-        assert_eq!(passwords.verify(composed.into(), None, HERE).await, Ok(Verdict::Wrong));
+        assert_eq!(passwords.verify(composed.into(), None, turn()).await, Ok(Verdict::Wrong));
     }
 }

@@ -3,11 +3,13 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use quick_cache::sync::Cache;
 use socketio::network;
+
+use super::turns::{Lane, Turn};
 
 /// For how long failures count.
 const WINDOW: Duration = Duration::from_mins(15);
@@ -20,7 +22,9 @@ const PER_ACCOUNT: u32 = 100;
 const PER_ADDRESS: u32 = 100;
 /// How many places are remembered from which an account was logged in.
 const MAX_FAMILIAR: usize = 50_000;
-/// How many counters are kept; over it those whose window is over go, then all.
+/// How many counters are kept. When there are more, those whose window is over go, then the lowest ones, a quarter of all
+/// at least, so that it is done seldom. To have a counter forgotten that has come to n, somebody has to bring 75 000
+/// others to n, with 25 000 wrong passwords for each of the n.
 const MAX_COUNTERS: usize = 100_000;
 
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -30,9 +34,12 @@ enum Key {
     Address(IpAddr),
 }
 
+/// How often, and since when.
+type Failures = HashMap<Key, (u32, Instant)>;
+
 /// Counts wrong logins per account and per address.
 pub struct Throttle {
-    failures: Mutex<HashMap<Key, (u32, Instant)>>,
+    failures: Mutex<Failures>,
     familiar: Cache<(String, IpAddr), ()>,
 }
 
@@ -63,46 +70,67 @@ impl Throttle {
     pub fn succeeded(&self, account: &str, address: IpAddr) {
         let place = (account.to_owned(), network(address));
         self.familiar.insert(place.clone(), ());
-        self.lock().remove(&Key::AccountAndAddress(place.0, place.1));
+        self.failures.lock().remove(&Key::AccountAndAddress(place.0, place.1));
+    }
+
+    /// The turn of a login, by what is known of account and address.
+    pub fn turn(&self, account: &str, address: IpAddr) -> Turn {
+        self.turn_at(account, address, Instant::now())
+    }
+
+    fn turn_at(&self, account: &str, address: IpAddr, now: Instant) -> Turn {
+        let network = network(address);
+        if self.familiar.get(&(account.to_owned(), network)).is_some() {
+            return Turn::familiar(account);
+        }
+        let failures = self.failures.lock();
+        let is_suspect = failures.get(&Key::Address(network)).is_some_and(|(_, since)| !is_over(*since, now));
+        Turn::new(if is_suspect { Lane::SuspectLogin } else { Lane::Login }, address)
     }
 
     fn check_at(&self, account: &str, address: IpAddr, now: Instant) -> Result<(), Duration> {
         let is_familiar = self.familiar.get(&(account.to_owned(), network(address))).is_some();
-        let failures = self.lock();
+        let failures = self.failures.lock();
         for (key, most) in keys(account, address) {
             if is_familiar && matches!(key, Key::Account(_)) {
                 continue;
             }
             if let Some((count, since)) = failures.get(&key)
                 && *count >= most
-                && let Some(rest) = WINDOW.checked_sub(now.saturating_duration_since(*since))
+                && !is_over(*since, now)
             {
-                return Err(rest);
+                return Err(WINDOW.saturating_sub(now.saturating_duration_since(*since)));
             }
         }
         Ok(())
     }
 
     fn failed_at(&self, account: &str, address: IpAddr, now: Instant) {
-        let is_over = |since: Instant| now.saturating_duration_since(since) >= WINDOW;
-        let mut failures = self.lock();
+        let mut failures = self.failures.lock();
         if failures.len() >= MAX_COUNTERS {
-            failures.retain(|_, (_, since)| !is_over(*since));
-            if failures.len() >= MAX_COUNTERS {
-                failures.clear();
-            }
+            make_room(&mut failures, now);
         }
         for (key, _) in keys(account, address) {
             let (count, since) = failures.entry(key).or_insert((0, now));
-            if is_over(*since) {
+            if is_over(*since, now) {
                 (*count, *since) = (0, now);
             }
             *count += 1;
         }
     }
+}
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Key, (u32, Instant)>> {
-        self.failures.lock().unwrap_or_else(PoisonError::into_inner)
+fn is_over(since: Instant, now: Instant) -> bool {
+    now.saturating_duration_since(since) >= WINDOW
+}
+
+/// See [`MAX_COUNTERS`].
+fn make_room(failures: &mut Failures, now: Instant) {
+    failures.retain(|_, (_, since)| !is_over(*since, now));
+    let mut lowest = 1;
+    while failures.len() > MAX_COUNTERS / 4 * 3 {
+        failures.retain(|_, (count, _)| *count > lowest);
+        lowest += 1;
     }
 }
 
@@ -150,6 +178,40 @@ mod tests {
         }
         assert!(throttle.check("a", "192.0.2.2".parse().unwrap()).is_err());
         assert!(throttle.check("a", home).is_ok());
+    }
+
+    #[test]
+    fn nobody_resets_counters_by_filling_the_table() {
+        let throttle = Throttle::default();
+        let (now, attacker) = (Instant::now(), "192.0.2.1".parse().unwrap());
+        for _ in 0..PER_ACCOUNT_AND_ADDRESS {
+            throttle.failed_at("victim", attacker, now);
+        }
+        // Each makes three counters.
+        for stranger in 0..u32::try_from(MAX_COUNTERS).unwrap() {
+            let address = std::net::Ipv4Addr::from_bits(stranger).into();
+            throttle.failed_at(&stranger.to_string(), address, now);
+            assert!(throttle.failures.lock().len() <= MAX_COUNTERS + 3);
+        }
+        assert!(throttle.check_at("victim", attacker, now).is_err());
+        assert!(throttle.check_at("victim", attacker, now + WINDOW).is_ok(), "the window ends all the same");
+    }
+
+    #[test]
+    fn a_login_has_its_turn_by_what_is_known_of_it() {
+        let throttle = Throttle::default();
+        let (home, elsewhere): (IpAddr, IpAddr) =
+            ("192.0.2.1".parse().unwrap(), "192.0.2.2".parse().unwrap());
+        let now = Instant::now();
+        let lane = |account, address, at| throttle.turn_at(account, address, at).lane;
+        assert_eq!(lane("a", home, now), Lane::Login);
+        throttle.failed_at("a", home, now);
+        assert_eq!(lane("b", home, now), Lane::SuspectLogin);
+        throttle.succeeded("a", home);
+        assert_eq!(lane("a", home, now), Lane::FamiliarLogin);
+        assert_eq!(lane("b", home, now), Lane::SuspectLogin);
+        assert_eq!(lane("b", home, now + WINDOW), Lane::Login);
+        assert_eq!(lane("a", elsewhere, now), Lane::Login);
     }
 
     #[test]

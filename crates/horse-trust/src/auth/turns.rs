@@ -1,5 +1,5 @@
-//! Who has their turn next, where many wait for few places: logins before registrations, and the addresses of each in
-//! turns, so that one address fills neither the places nor the queue for others.
+//! Who has their turn next, where many wait for few places. Lanes go in an order of trust, and within a lane those who
+//! wait have turns, so that neither one party nor a flood of strangers fills places or queue for others.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
@@ -13,16 +13,46 @@ use super::passwords::Busy;
 
 /// How many may wait in each lane.
 const MAX_WAITING: usize = 200;
-/// Of so many turns in a row, one is a registration's if one waits: logins go first, and do not shut registrations out.
-const LOGINS_IN_A_ROW: u32 = 4;
+/// How often a lane is passed over while somebody waits in it: then it has a turn before those that go first.
+const MAX_PASSED_OVER: u32 = 4;
 
-/// What a turn is for.
+/// What a turn is for. Those that come first here go first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lane {
-    /// Somebody who has an account wants to use it.
+    /// A login from where the account was logged in before.
+    FamiliarLogin,
+    /// A login from an address with no wrong password of late.
     Login,
+    /// A login from any other address.
+    SuspectLogin,
     /// Somebody without an account wants one.
     Registration,
+}
+
+/// A turn: what for, and whose. A party has one place among those who have turns, however many turns it waits for.
+#[derive(Debug, Clone)]
+pub struct Turn {
+    pub(super) lane: Lane,
+    party: Party,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Party {
+    Network(IpAddr),
+    Account(Arc<str>),
+}
+
+impl Turn {
+    /// For a login to `account` from where it was logged in before. Its party is the account: whoever has one account
+    /// may have logged in from many addresses.
+    pub(super) fn familiar(account: &str) -> Self {
+        Self { lane: Lane::FamiliarLogin, party: Party::Account(account.into()) }
+    }
+
+    /// In another lane, for a client at `address`.
+    pub fn new(lane: Lane, address: IpAddr) -> Self {
+        Self { lane, party: Party::Network(network(address)) }
+    }
 }
 
 /// A number of places, given to those who wait in turns.
@@ -31,18 +61,19 @@ pub(super) struct Turns(Arc<Mutex<State>>);
 
 struct State {
     free: usize,
-    lanes: [Waiting; 2],
-    /// Turns of logins since the last one of a registration.
-    logins: u32,
+    /// By [`Lane`].
+    lanes: [Waiting; 4],
 }
 
 /// Those who wait in one lane.
 #[derive(Default)]
 struct Waiting {
-    by_network: HashMap<IpAddr, VecDeque<oneshot::Sender<Place>>>,
-    /// The networks with somebody who waits, each once, in the order of their turns.
-    turns: VecDeque<IpAddr>,
+    by_party: HashMap<Party, VecDeque<oneshot::Sender<Place>>>,
+    /// The parties with somebody who waits, each once, in the order of their turns.
+    turns: VecDeque<Party>,
     count: usize,
+    /// How often another lane had its turn since this one had, while somebody waited here.
+    passed_over: u32,
 }
 
 /// A place, given back when it is dropped.
@@ -50,23 +81,22 @@ pub(super) struct Place(Turns);
 
 impl Turns {
     pub(super) fn new(places: usize) -> Self {
-        let lanes = [Waiting::default(), Waiting::default()];
-        Self(Arc::new(Mutex::new(State { free: places, lanes, logins: 0 })))
+        Self(Arc::new(Mutex::new(State { free: places, lanes: Default::default() })))
     }
 
-    /// Waits for a place; [`Busy`] if too many wait already, and none of them is of an address that has more.
-    pub(super) async fn take(&self, lane: Lane, address: IpAddr) -> Result<Place, Busy> {
-        let turn = {
+    /// Waits for a place; [`Busy`] if too many wait already, and none of them is of a party that has more.
+    pub(super) async fn take(&self, turn: Turn) -> Result<Place, Busy> {
+        let place = {
             let mut state = self.0.lock();
             // While a place is free, nobody waits.
             if state.free > 0 {
                 state.free -= 1;
                 return Ok(Place(self.clone()));
             }
-            state.lanes[lane as usize].push(network(address))?
+            state.lanes[turn.lane as usize].push(turn.party)?
         };
         // Whoever had to make room is not given a place any more.
-        turn.await.map_err(|_| Busy)
+        place.await.map_err(|_| Busy)
     }
 }
 
@@ -86,34 +116,30 @@ impl Drop for Place {
 
 impl State {
     fn next(&mut self) -> Option<oneshot::Sender<Place>> {
-        let [logins, registrations] = &mut self.lanes;
-        if self.logins >= LOGINS_IN_A_ROW
-            && let Some(next) = registrations.pop()
-        {
-            self.logins = 0;
-            return Some(next);
+        let waits = |lane: &usize| !self.lanes[*lane].turns.is_empty();
+        let is_due = |lane: &usize| waits(lane) && self.lanes[*lane].passed_over >= MAX_PASSED_OVER;
+        let lanes = 0..self.lanes.len();
+        let lane = lanes.clone().rev().find(is_due).or_else(|| lanes.clone().find(waits))?;
+        for later in &mut self.lanes[lane + 1..] {
+            later.passed_over += u32::from(!later.turns.is_empty());
         }
-        if let Some(next) = logins.pop() {
-            self.logins += 1;
-            return Some(next);
-        }
-        self.logins = 0;
-        registrations.pop()
+        self.lanes[lane].passed_over = 0;
+        self.lanes[lane].pop()
     }
 }
 
 impl Waiting {
-    fn push(&mut self, network: IpAddr) -> Result<oneshot::Receiver<Place>, Busy> {
+    fn push(&mut self, party: Party) -> Result<oneshot::Receiver<Place>, Busy> {
         if self.count >= MAX_WAITING {
             self.forget_closed();
         }
         if self.count >= MAX_WAITING {
-            self.make_room(network)?;
+            self.make_room(&party)?;
         }
         let (sender, receiver) = oneshot::channel();
-        let waiting = self.by_network.entry(network).or_default();
+        let waiting = self.by_party.entry(party.clone()).or_default();
         if waiting.is_empty() {
-            self.turns.push_back(network);
+            self.turns.push_back(party);
         }
         waiting.push_back(sender);
         self.count += 1;
@@ -122,18 +148,18 @@ impl Waiting {
 
     /// Those whose client has gone hold nobody up.
     fn forget_closed(&mut self) {
-        self.by_network.retain(|_, waiting| {
+        self.by_party.retain(|_, waiting| {
             waiting.retain(|turn| !turn.is_closed());
             !waiting.is_empty()
         });
-        self.turns.retain(|network| self.by_network.contains_key(network));
-        self.count = self.by_network.values().map(VecDeque::len).sum();
+        self.turns.retain(|party| self.by_party.contains_key(party));
+        self.count = self.by_party.values().map(VecDeque::len).sum();
     }
 
-    /// Turns the last one away of the network that has most, if that is more than `network` would have.
-    fn make_room(&mut self, network: IpAddr) -> Result<(), Busy> {
-        let own = self.by_network.get(&network).map_or(0, VecDeque::len);
-        let most = self.by_network.values_mut().max_by_key(|waiting| waiting.len()).ok_or(Busy)?;
+    /// Turns the last one away of the party that has most, if that is more than `party` would have.
+    fn make_room(&mut self, party: &Party) -> Result<(), Busy> {
+        let own = self.by_party.get(party).map_or(0, VecDeque::len);
+        let most = self.by_party.values_mut().max_by_key(|waiting| waiting.len()).ok_or(Busy)?;
         if most.len() <= own + 1 {
             return Err(Busy);
         }
@@ -143,13 +169,13 @@ impl Waiting {
     }
 
     fn pop(&mut self) -> Option<oneshot::Sender<Place>> {
-        let network = self.turns.pop_front()?;
-        let waiting = self.by_network.get_mut(&network)?;
+        let party = self.turns.pop_front()?;
+        let waiting = self.by_party.get_mut(&party)?;
         let next = waiting.pop_front();
         if waiting.is_empty() {
-            self.by_network.remove(&network);
+            self.by_party.remove(&party);
         } else {
-            self.turns.push_back(network);
+            self.turns.push_back(party);
         }
         self.count -= usize::from(next.is_some());
         next
@@ -183,7 +209,7 @@ mod tests {
     ) -> tokio::task::JoinHandle<Result<(), Busy>> {
         let (turns, order) = (turns.clone(), Arc::clone(order));
         tokio::spawn(async move {
-            let place = turns.take(lane, address(number)).await?;
+            let place = turns.take(Turn::new(lane, address(number))).await?;
             order.lock().push((lane, number));
             drop(place);
             Ok(())
@@ -193,7 +219,7 @@ mod tests {
     #[tokio::test]
     async fn addresses_take_turns_and_logins_go_first() {
         let turns = Turns::new(1);
-        let place = turns.take(Lane::Registration, address(0)).await.unwrap();
+        let place = turns.take(Turn::new(Lane::Registration, address(0))).await.unwrap();
         let order = Arc::default();
         let mut tasks = Vec::new();
         for _ in 0..3 {
@@ -227,9 +253,49 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_flood_of_strangers_holds_no_familiar_login_up() {
+        let turns = Turns::new(1);
+        let place = turns.take(Turn::new(Lane::Login, address(0))).await.unwrap();
+        let order = Arc::default();
+        let mut flood = Vec::new();
+        for lane in [Lane::Login, Lane::SuspectLogin] {
+            flood.extend((0..480).map(|number| wait(&turns, lane, number, &order)));
+        }
+        // The owner of one account, who logged in from everywhere, has one turn of two.
+        let familiar = |account: &'static str| {
+            let (turns, order) = (turns.clone(), Arc::<Mutex<_>>::clone(&order));
+            tokio::spawn(async move {
+                let place = turns.take(Turn::familiar(account)).await?;
+                order.lock().push((Lane::FamiliarLogin, usize::from(account == "victim")));
+                drop(place);
+                Ok::<_, Busy>(())
+            })
+        };
+        flood.extend((0..480).map(|_| familiar("attacker")));
+        settle().await;
+        let victims: Vec<_> = (0..4).map(|_| familiar("victim")).collect();
+        settle().await;
+        drop(place);
+        for victim in victims {
+            victim.await.unwrap().expect("a familiar login is not refused");
+        }
+        let order = order.lock();
+        let last = order.iter().rposition(|turn| *turn == (Lane::FamiliarLogin, 1)).unwrap();
+        assert!(last < 4 * 5, "the last one was number {last}");
+        // Nobody waits for ever: each lane has had a turn.
+        for lane in [Lane::Login, Lane::SuspectLogin] {
+            assert!(order.iter().any(|turn| turn.0 == lane), "{lane:?}");
+        }
+        drop(order);
+        for waiting in flood {
+            waiting.abort();
+        }
+    }
+
+    #[tokio::test]
     async fn one_address_can_not_fill_the_queue_of_others() {
         let turns = Turns::new(1);
-        let place = turns.take(Lane::Login, address(0)).await.unwrap();
+        let place = turns.take(Turn::new(Lane::Login, address(0))).await.unwrap();
         let order = Arc::default();
         let filling: Vec<_> = (0..260).map(|_| wait(&turns, Lane::Login, 1, &order)).collect();
         settle().await;
@@ -251,13 +317,13 @@ mod tests {
     #[tokio::test]
     async fn who_has_gone_holds_nobody_up() {
         let turns = Turns::new(1);
-        let place = turns.take(Lane::Login, address(0)).await.unwrap();
+        let place = turns.take(Turn::new(Lane::Login, address(0))).await.unwrap();
         let mut context = Context::from_waker(Waker::noop());
         for number in 0..MAX_WAITING {
-            let mut gone = pin!(turns.take(Lane::Login, address(number)));
+            let mut gone = pin!(turns.take(Turn::new(Lane::Login, address(number))));
             assert!(matches!(gone.as_mut().poll(&mut context), Poll::Pending));
         }
-        let mut waiting = pin!(turns.take(Lane::Login, address(1)));
+        let mut waiting = pin!(turns.take(Turn::new(Lane::Login, address(1))));
         assert!(matches!(waiting.as_mut().poll(&mut context), Poll::Pending));
         drop(place);
         assert!(matches!(waiting.as_mut().poll(&mut context), Poll::Ready(Ok(_))));

@@ -10,7 +10,7 @@ use tokio::time::{Duration, Instant};
 use super::error::FieldError;
 use super::extract::{Authenticated, Fields};
 use super::{ApiError, AppState, client_address};
-use crate::auth::{Lane, Verdict};
+use crate::auth::{Lane, Turn, Verdict};
 use crate::chat::view;
 use crate::id::Id;
 use crate::store::{Profile, Role, User};
@@ -87,7 +87,7 @@ async fn register(
     let user = User {
         profile: Profile { id, full_name, profile_picture_url: None },
         email,
-        password_hash: state.passwords.hash(password, Lane::Registration, address).await?,
+        password_hash: state.passwords.hash(password, Turn::new(Lane::Registration, address)).await?,
         role: Role::Seller,
         phone,
         is_active: true,
@@ -122,7 +122,8 @@ async fn login(State(state): State<AppState>, request: Request) -> Result<Json<V
     check_throttle()?;
     let user = state.store.user_by_email(&email).await?;
     let stored = user.as_ref().map(|user| user.password_hash.clone());
-    let verdict = state.passwords.verify(password.clone(), stored, address).await?;
+    let turn = state.throttle.turn(&email, address);
+    let verdict = state.passwords.verify(password.clone(), stored, turn.clone()).await?;
     // Again, so that guesses that came all at once count as if they had come one by one.
     check_throttle()?;
     let (Some(user), Verdict::Right | Verdict::RightButOld) = (user, verdict) else {
@@ -137,7 +138,7 @@ async fn login(State(state): State<AppState>, request: Request) -> Result<Json<V
     }
     if verdict == Verdict::RightButOld {
         // The login is right in any case; the next one tries again.
-        match state.passwords.hash(password, Lane::Login, address).await {
+        match state.passwords.hash(password, turn).await {
             Ok(hash) => state.store.set_password_hash(&user.profile.id, &hash).await?,
             Err(error) => tracing::warn!(%error, user = %user.profile.id, "an old hash was kept"),
         }
