@@ -13,10 +13,7 @@ use crate::process::raise_open_files;
 use crate::scenario::jitter::CatchUp;
 use crate::scenario::{Outcome, Target, avalanche, chat, fanout, idle, jitter};
 use crate::server::{Running, Server, Stage, StartOptions};
-use crate::{http, report, world};
-
-/// Connections, and room for the files of the program itself.
-pub(crate) const SPARE_FILES: u64 = 200;
+use crate::{http, report, results, world};
 
 /// Load generator for a Socket.IO chat server, and side-by-side comparison of several.
 #[derive(Debug, Parser)]
@@ -199,7 +196,7 @@ fn print(outcome: &Outcome) -> Result<()> {
 }
 
 fn report_again(repository: &Path) -> Result<()> {
-    let results = compare::load(&compare::results_path(repository, false))?;
+    let results = results::load(&results::results_path(repository, false))?;
     report::write(&results, repository)
 }
 
@@ -211,32 +208,21 @@ struct Loaded {
 
 impl Subject {
     async fn load(&self, users: usize, conversations: bool, recovery: bool) -> Result<Loaded> {
-        raise_open_files(users as u64 + SPARE_FILES)?;
+        raise_open_files(users)?;
         if let (false, Some(pid)) = (self.address.is_empty(), self.pid) {
             let addresses = self.address.clone();
             let target = if conversations && !self.given {
                 registered(addresses, pid, users)?
             } else {
-                let auths = world::auths(users, &self.secret);
-                let conversations = (0..users / 2).map(world::conversation_id).collect();
-                Target { addresses, pid, auths, conversations }
+                Target::of_world(addresses, pid, users, &self.secret)
             };
             return Ok(Loaded { target, _running: None });
         }
         let server = self.server.ok_or_else(|| anyhow!("--server or --address is needed"))?;
-        let stage = Stage::prepare(&self.repository, &compare::stage_folder(&self.repository), users.max(2))?;
+        let stage = Stage::prepare(&self.repository, &results::stage_folder(&self.repository), users.max(2))?;
         let running = stage.start(server, StartOptions { recovery, store: None }).await?;
-        Ok(Loaded { target: started(&running, users), _running: Some(running) })
-    }
-}
-
-/// A server that was given the people of [`world`].
-pub(crate) fn started(running: &Running, users: usize) -> Target {
-    Target {
-        addresses: vec![running.address],
-        pid: running.pid(),
-        auths: world::auths(users, world::SECRET),
-        conversations: (0..users / 2).map(world::conversation_id).collect(),
+        let target = Target::of_world(vec![running.address], running.pid(), users, world::SECRET);
+        Ok(Loaded { target, _running: Some(running) })
     }
 }
 

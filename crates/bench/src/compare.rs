@@ -9,15 +9,14 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
-use serde::{Deserialize, Serialize};
 
-use crate::command::SPARE_FILES;
 use crate::machine::Machine;
 use crate::plan::{self, Scenario, Sizes};
 use crate::process::raise_open_files;
 use crate::report;
-use crate::scenario::Outcome;
+use crate::results::{Results, Run, keep, results_path, stage_folder};
 use crate::server::{Server, Stage};
+use crate::targets::targets_table;
 use crate::world;
 
 #[derive(Debug, Args)]
@@ -39,46 +38,6 @@ pub(crate) struct CompareOptions {
     repository: PathBuf,
 }
 
-/// One server in one scenario in one round.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Run {
-    pub(crate) round: u32,
-    pub(crate) scenario: Scenario,
-    pub(crate) server: Server,
-    pub(crate) outcome: Outcome,
-}
-
-/// A whole comparison.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Results {
-    pub(crate) quick: bool,
-    pub(crate) rounds: u32,
-    pub(crate) sizes: Sizes,
-    pub(crate) machine: Machine,
-    pub(crate) runs: Vec<Run>,
-}
-
-/// Where everything that is measured is kept.
-pub(crate) fn output_folder(repository: &Path) -> PathBuf {
-    repository.join("bench/output")
-}
-
-/// Where servers' stores and logs are kept while they run.
-pub(crate) fn stage_folder(repository: &Path) -> PathBuf {
-    output_folder(repository).join("stage")
-}
-
-/// Where the results of the last comparison are kept.
-pub(crate) fn results_path(repository: &Path, quick: bool) -> PathBuf {
-    output_folder(repository).join(if quick { "results-quick.json" } else { "results.json" })
-}
-
-/// Reads the results of a comparison.
-pub(crate) fn load(path: &Path) -> Result<Results> {
-    let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
-    serde_json::from_str(&text).with_context(|| format!("reading {}", path.display()))
-}
-
 /// Compares, prints the tables, and writes the report unless it was a quick look or a part.
 pub(crate) async fn run(options: CompareOptions) -> Result<()> {
     let sizes = if options.quick { Sizes::quick() } else { Sizes::full() };
@@ -87,7 +46,7 @@ pub(crate) async fn run(options: CompareOptions) -> Result<()> {
         Scenario::ALL.into_iter().filter(with_target).collect()
     });
     let rounds = options.rounds.unwrap_or(if options.quick { 1 } else { 5 });
-    raise_open_files(sizes.connections as u64 + SPARE_FILES)?;
+    raise_open_files(sizes.connections)?;
     let stage = Stage::prepare(&options.repository, &stage_folder(&options.repository), sizes.users())?;
     let machine = Machine::describe(&options.repository, &stage_folder(&options.repository))?;
     let large_store = stage.path("large.db");
@@ -111,7 +70,7 @@ pub(crate) async fn run(options: CompareOptions) -> Result<()> {
         }
     }
     println!("\n{} runs in {:.0} s\n", results.runs.len(), began.elapsed().as_secs_f64());
-    println!("{}", report::targets_table(&results));
+    println!("{}", targets_table(&results));
 
     let whole = options.servers.len() == Server::ALL.len() && options.scenarios.is_none();
     if whole {
@@ -136,15 +95,6 @@ fn fill_store(stage: &Stage, store: &Path, sizes: &Sizes) -> Result<()> {
     world::write_messages(&messages, sizes.stored_messages, sizes.users() / 2)?;
     stage.import(store, Some(&messages))?;
     fs::remove_file(&messages)?;
-    Ok(())
-}
-
-/// Each run in a file of its own, so that an interrupted comparison leaves what it had.
-fn keep(repository: &Path, run: &Run) -> Result<()> {
-    let folder = output_folder(repository).join("runs");
-    fs::create_dir_all(&folder)?;
-    let name = format!("{}-{}-{}.json", run.round, run.scenario.name(), run.server.name());
-    fs::write(folder.join(name), serde_json::to_vec_pretty(run)?)?;
     Ok(())
 }
 

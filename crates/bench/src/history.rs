@@ -13,11 +13,10 @@ use anyhow::{Context as _, Result};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
-use crate::command::started;
-use crate::compare::{output_folder, stage_folder};
+use crate::figures::{cell, number};
 use crate::http::Connection;
-use crate::report::{cell, number};
-use crate::scenario::{as_f64, chat};
+use crate::results::{output_folder, stage_folder};
+use crate::scenario::{Target, as_f64, chat};
 use crate::server::{Server, Stage, StartOptions};
 use crate::stats::Spread;
 use crate::world;
@@ -156,7 +155,8 @@ async fn measure(
 
     let pace = chat::Pace::ClosedLoop { think: Duration::ZERO };
     let chat = chat::Options { pairs: PAIRS, pace, warm_up: Duration::from_secs(1), duration };
-    let outcome = chat::run(&started(&running, USERS), chat).await?;
+    let target = Target::of_world(vec![running.address], running.pid(), USERS, world::SECRET);
+    let outcome = chat::run(&target, chat).await?;
     for (operation, figure) in [
         ("`send_message`, CPU, µs", "cpu_per_message_us"),
         ("`send_message` to acknowledgement, median, ms", "acknowledgement_p50_ms"),

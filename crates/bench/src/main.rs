@@ -6,12 +6,14 @@
 //! - `scenario`: what is done to a server
 //! - `plan`, `compare`: which scenarios each server goes through, in interleaved rounds
 //! - `history`: the product on a large store beside a small one
-//! - `stats`, `report`, `plots`, `machine`: what is said about it
+//! - `results`, `stats`, `figures`, `machine`: what was measured, and where
+//! - `targets`, `report`, `plots`: what is said about it
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line program speaks by printing")]
 
 mod client;
 mod command;
 mod compare;
+mod figures;
 mod frame;
 mod history;
 mod http;
@@ -22,9 +24,11 @@ mod plan;
 mod plots;
 mod process;
 mod report;
+mod results;
 mod scenario;
 mod server;
 mod stats;
+mod targets;
 mod world;
 
 use std::process::ExitCode;

@@ -7,10 +7,10 @@ use anyhow::Result;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-use crate::command::started;
 use crate::scenario::jitter::CatchUp;
-use crate::scenario::{Outcome, avalanche, chat, fanout, idle, jitter};
+use crate::scenario::{Outcome, Target, avalanche, chat, fanout, idle, jitter};
 use crate::server::{Server, Stage, StartOptions};
+use crate::world;
 
 /// What every server goes through in a round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize, Deserialize)]
@@ -142,7 +142,7 @@ pub(crate) async fn run(
     let recovery = scenario == Scenario::JitterRecovery;
     let store = (scenario == Scenario::ColdStart).then_some(large_store);
     let running = stage.start(server, StartOptions { recovery, store }).await?;
-    let target = started(&running, sizes.users());
+    let target = Target::of_world(vec![running.address], running.pid(), sizes.users(), world::SECRET);
     let &Sizes { pairs, devices, connections, warm_up, chat: duration, hold, .. } = sizes;
     let outcome = match scenario {
         Scenario::ClosedLoop => {

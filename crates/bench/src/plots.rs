@@ -7,9 +7,9 @@ use anyhow::{Result, anyhow};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use crate::compare::Results;
+use crate::figures::{number, spread};
 use crate::plan::Scenario;
-use crate::report::{number, spread};
+use crate::results::Results;
 use crate::scenario::as_f64;
 use crate::server::Server;
 use crate::stats::Spread;

@@ -70,8 +70,13 @@ pub(crate) async fn settled_resident_bytes(pid: u32) -> Result<u64> {
     }
 }
 
-/// Raises the limit of open files of this process, and so of the servers that it starts, to at least `needed`.
-pub(crate) fn raise_open_files(needed: u64) -> Result<()> {
+/// Room for the files of a program itself, beside its connections.
+const SPARE_FILES: u64 = 200;
+
+/// Raises the limit of open files of this process, and so of the servers that it starts, to what so many connections
+/// need.
+pub(crate) fn raise_open_files(connections: usize) -> Result<()> {
+    let needed = connections as u64 + SPARE_FILES;
     let limit = getrlimit(Resource::Nofile);
     if limit.current.is_none_or(|current| current >= needed) {
         return Ok(());

@@ -7,209 +7,14 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use crate::compare::{Results, Run};
+use crate::figures::{cell, digits_for, number, spread};
 use crate::history::{self, History};
 use crate::plan::{Scenario, Sizes};
 use crate::plots;
+use crate::results::{Results, Run};
 use crate::scenario::{Outcome, as_f64};
 use crate::server::Server;
-use crate::stats::Spread;
-
-/// What a target asks of the product's median.
-#[derive(Debug, Clone, Copy)]
-enum Goal {
-    AtMost(f64),
-    AtLeast(f64),
-    /// At most this part of Node in memory, round by round.
-    RatioAtMost(f64),
-}
-
-/// A figure with a target.
-struct Target {
-    title: String,
-    scenario: Scenario,
-    figure: &'static str,
-    digits: usize,
-    wording: &'static str,
-    goal: Goal,
-}
-
-fn targets(sizes: &Sizes) -> Vec<Target> {
-    use Scenario::{Avalanche, ClosedLoop, ColdStart, FixedRate, Idle, JitterRecovery};
-    let (pairs, connections) = (sizes.pairs, number(as_f64(sizes.connections), 0));
-    let row = |title: String, scenario, figure, digits, wording, goal| Target {
-        title,
-        scenario,
-        figure,
-        digits,
-        wording,
-        goal,
-    };
-    vec![
-        row(
-            format!("CPU per message, µs ({pairs} pairs, closed loop)"),
-            ClosedLoop,
-            "cpu_per_message_us",
-            1,
-            "at most 40",
-            Goal::AtMost(40.0),
-        ),
-        row(
-            format!("acknowledged messages a second ({pairs} pairs, closed loop)"),
-            ClosedLoop,
-            "acknowledged_per_second",
-            0,
-            "at least 20 000",
-            Goal::AtLeast(20_000.0),
-        ),
-        row(
-            format!("p99 from send to acknowledgement, ms (at {:.0} messages/s)", sizes.messages_per_second),
-            FixedRate,
-            "acknowledgement_p99_ms",
-            2,
-            "below Node in memory",
-            Goal::RatioAtMost(1.0),
-        ),
-        row(
-            format!("memory per idle connection, kB ({connections} connections)"),
-            Idle,
-            "memory_per_connection_kb",
-            2,
-            "at most 6",
-            Goal::AtMost(6.0),
-        ),
-        row(
-            "CPU per connection made, token checked, µs".to_owned(),
-            Avalanche,
-            "cpu_per_connection_us",
-            0,
-            "at most 150",
-            Goal::AtMost(150.0),
-        ),
-        row(
-            format!("{connections} connect at once: all connected after, s"),
-            Avalanche,
-            "all_connected_s",
-            2,
-            "a third of Node in memory",
-            Goal::RatioAtMost(1.0 / 3.0),
-        ),
-        row(
-            format!("{connections} connect at once: failures"),
-            Avalanche,
-            "failures",
-            0,
-            "none",
-            Goal::AtMost(0.0),
-        ),
-        row(
-            format!(
-                "deliveries under jitter, % (cut every {:.0} s, with recovery)",
-                sizes.jitter_mean_seconds
-            ),
-            JitterRecovery,
-            "delivered_percent",
-            2,
-            "100",
-            Goal::AtLeast(100.0),
-        ),
-        row(
-            "cold start to first accepted connection (its token checked), ms".to_owned(),
-            ColdStart,
-            "connected_after_ms",
-            0,
-            "at most 50",
-            Goal::AtMost(50.0),
-        ),
-    ]
-}
-
-/// The values of a figure, one a round.
-pub(crate) fn values(results: &Results, scenario: Scenario, server: Server, figure: &str) -> Vec<(u32, f64)> {
-    let runs = results.runs.iter().filter(|run| run.scenario == scenario && run.server == server);
-    runs.filter_map(|run| Some((run.round, *run.outcome.figures.get(figure)?))).collect()
-}
-
-/// A figure's median and spread over the rounds.
-pub(crate) fn spread(results: &Results, scenario: Scenario, server: Server, figure: &str) -> Option<Spread> {
-    Spread::of(values(results, scenario, server, figure).into_iter().map(|(_, value)| value))
-}
-
-/// The product's figure as a part of Node's in memory, taken within each round.
-fn ratio(results: &Results, scenario: Scenario, figure: &str) -> Option<Spread> {
-    let node = values(results, scenario, Server::NodeMemory, figure);
-    let ours = values(results, scenario, Server::HorseTrust, figure);
-    let pairs = ours.iter().filter_map(|&(round, ours)| {
-        let &(_, node) = node.iter().find(|&&(other, _)| other == round)?;
-        (node != 0.0).then_some(ours / node)
-    });
-    Spread::of(pairs)
-}
-
-/// A number with a thin space between thousands.
-pub(crate) fn number(value: f64, digits: usize) -> String {
-    let text = format!("{value:.digits$}");
-    let (whole, fraction) =
-        text.split_once('.').map_or((text.as_str(), None), |(whole, rest)| (whole, Some(rest)));
-    let mut grouped = String::new();
-    for (index, digit) in whole.chars().enumerate() {
-        let left = whole.len() - index;
-        if index > 0 && left.is_multiple_of(3) && whole.len() > 4 && !grouped.ends_with('-') {
-            grouped.push('\u{202f}');
-        }
-        grouped.push(digit);
-    }
-    if let Some(fraction) = fraction {
-        let _ = write!(grouped, ".{fraction}");
-    }
-    grouped
-}
-
-pub(crate) fn cell(spread: Option<Spread>, digits: usize) -> String {
-    match spread {
-        None => "–".to_owned(),
-        Some(Spread { minimum, median, maximum }) => {
-            let [low, middle, high] = [minimum, median, maximum].map(|value| number(value, digits));
-            if low == high { middle } else { format!("{middle} ({low}–{high})") }
-        }
-    }
-}
-
-fn verdict(goal: Goal, ours: Option<Spread>, ratio: Option<Spread>) -> String {
-    let missed = |value: f64, bound: f64| format!("missed by {:.0} %", 100.0 * (value / bound - 1.0).abs());
-    match (goal, ours, ratio) {
-        (Goal::AtMost(bound), Some(ours), _) if ours.median <= bound => "met".to_owned(),
-        (Goal::AtLeast(bound), Some(ours), _) if ours.median >= bound => "met".to_owned(),
-        (Goal::RatioAtMost(bound), _, Some(ratio)) if ratio.median <= bound => "met".to_owned(),
-        (Goal::AtMost(0.0), Some(ours), _) => format!("missed by {}", number(ours.median, 0)),
-        (Goal::AtMost(bound) | Goal::AtLeast(bound), Some(ours), _) => missed(ours.median, bound),
-        (Goal::RatioAtMost(bound), _, Some(ratio)) => missed(ratio.median, bound),
-        _ => "not measured".to_owned(),
-    }
-}
-
-/// The figures with a target, each server's median with its range, as a Markdown table.
-pub(crate) fn targets_table(results: &Results) -> String {
-    let mut table = String::from("| figure |");
-    for server in Server::ALL {
-        let _ = write!(table, " {} |", server.title());
-    }
-    table.push_str(" ours / Node in memory | target | |\n|---|");
-    table.push_str(&"--:|".repeat(Server::ALL.len() + 1));
-    table.push_str("---|---|\n");
-    for target in targets(&results.sizes) {
-        let _ = write!(table, "| {} |", target.title);
-        for server in Server::ALL {
-            let spread = spread(results, target.scenario, server, target.figure);
-            let _ = write!(table, " {} |", cell(spread, target.digits));
-        }
-        let ours = spread(results, target.scenario, Server::HorseTrust, target.figure);
-        let ratio = ratio(results, target.scenario, target.figure);
-        let verdict = verdict(target.goal, ours, ratio);
-        let _ = writeln!(table, " {} | {} | {verdict} |", cell(ratio, 2), target.wording);
-    }
-    table
-}
+use crate::targets::targets_table;
 
 /// Every figure of one scenario.
 fn scenario_table(results: &Results, scenario: Scenario) -> String {
@@ -231,15 +36,6 @@ fn scenario_table(results: &Results, scenario: Scenario) -> String {
         table.push('\n');
     }
     table
-}
-
-/// Three or so significant digits.
-fn digits_for(value: f64) -> usize {
-    match value.abs() {
-        0.0 | 100.0.. => 0,
-        10.0.. => 1,
-        _ => 2,
-    }
 }
 
 /// One line about a run, for who watches.
@@ -381,35 +177,4 @@ fn render(
         page.push_str(&scenario_table(results, scenario));
     }
     page
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_grouped_from_five_digits_on() {
-        assert_eq!(number(20_000.0, 0), "20\u{202f}000");
-        assert_eq!(number(1_234_567.25, 2), "1\u{202f}234\u{202f}567.25");
-        assert_eq!(number(8400.0, 0), "8400");
-        assert_eq!(number(0.5, 2), "0.50");
-    }
-
-    #[test]
-    fn a_cell_shows_the_range_if_there_is_one() {
-        assert_eq!(cell(Spread::of([1.0, 2.0, 4.0]), 0), "2 (1–4)");
-        assert_eq!(cell(Spread::of([2.0]), 1), "2.0");
-        assert_eq!(cell(None, 1), "–");
-    }
-
-    #[test]
-    fn a_target_is_met_at_its_bound_and_missed_beyond() {
-        let at = |value| Spread::of([value]);
-        assert_eq!(verdict(Goal::AtMost(40.0), at(40.0), None), "met");
-        assert_eq!(verdict(Goal::AtMost(40.0), at(50.0), None), "missed by 25 %");
-        assert_eq!(verdict(Goal::AtLeast(20_000.0), at(15_000.0), None), "missed by 25 %");
-        assert_eq!(verdict(Goal::AtMost(0.0), at(3.0), None), "missed by 3");
-        assert_eq!(verdict(Goal::RatioAtMost(0.5), at(3.0), at(0.4)), "met");
-        assert_eq!(verdict(Goal::RatioAtMost(0.5), at(3.0), None), "not measured");
-    }
 }

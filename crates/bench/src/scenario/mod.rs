@@ -19,6 +19,7 @@ use tokio::time::sleep;
 
 use crate::process::{self, CpuTime};
 use crate::stats::{Latencies, LatencySummary};
+use crate::world;
 
 /// A server that runs, and who may connect to it.
 pub(crate) struct Target {
@@ -31,6 +32,12 @@ pub(crate) struct Target {
 }
 
 impl Target {
+    /// A server that was given the first `users` people of [`world`].
+    pub(crate) fn of_world(addresses: Vec<SocketAddr>, pid: u32, users: usize, secret: &str) -> Self {
+        let conversations = (0..users / 2).map(world::conversation_id).collect();
+        Self { addresses, pid, auths: world::auths(users, secret), conversations }
+    }
+
     /// Where the user with this index connects.
     fn address(&self, user: usize) -> SocketAddr {
         self.addresses[user % self.addresses.len()]
