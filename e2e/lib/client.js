@@ -8,7 +8,10 @@ export const TRANSPORTS = {
   upgrade: {},
 };
 
-const LIMIT = 20_000;
+export const WEBSOCKET = { transports: ["websocket"] };
+
+/** How long what has no time promised may take; milliseconds. */
+const LIMIT = 60_000;
 
 /** `promise`, or an error that says what was waited for and what came. */
 export function within(what, promise, came = () => "", limit = LIMIT) {
@@ -141,4 +144,11 @@ export class Client {
   async settle() {
     await this.ask("join_conversation", "nowhere");
   }
+}
+
+/** A connected client with more in its auth than a token. */
+export async function connect(t, server, user, auth = {}, options = WEBSOCKET) {
+  const client = new Client(t, server, { token: user.token, ...auth }, options);
+  await client.connected();
+  return client;
 }

@@ -12,6 +12,10 @@ export const BINARY =
   process.env.HORSE_TRUST_BINARY ?? fileURLToPath(new URL("../../target/release/horse-trust", import.meta.url));
 /** What a process needs to live through a write beyond its limit of file sizes; see `limitFiles`. */
 const IGNORE_LIMIT = ["-c", 'trap "" XFSZ; exec "$0" "$@"'];
+/** So many times longer than promised anything may take: the machine may be busy. SLOWNESS=1 holds a quiet one to it. */
+export const SLOWNESS = Number(process.env.SLOWNESS || 5);
+/** How long what has no time promised may take; milliseconds. */
+const LIMIT = 60_000;
 export const SECRET = "the secret of the end-to-end tests";
 
 /** A port that is free now. */
@@ -49,13 +53,14 @@ export function run(folder, args, settings = {}, timeout = 30_000) {
   return { status, stdout, stderr };
 }
 
-/** Waits until `condition` gives something true, and answers it. */
-export async function eventually(what, condition, within = 20_000) {
-  const deadline = Date.now() + within;
+/** Waits until `condition` gives something true, and answers it; `promised` is within how many milliseconds that should be. */
+export async function eventually(what, condition, promised) {
+  const limit = promised === undefined ? LIMIT : promised * SLOWNESS;
+  const deadline = Date.now() + limit;
   for (;;) {
     const result = await condition();
     if (result) return result;
-    if (Date.now() > deadline) throw new Error(`${what}: did not come about within ${within} ms`);
+    if (Date.now() > deadline) throw new Error(`${what}: did not come about within ${limit} ms`);
     await sleep(5);
   }
 }
@@ -96,6 +101,13 @@ export class Server {
       return fetch(`${this.url}/health`).then((response) => response.ok, () => false);
     });
     return performance.now() - begin;
+  }
+
+  /** Ends the process at once, and starts it with other settings beside its own. */
+  async restart(settings) {
+    await this.kill();
+    Object.assign(this.settings, settings);
+    await this.launch();
   }
 
   /** Ends the process at once, as a power cut would. */

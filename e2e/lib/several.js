@@ -37,6 +37,10 @@ class Several extends Server {
     return Math.max(...times);
   }
 
+  async restart(settings) {
+    for (const node of this.nodes) await node.restart(settings);
+  }
+
   async kill() {
     await Promise.all(this.nodes.map((node) => node.kill()));
   }

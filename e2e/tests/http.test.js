@@ -62,13 +62,13 @@ test("accounts", async (t) => {
       await login({ email, password: "wrong password" });
       return performance.now() - begin;
     };
-    const median = (values) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)];
     const known = [], unknown = [];
     for (let n = 0; n < 5; n++) {
       known.push(await time("ana@example.com"));
       unknown.push(await time(`nobody${n}@example.com`));
     }
-    const ratio = median(unknown) / median(known);
+    // The least: what else the machine does can only add to it.
+    const ratio = Math.min(...unknown) / Math.min(...known);
     assert.ok(ratio > 0.4 && ratio < 2.5, `unknown takes ${ratio} times as long`);
   });
 

@@ -3,12 +3,10 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { Client } from "../lib/client.js";
+import { Client, WEBSOCKET } from "../lib/client.js";
 import { Redis, certificate, cluster } from "../lib/cluster.js";
 import { RedisCluster } from "../lib/redis-cluster.js";
 import { eventually, run, temporaryFolder } from "../lib/server.js";
-
-const WEBSOCKET = { transports: ["websocket"] };
 
 const connect = (t, node, user) => Client.connect(t, node, user, WEBSOCKET);
 

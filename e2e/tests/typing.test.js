@@ -2,11 +2,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { Client } from "../lib/client.js";
+import { Client, WEBSOCKET } from "../lib/client.js";
 import { cluster } from "../lib/cluster.js";
 import { Server } from "../lib/server.js";
-
-const WEBSOCKET = { transports: ["websocket"] };
 
 async function joined(t, node, user, conversation) {
   const client = await Client.connect(t, node, user, WEBSOCKET);
