@@ -16,3 +16,6 @@ export class RequestRefused extends Error {
 
 /** The server could not be reached. */
 export class Unreachable extends Error {}
+
+/** The server refused an event of the socket; the message is one of the contract's. */
+export class EventRefused extends Error {}

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { load } from "./load.js";
+import { load } from "./lib/load.js";
 
 const { isolate } = await load("direction.ts");
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { load } from "./load.js";
+import { load } from "./lib/load.js";
 
 const { EnterKey } = await load("enter.ts");
 const press = { key: "Enter", shiftKey: false, isComposing: false, keyCode: 13 };

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test from "node:test";
 
-import { load } from "./load.js";
+import { load } from "./lib/load.js";
 
 const { english, englishRefusals } = await load("language/en.ts");
 const { spanish, spanishRefusals } = await load("language/es.ts");

@@ -1,27 +1,10 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { load } from "./load.js";
+import { Area } from "./lib/browser.js";
+import { load } from "./lib/load.js";
 
-globalThis.addEventListener ??= () => {};
 const { Kept } = await load("state/storage.ts");
-
-/** As a browser's `Storage`, with room for so many characters. */
-class Area {
-  constructor(room = Infinity) {
-    Object.defineProperty(this, "room", { value: room, writable: true });
-  }
-  getItem(key) {
-    return Object.hasOwn(this, key) ? this[key] : null;
-  }
-  setItem(key, text) {
-    if (text.length > this.room) throw new DOMException("full", "QuotaExceededError");
-    this[key] = text;
-  }
-  removeItem(key) {
-    delete this[key];
-  }
-}
 
 test("what is kept is there for the next page", () => {
   const area = new Area();

@@ -9,7 +9,7 @@ export interface ServerTime {
 export class ServerClock {
   /** The server's time less the browser's monotonic one, at most: the answer was begun after it was asked for. */
   private ahead: number | undefined;
-  private window = 15 * 60_000;
+  private window: number | undefined;
 
   /** `now` gives milliseconds that only grow, of whatever beginning. */
   constructor(private readonly now: () => number) {}
@@ -22,14 +22,15 @@ export class ServerClock {
     this.window = edit_window_ms;
   }
 
-  /** For how long a message can be changed, in milliseconds; before the server said so, what is usual. */
+  /** For how long a message can be changed, in milliseconds; without an end before the server said so. */
   get editWindow(): number {
-    return this.window;
+    return this.window ?? Infinity;
   }
 
   /** Whether the server still lets the sender change a message; never true in vain. */
   canEdit(sentAt: string): boolean {
-    return this.ahead !== undefined && this.now() + this.ahead - Date.parse(sentAt) < this.window;
+    if (this.ahead === undefined || this.window === undefined) return false;
+    return this.now() + this.ahead - Date.parse(sentAt) < this.window;
   }
 }
 

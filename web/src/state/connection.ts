@@ -2,6 +2,7 @@
 import { effect, signal } from "@preact/signals";
 import { io, type Socket } from "socket.io-client";
 import type { Answer, ServerEvents } from "../protocol";
+import { isOnline, onOffline, onOnline } from "./network";
 import { expire, interruption, session } from "./session";
 
 export type Link = "connecting" | "online" | "reconnecting" | "offline";
@@ -39,17 +40,29 @@ export function onConnected(listener: () => void): void {
 }
 
 /** The answer to an event; throws `NoAnswer`. */
-export async function ask<Data = undefined>(event: string, payload: unknown): Promise<Answer<Data>> {
-  if (!socket.connected) throw new NoAnswer();
-  try {
-    return (await socket.timeout(ANSWER_TIMEOUT).emitWithAck(event, payload)) as Answer<Data>;
-  } catch {
-    throw new NoAnswer();
-  }
+export const ask = <Data = undefined>(event: string, payload: unknown): Promise<Answer<Data>> =>
+  askAndTake<Data, Answer<Data>>(event, payload, (answer) => answer);
+
+/**
+ * What `take` makes of the answer to an event. It runs before any event that came behind the answer: a promise would be
+ * continued after them, and put what is older over what is newer. Throws `NoAnswer`.
+ */
+export function askAndTake<Data, Result>(event: string, payload: unknown, take: (answer: Answer<Data>) => Result): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    if (!socket.connected) return reject(new NoAnswer());
+    socket.timeout(ANSWER_TIMEOUT).emit(event, payload, (error: Error | null, answer: Answer<Data>) => {
+      if (error) return reject(new NoAnswer());
+      try {
+        resolve(take(answer));
+      } catch (thrown) {
+        reject(thrown);
+      }
+    });
+  });
 }
 
-/** An event whose loss does no harm. */
-export function tell(event: string, payload: unknown): void {
+/** Sends an event whose loss does no harm. */
+export function emit(event: string, payload: unknown): void {
   if (socket.connected) socket.emit(event, payload);
 }
 
@@ -77,7 +90,7 @@ export function arrived(id: string): void {
 }
 
 function lost(): void {
-  link.value = navigator.onLine ? "reconnecting" : "offline";
+  link.value = isOnline() ? "reconnecting" : "offline";
 }
 
 socket.on("connect", () => (link.value = "online"));
@@ -94,8 +107,8 @@ socket.on("connect_error", (error: Error & { data?: { retry_after?: number } }) 
   // Refused by the server rather than unreachable: the client leaves the next attempt to us.
   if (!socket.active) setTimeout(reconnectNow, (error.data?.retry_after ?? 2) * 1000);
 });
-addEventListener("online", reconnectNow);
-addEventListener("offline", () => {
+onOnline(reconnectNow);
+onOffline(() => {
   if (link.peek() !== "online") lost();
 });
 

@@ -139,7 +139,7 @@ export function noteBlocks(user: string, change: Partial<Conversation>): void {
   updatePerson(user, change);
 }
 
-/** A stored message is the conversation's newest, if it is; whether it is news. */
+/** Notes a stored message; whether it is the conversation's newest. */
 export function noteMessage(message: Message): boolean {
   const known = find(message.conversation_id);
   if (!known || message.seq <= known.lastSeq) return false;

@@ -1,38 +1,45 @@
 // The socket's events, put where they belong; and what follows a connection.
 import { batch, effect } from "@preact/signals";
 import type { Message } from "../protocol";
-import { announceMessage } from "./attention";
 import * as connection from "./connection";
 import { ask, link, on } from "./connection";
 import * as conversations from "./conversations";
 import { find, listPhase } from "./conversations";
+import { onOffline, onOnline } from "./network";
 import * as outbox from "./outbox";
 import * as reading from "./reading";
-import { openConversation } from "./route";
 import { interruption, me, session } from "./session";
+import { openConversation } from "./shown";
 import * as timelines from "./timelines";
 
 /** Rooms that are joined: those of the newest conversations, and of the open one. */
 const MAX_JOINED = 200;
-/** Without a news of the end for this long nobody types any more; milliseconds. */
+/** Without an event of the end for this long nobody types any more; milliseconds. */
 const TYPING_LASTS = 8000;
 const LIST_RETRY = 2000;
 
 const joined = new Set<string>();
 const typingEnds = new Map<string, number>();
 
+let ofOther: (message: Message) => void = () => {};
+
+/** Calls `listener` with each new message of somebody else. */
+export function onMessageOfOther(listener: (message: Message) => void): void {
+  ofOther = listener;
+}
+
 /** A stored message, from an event or an acknowledgement. */
 export function receiveMessage(message: Message): void {
   batch(() => {
-    const isNews = conversations.noteMessage(message);
+    const isNew = conversations.noteMessage(message);
     timelines.receive(message);
     const isMine = message.sender_id._id === me.peek();
     if (isMine && message.client_id) outbox.remove(message.client_id);
-    // Before the first message the two were strangers, and nothing was said of the other's presence.
-    if (isNews && message.seq === 1) void conversations.refresh();
-    if (isMine || !isNews) return;
+    // Before the first message the two were strangers, and did not see each other's presence.
+    if (isNew && message.seq === 1) void conversations.refresh();
+    if (isMine || !isNew) return;
     reading.arrived(message);
-    announceMessage(message);
+    ofOther(message);
   });
 }
 
@@ -43,7 +50,7 @@ on("new_message", (message) => {
   if (find(message.conversation_id)) return receiveMessage(message);
   void meet(message.conversation_id).then(() => {
     timelines.receive(message);
-    if (message.sender_id._id !== me.peek()) announceMessage(message);
+    if (message.sender_id._id !== me.peek()) ofOther(message);
   });
 });
 
@@ -101,7 +108,7 @@ on("token_expiring", () => {
 
 on("resync", () => {
   void conversations.refresh();
-  void timelines.catchUp(openConversation());
+  void timelines.catchUp(openConversation.peek());
 });
 
 /** Takes part in a conversation's typing and receipts. */
@@ -118,7 +125,7 @@ let isFirst = true;
 
 connection.onConnected(() => {
   joined.clear();
-  reading.forgetAsked();
+  reading.forgetMarked();
   // Those who typed when the connection was lost may have stopped.
   for (const { id, typing } of conversations.conversations.peek().values()) {
     if (typing) conversations.update(id, { typing: false });
@@ -127,7 +134,7 @@ connection.onConnected(() => {
   // Before the first connection, if that was made at once, the list was just asked for.
   if (!isFirst) void conversations.refresh();
   isFirst = false;
-  void timelines.catchUp(openConversation());
+  void timelines.catchUp(openConversation.peek());
   outbox.flush();
 });
 
@@ -138,8 +145,8 @@ effect(() => {
   isFirst = false;
 });
 // A socket does not notice at once that the network is gone.
-addEventListener("offline", () => conversations.forgetPresence());
-addEventListener("online", () => {
+onOffline(() => conversations.forgetPresence());
+onOnline(() => {
   if (connection.isConnected()) void conversations.refresh();
 });
 
@@ -151,7 +158,7 @@ function joinNewest(): void {
 effect(() => {
   void conversations.conversations.value;
   joinNewest();
-  const open = openConversation();
+  const open = openConversation.value;
   if (open && find(open)) join(open);
 });
 

@@ -1,8 +1,8 @@
 // What was written and is not yet acknowledged. It lives in the browser's storage, one entry a message, so that
 // a reload or a closed window loses nothing; the server stores each `client_id` once, so sending again is safe.
 import { batch, signal } from "@preact/signals";
-import type { Message } from "../protocol";
-import { NoAnswer, ask, isConnected } from "./connection";
+import type { Answer, Message } from "../protocol";
+import { NoAnswer, askAndTake, isConnected } from "./connection";
 import { refresh } from "./conversations";
 import { me } from "./session";
 import { shared } from "./storage";
@@ -17,6 +17,9 @@ export interface Pending {
   refusal?: string;
 }
 
+/** Whether the server may take a refused message under the same `client_id`: not if another message has it. */
+export const canKeepId = ({ refusal }: Pending) => refusal !== "client_id was used for another message";
+
 /** Refusals after which the list is asked for: it knows of the block. */
 const OF_A_BLOCK = ["You have blocked this user", "You cannot message this user"];
 
@@ -29,13 +32,13 @@ export function onStored(listener: (message: Message) => void): void {
   stored = listener;
 }
 
-const place = () => `outbox.${me.peek()}.`;
+const prefix = () => `outbox.${me.peek()}.`;
 const draining = new Set<string>();
 
 /** Takes in what the storage has: from before a reload, or of a window that was closed. */
 export function restore(): void {
   const known = new Set(outbox.peek().map(({ client_id }) => client_id));
-  const kept = shared.names(place()).map((name) => shared.read(name) as Pending);
+  const kept = shared.names(prefix()).map((name) => shared.read(name) as Pending);
   const valid = kept.filter((entry) => entry?.client_id && entry.conversation_id && entry.text && !known.has(entry.client_id));
   outbox.value = [...outbox.peek(), ...valid].sort((one, other) => one.at - other.at);
 }
@@ -46,7 +49,7 @@ export function clear(): void {
 }
 
 function put(entry: Pending): void {
-  shared.write(place() + entry.client_id, entry);
+  shared.write(prefix() + entry.client_id, entry);
   const others = outbox.peek().filter(({ client_id }) => client_id !== entry.client_id);
   outbox.value = [...others, entry].sort((one, other) => one.at - other.at);
 }
@@ -54,15 +57,16 @@ function put(entry: Pending): void {
 /** Removes an entry: it is stored, or its writer gave it up. */
 export function remove(clientId: string): void {
   if (!outbox.peek().some(({ client_id }) => client_id === clientId)) return;
-  shared.write(place() + clientId, undefined);
+  shared.write(prefix() + clientId, undefined);
   outbox.value = outbox.peek().filter(({ client_id }) => client_id !== clientId);
 }
 
 /** A time behind that of everything that waits, so that a clock that is set back changes no order. */
 const now = () => Math.max(Date.now(), (outbox.peek().at(-1)?.at ?? 0) + 1);
 
-export function send(conversation: string, text: string): void {
-  put({ client_id: identifier(), conversation_id: conversation, text, at: now() });
+/** Sends a message, under the `client_id` with which it was tried before, if it was. */
+export function send(conversation: string, text: string, clientId = identifier()): void {
+  put({ client_id: clientId, conversation_id: conversation, text, at: now() });
   void drain(conversation);
 }
 
@@ -98,13 +102,17 @@ async function drain(conversation: string): Promise<void> {
 async function sendOne(entry: Pending): Promise<void> {
   const { client_id, conversation_id, text } = entry;
   try {
-    const answer = await ask<Message>("send_message", { conversation_id, text, client_id });
-    if (answer.success) {
-      batch(() => {
-        stored(answer.data);
-        remove(client_id);
-      });
-    } else if (answer.retry_after !== undefined) {
+    const answer = await askAndTake<Message, Answer<Message>>("send_message", { conversation_id, text, client_id }, (taken) => {
+      if (taken.success) {
+        batch(() => {
+          stored(taken.data);
+          remove(client_id);
+        });
+      }
+      return taken;
+    });
+    if (answer.success) return;
+    if (answer.retry_after !== undefined) {
       await new Promise((resolve) => setTimeout(resolve, answer.retry_after! * 1000));
     } else if (outbox.peek().some((other) => other.client_id === client_id)) {
       put({ ...entry, refusal: answer.message });
@@ -124,5 +132,5 @@ function identifier(): string {
 
 // Another window sent it.
 shared.onChange((name, value) => {
-  if (value === undefined && me.peek() && name.startsWith(place())) remove(name.slice(place().length));
+  if (value === undefined && me.peek() && name.startsWith(prefix())) remove(name.slice(prefix().length));
 });

@@ -4,12 +4,14 @@ import { signal, type Signal } from "@preact/signals";
 import type { Answer, Message } from "../protocol";
 import { request } from "./api";
 import { serverClock } from "./clock";
-import { NoAnswer, ask } from "./connection";
+import { NoAnswer, askAndTake } from "./connection";
 
 /** Messages a block. */
 export const BLOCK = 16;
 /** Messages a request, at most. */
 const PAGE = 100;
+/** Messages that are loaded when a conversation is opened. */
+const NEWEST = 50;
 /** Blocks of a timeline that is not shown. */
 const KEPT_BLOCKS = 6;
 /** Who missed more than this is shown the newest, and the rest on scrolling up. */
@@ -39,17 +41,48 @@ export function timeline(conversation: string): Signal<Timeline> {
   return known;
 }
 
-/** The answer to `fetch_messages`; where the server does not know that, what the history's route says. */
-async function fetchMessages(conversation: string, range: { after_seq?: number; before_seq?: number }, limit = PAGE) {
-  const payload = { conversation_id: conversation, limit, ...range };
-  const answer: Answer<Message[]> = await ask<Message[]>("fetch_messages", payload);
-  if (answer.success) return { messages: answer.data, hasMore: answer.has_more ?? false };
-  if (answer.message !== "Unknown event") throw new Error(answer.message);
-  const query = new URLSearchParams(Object.entries({ limit, ...range }).map(([name, value]) => [name, `${value}`]));
+interface Range {
+  after_seq?: number;
+  before_seq?: number;
+  limit?: number;
+}
+
+/** What `take` makes of the answer to `fetch_messages`. */
+async function fetchMessages<Result>(
+  conversation: string,
+  range: Range,
+  take: (messages: readonly Message[], hasMore: boolean) => Result,
+): Promise<Result> {
+  const limit = range.limit ?? PAGE;
+  const payload = { conversation_id: conversation, ...range, limit };
+  let isUnknown = false;
+  const taken = await askAndTake<Message[], Result | undefined>("fetch_messages", payload, (answer: Answer<Message[]>) => {
+    if (answer.success) return take(answer.data, answer.has_more ?? false);
+    if (answer.message !== "Unknown event") throw new Error(answer.message);
+    isUnknown = true;
+    return undefined;
+  });
+  return isUnknown ? fetchHistory(conversation, range, limit, take) : (taken as Result);
+}
+
+/** The same by the history's route, for a server that does not know the event. */
+async function fetchHistory<Result>(
+  conversation: string,
+  range: Range,
+  limit: number,
+  take: (messages: readonly Message[], hasMore: boolean) => Result,
+): Promise<Result> {
+  const query = new URLSearchParams(Object.entries({ ...range, limit }).map(([name, value]) => [name, `${value}`]));
   const path = `/api/chat/conversations/${encodeURIComponent(conversation)}/messages?${query}`;
   const page = await request<{ data: Message[]; has_more?: boolean }>("GET", path);
-  return { messages: page.data, hasMore: page.has_more ?? page.data.length === limit };
+  return take(page.data, page.has_more ?? page.data.length === limit);
 }
+
+const version = ({ edited_at, deleted_at }: Message) => deleted_at ?? edited_at ?? "";
+
+/** The newer of two states of a message: one that was on its way may be older than what is known. */
+const newer = (known: Message | undefined, message: Message) =>
+  known && (known.deleted_at ? !message.deleted_at : version(known) > version(message)) ? known : message;
 
 /** `blocks` with `messages`; each block that holds one of them is a new array. */
 function withMessages(blocks: ReadonlyMap<number, readonly Message[]>, messages: readonly Message[]) {
@@ -57,7 +90,8 @@ function withMessages(blocks: ReadonlyMap<number, readonly Message[]>, messages:
   for (const message of messages) {
     const block = blockOf(message.seq);
     if (!changed.has(block)) changed.set(block, new Map((blocks.get(block) ?? []).map((known) => [known.seq, known])));
-    changed.get(block)!.set(message.seq, message);
+    const bySeq = changed.get(block)!;
+    bySeq.set(message.seq, newer(bySeq.get(message.seq), message));
   }
   const result = new Map(blocks);
   for (const [block, bySeq] of changed) {
@@ -83,9 +117,10 @@ export async function loadNewest(conversation: string): Promise<void> {
   if (state.peek().phase === "ready") return;
   state.value = EMPTY;
   try {
-    const { messages, hasMore } = await fetchMessages(conversation, {}, 50);
-    state.value = startAt(messages, hasMore);
-    takeEarly(conversation);
+    await fetchMessages(conversation, { limit: NEWEST }, (messages, hasMore) => {
+      state.value = startAt(messages, hasMore);
+      takeEarly(conversation);
+    });
   } catch (error) {
     // Without a connection it goes on loading: the next one asks again, by `catchUp`.
     if (!(error instanceof NoAnswer)) state.value = { ...EMPTY, phase: "failed" };
@@ -99,17 +134,18 @@ export async function loadOlder(conversation: string): Promise<void> {
   if (before.phase !== "ready" || before.older === "none" || before.older === "loading") return;
   state.value = { ...before, older: "loading" };
   try {
-    const { messages, hasMore } = await fetchMessages(conversation, { before_seq: before.first });
-    const now = state.peek();
-    // Meanwhile it may have been begun anew.
-    if (now.first !== before.first) return;
-    const older = messages.filter(({ seq }) => seq < before.first);
-    state.value = {
-      ...now,
-      blocks: withMessages(now.blocks, older),
-      first: hasMore ? (older[0]?.seq ?? before.first) : 1,
-      older: hasMore && older.length > 0 ? "idle" : "none",
-    };
+    await fetchMessages(conversation, { before_seq: before.first }, (messages, hasMore) => {
+      const now = state.peek();
+      // Meanwhile it may have been begun anew.
+      if (now.first !== before.first) return;
+      const older = messages.filter(({ seq }) => seq < before.first);
+      state.value = {
+        ...now,
+        blocks: withMessages(now.blocks, older),
+        first: hasMore ? (older[0]?.seq ?? before.first) : 1,
+        older: hasMore && older.length > 0 ? "idle" : "none",
+      };
+    });
   } catch {
     state.value = { ...state.peek(), older: "failed" };
   }
@@ -143,11 +179,12 @@ export async function fill(conversation: string): Promise<void> {
   try {
     for (let isMore = true; isMore; ) {
       const { last } = state.peek();
-      const { messages, hasMore } = await fetchMessages(conversation, { after_seq: last });
-      const now = state.peek();
-      const end = messages.at(-1)?.seq ?? last;
-      state.value = { ...now, blocks: withMessages(now.blocks, messages), last: Math.max(now.last, end) };
-      isMore = hasMore && messages.length > 0;
+      isMore = await fetchMessages(conversation, { after_seq: last }, (messages, hasMore) => {
+        const now = state.peek();
+        const end = messages.at(-1)?.seq ?? last;
+        state.value = { ...now, blocks: withMessages(now.blocks, messages), last: Math.max(now.last, end) };
+        return hasMore && messages.length > 0;
+      });
     }
     takeEarly(conversation);
   } catch {
@@ -164,10 +201,12 @@ export async function catchUp(shown: string): Promise<void> {
   if (!state) return;
   if (state.peek().phase !== "ready") return loadNewest(shown);
   try {
-    const { messages, hasMore } = await fetchMessages(shown, {});
-    if ((messages.at(-1)?.seq ?? 0) - state.peek().last > MAX_CATCH_UP) {
+    const isFarBehind = await fetchMessages(shown, {}, (messages, hasMore) => {
+      if ((messages.at(-1)?.seq ?? 0) - state.peek().last <= MAX_CATCH_UP) return false;
       state.value = startAt(messages, hasMore);
-    } else {
+      return true;
+    });
+    if (!isFarBehind) {
       await fetchChanges(shown, state);
       await fill(shown);
     }
@@ -184,18 +223,21 @@ async function fetchChanges(conversation: string, state: Signal<Timeline>): Prom
   if (!newest) return;
   const since = Date.parse(newest.sent_at) - serverClock.editWindow;
   for (let before = last + 1; before > state.peek().first; ) {
-    const { messages } = await fetchMessages(conversation, { before_seq: before });
-    const oldest = messages[0];
-    const now = state.peek();
-    const known = messages.filter(({ seq }) => seq >= now.first && seq <= now.last);
-    state.value = { ...now, blocks: withMessages(now.blocks, known) };
+    const oldest = await fetchMessages(conversation, { before_seq: before }, (messages) => {
+      const now = state.peek();
+      const known = messages.filter(({ seq }) => seq >= now.first && seq <= now.last);
+      state.value = { ...now, blocks: withMessages(now.blocks, known) };
+      return messages[0];
+    });
     if (!oldest || Date.parse(oldest.sent_at) < since) return;
     before = oldest.seq;
   }
 }
 
-/** Changes a message that is loaded. */
+/** Changes a message that is loaded, or waits for those before it. */
 export function change(conversation: string, seq: number, alter: (message: Message) => Message): void {
+  const waiting = early.get(conversation);
+  if (waiting) early.set(conversation, waiting.map((message) => (message.seq === seq ? alter(message) : message)));
   const state = timelines.get(conversation);
   const known = state?.peek().blocks.get(blockOf(seq))?.find((message) => message.seq === seq);
   if (state && known) state.value = { ...state.peek(), blocks: withMessages(state.peek().blocks, [alter(known)]) };

@@ -1,10 +1,11 @@
 // Which of the page's faces is shown.
 import { useEffect } from "preact/hooks";
 import { text } from "../language";
-import { toast } from "../state/actions";
-import { demo, enter, loadDemo } from "../state/demo";
-import { go, openConversation, route } from "../state/route";
+import { demo, enter, loadDemo } from "../page/demo";
+import { toast } from "../page/dialogs";
+import { go, route } from "../page/route";
 import { interruption, session } from "../state/session";
+import { openConversation } from "../state/shown";
 import { Conversation } from "./Conversation";
 import { ConversationList } from "./ConversationList";
 import { Dialogs } from "./Dialogs";
@@ -31,7 +32,7 @@ export function App() {
 }
 
 function Chat() {
-  const open = openConversation();
+  const open = openConversation.value;
   return (
     <div class={open ? "chat chat-open" : "chat"}>
       <StatusBar />

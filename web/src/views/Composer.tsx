@@ -3,14 +3,16 @@ import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { EnterKey, isTaken } from "../enter";
 import { refusal, say, text } from "../language";
 import { MAX_TEXT, type Message } from "../protocol";
-import { edit, tryUnblock } from "../state/actions";
-import { draft, editing, focusComposer, focusRequest, setDraft, stopTyping, typing } from "../state/composing";
+import { edit, tryUnblock } from "../page/actions";
+import { editing, focusComposer, focusRequest, startEditing } from "../page/composer";
 import type { Conversation } from "../state/conversations";
+import { draft, setDraft, takeReturnedId } from "../state/drafts";
 import { send } from "../state/outbox";
 import { newFrom } from "../state/reading";
 import { timeline } from "../state/timelines";
+import { stopTyping, typing } from "../state/typing";
 import { Icon } from "./icons";
-import { canChange, startEditing } from "./MessageView";
+import { canChange } from "./MessageView";
 import { IconButton, Said, nameOf } from "./parts";
 
 /** From so many characters on it is said how many are left. */
@@ -87,7 +89,7 @@ function Field({ id }: { id: string }) {
     if (edited) return save(edited.message);
     stopTyping();
     newFrom.value = 0;
-    send(id, value);
+    send(id, value, takeReturnedId(id, value));
     setDraft(id, "");
   }
 

@@ -4,14 +4,15 @@ import { useEffect, useRef } from "preact/hooks";
 import { isTaken } from "../enter";
 import { shortTime } from "../format";
 import { say, text } from "../language";
+import { notifications, toggleNotifications } from "../page/attention";
+import { dialog, showToast } from "../page/dialogs";
+import { conversationPath } from "../page/route";
 import { signOut, signOutEverywhere } from "../state/accounts";
-import { dialog, showToast } from "../state/actions";
-import { notifications, toggleNotifications } from "../state/attention";
-import { draft } from "../state/composing";
 import { type Conversation, listPhase, refresh, sorted } from "../state/conversations";
+import { draft } from "../state/drafts";
 import { outbox } from "../state/outbox";
-import { conversationPath, openConversation } from "../state/route";
 import { session } from "../state/session";
+import { openConversation } from "../state/shown";
 import { Icon, Mark } from "./icons";
 import { type MenuItem, openMenu } from "./menu";
 import { Avatar, Empty, IconButton, Said, nameOf } from "./parts";
@@ -78,7 +79,7 @@ export function ConversationList() {
         {found.length > 0 && (
           <ul ref={list} class="list" onKeyDown={moveFocus}>
             {found.map((conversation) => (
-              <Row key={conversation.id} conversation={conversation} isOpen={conversation.id === openConversation()} />
+              <Row key={conversation.id} conversation={conversation} isOpen={conversation.id === openConversation.value} />
             ))}
           </ul>
         )}

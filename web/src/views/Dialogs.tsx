@@ -3,15 +3,16 @@ import type { ComponentChildren } from "preact";
 import { useRef, useState } from "preact/hooks";
 import { explain, text } from "../language";
 import type { Message } from "../protocol";
-import { type Dialog, block, dialog, remove, report } from "../state/actions";
+import { block, remove, report } from "../page/actions";
+import { type Dialog, dialog } from "../page/dialogs";
+import { conversationPath, go } from "../page/route";
 import { open } from "../state/conversations";
-import { conversationPath, go } from "../state/route";
 import { session } from "../state/session";
 import { Modal, Said } from "./parts";
 
 export function Dialogs() {
   const { value } = dialog;
-  // Each opening is a dialog of its own, even if the browser has not told of the last one's end yet.
+  // Each opening is a dialog of its own, even if the event of the last one's end has not come yet.
   const shown = useRef({ value, number: 0 });
   if (shown.current.value !== value) shown.current = { value, number: shown.current.number + 1 };
   return value && session.value && <Opened key={shown.current.number} value={value} />;

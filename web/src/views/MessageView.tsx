@@ -3,10 +3,12 @@ import { day, dayOf, fullTime, time } from "../format";
 import { refusal, say, text } from "../language";
 import { pieces } from "../links";
 import type { Message } from "../protocol";
-import { copy, dialog } from "../state/actions";
+import { copy } from "../page/actions";
+import { focusComposer, startEditing } from "../page/composer";
+import { dialog } from "../page/dialogs";
 import { serverClock } from "../state/clock";
-import { editing, focusComposer, takeBack } from "../state/composing";
-import { type Pending, remove, retry } from "../state/outbox";
+import { takeBack } from "../state/drafts";
+import { type Pending, canKeepId, remove, retry } from "../state/outbox";
 import { me } from "../state/session";
 import { Icon, Ticks } from "./icons";
 import { type MenuItem, openMenu } from "./menu";
@@ -103,11 +105,6 @@ function Words({ words }: { words: string }) {
   );
 }
 
-export function startEditing(message: Message): void {
-  editing.value = { message, words: message.text };
-  focusComposer();
-}
-
 export const canChange = (message: Message) =>
   message.sender_id._id === me.peek() &&
   message.deleted_at === undefined &&
@@ -135,7 +132,8 @@ export function PendingView({ entry, isNext }: { entry: Pending; isNext: boolean
   const status = entry.refusal ? words.notSent : words.waiting;
   function back(): void {
     remove(entry.client_id);
-    takeBack(entry.conversation_id, entry.text);
+    takeBack(entry.conversation_id, entry, canKeepId(entry));
+    focusComposer();
   }
   return (
     <article

@@ -2,8 +2,8 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { RequestRefused } from "../errors";
 import { explain, refusal, say, text } from "../language";
+import { type DemoAccount, demo, enter } from "../page/demo";
 import { register, signIn, signOut } from "../state/accounts";
-import { type DemoAccount, demo, enter } from "../state/demo";
 import { interruption, session } from "../state/session";
 import { Icon, Mark } from "./icons";
 import { Avatar } from "./parts";

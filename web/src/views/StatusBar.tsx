@@ -1,8 +1,8 @@
 // The connection, when there is something to say of it; and the token's end.
 import { useEffect, useState } from "preact/hooks";
 import { say, text } from "../language";
+import { otherPerson } from "../page/demo";
 import { type Link, link, reconnectNow } from "../state/connection";
-import { otherPerson } from "../state/demo";
 import { interruption } from "../state/session";
 import { own } from "../state/storage";
 import { Icon, type IconName } from "./icons";

@@ -4,7 +4,7 @@ import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { hueOf, initials } from "../format";
 import { type Dictionary, text } from "../language";
 import type { Profile } from "../protocol";
-import { announcements } from "../state/attention";
+import { announcements } from "../page/attention";
 import { Icon, type IconName } from "./icons";
 
 /** How many colours avatars have; `styles/parts.css` names them. */

@@ -1,9 +1,9 @@
 // The two people of `horse-trust demo`; an ordinary server has none.
 import { signal } from "@preact/signals";
-import { signIn } from "./accounts";
-import { request } from "./api";
+import { signIn } from "../state/accounts";
+import { request } from "../state/api";
+import { me } from "../state/session";
 import { conversationPath, go } from "./route";
-import { me } from "./session";
 
 export interface DemoAccount {
   id: string;

@@ -1,18 +1,19 @@
-// Whether somebody looks, and how they are told of what they do not see: the window's title, the browser's
+// Whether somebody looks, and how they learn of what they do not see: the window's title, the browser's
 // notifications, and the live region that screen readers speak.
 import { effect, signal } from "@preact/signals";
 import { isolate } from "../direction";
 import { language, text } from "../language";
 import type { Message } from "../protocol";
-import { conversations, find, unreadTotal } from "./conversations";
-import { conversationPath, go, openConversation } from "./route";
-import { me } from "./session";
-import { shared } from "./storage";
+import { conversations, find, unreadTotal } from "../state/conversations";
+import { onMessageOfOther } from "../state/live";
+import { me } from "../state/session";
+import { isAttending, openConversation } from "../state/shown";
+import { shared } from "../state/storage";
+import { conversationPath, go } from "./route";
 
 const isLooking = () => document.visibilityState === "visible" && document.hasFocus();
 
-/** The window is visible and has the focus. */
-export const isAttending = signal(isLooking());
+isAttending.value = isLooking();
 for (const event of ["focus", "blur", "visibilitychange"]) {
   addEventListener(event, () => (isAttending.value = isLooking()), true);
 }
@@ -73,8 +74,8 @@ function takeTurn(user: string): void {
   });
 }
 
-/** Tells of another's message. */
-export function announceMessage(message: Message): void {
+/** Announces another's message. */
+function announceMessage(message: Message): void {
   const { conversation_id: id } = message;
   const name = message.sender_id.full_name ?? text().someone;
   announce(name, message.text);
@@ -101,8 +102,10 @@ export function announceMessage(message: Message): void {
   }
 }
 
+onMessageOfOther(announceMessage);
+
 effect(() => {
-  const name = me.value ? (conversations.value.get(openConversation())?.other.full_name ?? "") : "";
+  const name = me.value ? (conversations.value.get(openConversation.value)?.other.full_name ?? "") : "";
   const title = name ? `${isolate(name)} · Horse Trust` : "Horse Trust";
   document.title = unreadTotal.value > 0 ? `(${unreadTotal.value}) ${title}` : title;
 });

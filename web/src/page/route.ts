@@ -1,5 +1,6 @@
 // Where one is: `#/c/<conversation>`, `#/demo/<person>`, or the list.
-import { signal } from "@preact/signals";
+import { batch, signal } from "@preact/signals";
+import { openConversation } from "../state/shown";
 
 export type Route = { name: "list" } | { name: "conversation"; id: string } | { name: "demo"; person: number };
 
@@ -11,15 +12,22 @@ function parse(hash: string): Route {
   return { name: "list" };
 }
 
-export const route = signal<Route>(parse(location.hash));
-addEventListener("hashchange", () => (route.value = parse(location.hash)));
+export const route = signal<Route>({ name: "list" });
+
+function follow(hash: string): void {
+  const next = parse(hash);
+  batch(() => {
+    route.value = next;
+    openConversation.value = next.name === "conversation" ? next.id : "";
+  });
+}
+
+follow(location.hash);
+addEventListener("hashchange", () => follow(location.hash));
 
 export const conversationPath = (id: string) => `#/c/${id}`;
 
 export function go(hash: string): void {
-  if (location.hash === hash) route.value = parse(hash);
+  if (location.hash === hash) follow(hash);
   else location.hash = hash;
 }
-
-/** The open conversation's id, or an empty text. */
-export const openConversation = () => (route.value.name === "conversation" ? route.value.id : "");
