@@ -44,9 +44,9 @@ export function report({ rounds, seconds, pairs, balanced, elsewhere, machine, v
 
 Medians of interleaved rounds (${rounds}, of ${seconds} s each) with the least and the greatest value in brackets; ratios are taken within a
 round. ${pairs} pairs in a closed loop: a message goes out when the last one was acknowledged and has reached the other.
-The load generator checks that each is acknowledged, and told to both, once and in order; a run in which one was not
-is an error. Nodes, PostgreSQL, Redis, nginx and the generator share one machine, so messages a second say little, and
-CPU a message is what to look at. PostgreSQL has its default settings, durable for all (\`fsync\` and \`synchronous_commit\`
+The load generator checks that each is acknowledged and delivered to both, once and in order; otherwise the run is an
+error. Nodes, PostgreSQL, Redis, nginx and the generator share one machine, so messages a second say little;
+look at CPU a message. PostgreSQL has its default settings, durable for all (\`fsync\` and \`synchronous_commit\`
 on): what is acknowledged is on the disk.
 
 ## Behind nginx
@@ -56,13 +56,13 @@ CPU a message in µs, of all nodes together, PostgreSQL, Redis and nginx; the su
 ${table(["nodes", "server", "messages a second", "nodes, µs", "PostgreSQL, µs", "Redis, µs", "nginx, µs", "sum, µs", "ours / this"], balancedRows)}
 
 The peer is [bench/peers/node](../bench/peers/node): a transaction and a round trip a message, on the official server
-with \`@socket.io/redis-adapter\`. Its documentation recommends the sharded adapter for what is new; the plain one is what
-most have.
+with \`@socket.io/redis-adapter\`. Its documentation recommends the sharded adapter for new deployments; most have the
+plain one.
 
-## A node that has none of the people
+## A node without users of the conversations
 
-Three nodes; all people are on two of them, each pair with one person on either. The third node hears what it subscribed
-to, and costs that. Ours hears the others' heartbeats.
+Three nodes; all people are on two of them, each pair with one person on either. The third node receives what it subscribed
+to; ours receives the others' heartbeats.
 
 ${table(["server", "messages a second", "a busy node, µs a message", "the third, µs a message", "the third under load, ms of CPU a second", "idle, ms of CPU a second"], elsewhereRows)}
 
