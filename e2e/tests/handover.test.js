@@ -186,6 +186,35 @@ test("who can't have the socket gets a new one, at once", async (t) => {
   for (const node of nodes) assert.ok(!node.output.includes(victim.socket._pid), "no private id in the log");
 });
 
+test("what is no message comes with the socket, and by serverOffset alone does not", async (t) => {
+  const { nodes } = await cluster(t, 2);
+  const { ana, bruno, conversation } = await nodes[0].pair();
+  const a = await Client.connect(t, nodes[0], ana, WEBSOCKET);
+  const { data } = await a.send(conversation, "before");
+  const withSocket = await recoverable(t, nodes[0], bruno, { serverOffset: data._id });
+  const auth = { token: bruno.token, serverOffset: data._id };
+  const byOffset = new Client(t, nodes[0], auth, WEBSOCKET);
+  await byOffset.connected();
+  for (const { socket } of [withSocket, byOffset]) {
+    socket.io.reconnection(false);
+    const gone = new Promise((resolve) => socket.once("disconnect", resolve));
+    socket.io.engine.close();
+    await within("disconnect", gone);
+  }
+  assert.equal((await a.ask("edit_message", { message_id: data._id, text: "after" })).success, true);
+  await a.send(conversation, "next");
+  for (const client of [withSocket, byOffset]) {
+    client.socket.io.uri = nodes[1].url;
+    client.socket.connect();
+    await client.connected();
+    await client.received("new_message");
+  }
+  assert.equal(withSocket.socket.recovered, true);
+  assert.deepEqual(texts(await withSocket.received("message_updated")), ["after"]);
+  assert.ok(!byOffset.socket.recovered);
+  assert.equal(byOffset.named("message_updated").length, 0);
+});
+
 test("the old node is killed: a new socket, and serverOffset brings what was missed", async (t) => {
   const { nodes } = await cluster(t, 2);
   const { ana, bruno, conversation } = await nodes[1].pair();

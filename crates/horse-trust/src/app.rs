@@ -152,14 +152,14 @@ pub async fn run(
     }
     let expiries = Arc::<Expiries>::default();
     let cursor = chat.read_standings().await?;
-    namespace.serve(Box::new(Realtime::new(
+    let realtime = Realtime::new(
         Arc::clone(&chat),
         Arc::clone(&tokens),
         Arc::clone(&hub),
         Arc::clone(&expiries),
         Arc::clone(&metrics),
-    )));
-    let engine = socketio::Server::builder(engine).with(&namespace).build();
+    );
+    let engine = socketio::Server::builder(engine).with(&namespace, realtime).build();
     let by_address =
         |(burst, period)| Arc::new(AddressRate::new(burst, period, config.chat.message_rate.is_some()));
     let [registrations, email_lookups] = [REGISTRATIONS, EMAIL_LOOKUPS].map(by_address);

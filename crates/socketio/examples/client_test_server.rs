@@ -10,8 +10,8 @@ use axum::middleware::{self, Next};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use socketio::{
-    Accept, Config, ConnectRequest, Connecting, Event, EventFuture, ListenerConfig, NamespaceHandler,
-    RecoveryConfig, Refuse, Server, Socket, SocketHandler,
+    Accept, Config, ConnectError, ConnectRequest, Connecting, Event, EventFuture, ListenerConfig,
+    NamespaceHandler, RecoveryConfig, Server, Socket, SocketHandler,
 };
 use tower_http::cors::CorsLayer;
 
@@ -44,13 +44,13 @@ impl NamespaceHandler for Door {
             _ => None,
         };
         if let Some(message) = refusal {
-            return Connecting::Done(Err(Refuse { message: message.to_owned(), data: None }));
+            return Connecting::Done(Err(ConnectError { message: message.to_owned(), data: None }));
         }
         let tester =
             Tester { door: *self, handshake: handshake(&request).to_string(), abuff1: false, blobs: 0 };
         // Everybody is recovered.
         let recovery = Some("everybody".to_owned());
-        Connecting::Done(Ok(Accept { handler: Box::new(tester), recovery, handed_over: None }))
+        Connecting::Done(Ok(Accept { handler: Box::new(tester), recovery, snapshot: None }))
     }
 }
 
@@ -83,7 +83,7 @@ struct Tester {
 impl SocketHandler for Tester {
     fn connected(&mut self, socket: &Socket, _recovered: bool) {
         if self.door == Door::Telling {
-            socket.emit("handshake", &self.handshake);
+            socket.emit_raw("handshake", &self.handshake);
         }
     }
 
@@ -91,33 +91,33 @@ impl SocketHandler for Tester {
         let first = event.arguments.first().map_or("null", |argument| argument.get());
         let is_binary = first == ATTACHED && event.attachments.len() == 1;
         match event.name {
-            "hi" => socket.emit("hi", ""),
-            "echo" => event.responder.send(first),
-            "getId" => event.responder.send(&format!("\"{}\"", socket.id())),
-            "getHandshake" => event.responder.send(&self.handshake),
+            "hi" => socket.emit_raw("hi", ""),
+            "echo" => event.responder.send_raw(first),
+            "getId" => event.responder.send_raw(&format!("\"{}\"", socket.id())),
+            "getHandshake" => event.responder.send_raw(&self.handshake),
             "ack" => ask(socket),
-            "getAckDate" => event.responder.send(DATE),
-            "getDate" => socket.emit("takeDate", DATE),
-            "getDateObj" => socket.emit("takeDateObj", &format!("{{\"date\":{DATE}}}")),
+            "getAckDate" => event.responder.send_raw(DATE),
+            "getDate" => socket.emit_raw("takeDate", DATE),
+            "getDateObj" => socket.emit_raw("takeDateObj", &format!("{{\"date\":{DATE}}}")),
             "getUtf8" => {
                 for text in
                     ["\u{3066}\u{3059}\u{3068}", "Я Б Г Д Ж Й", "Ä ä Ü ü ß", "utf8 — string", "utf8 — string"]
                 {
-                    socket.emit("takeUtf8", &json!(text).to_string());
+                    socket.emit_raw("takeUtf8", &json!(text).to_string());
                 }
             }
-            "false" => socket.emit("false", "false"),
+            "false" => socket.emit_raw("false", "false"),
             "doge" => socket.emit_binary("doge", ATTACHED, &["asdfasdf".into()]),
             "getbin" => socket.emit_binary("takebin", ATTACHED, &["asdfasdf".into()]),
-            "buffa" if is_binary => socket.emit("buffack", ""),
-            "blob" if is_binary => socket.emit("back", ""),
-            "jsonbuff" if has_attachment(&event) => socket.emit("jsonbuff-ack", ""),
-            "jsonblob" if has_attachment(&event) => socket.emit("jsonblob-ack", ""),
+            "buffa" if is_binary => socket.emit_raw("buffack", ""),
+            "blob" if is_binary => socket.emit_raw("back", ""),
+            "jsonbuff" if has_attachment(&event) => socket.emit_raw("jsonbuff-ack", ""),
+            "jsonblob" if has_attachment(&event) => socket.emit_raw("jsonblob-ack", ""),
             "abuff1" => self.abuff1 = is_binary,
-            "abuff2" if self.abuff1 => socket.emit("abuff2-ack", ""),
+            "abuff2" if self.abuff1 => socket.emit_raw("abuff2-ack", ""),
             "blob1" if is_binary => self.blobs = 1,
             "blob2" if self.blobs == 1 && first == "\"second\"" => self.blobs = 2,
-            "blob3" if self.blobs == 2 && is_binary => socket.emit("blob3-ack", ""),
+            "blob3" if self.blobs == 2 && is_binary => socket.emit_raw("blob3-ack", ""),
             _ => {}
         }
         None
@@ -132,7 +132,7 @@ fn ask(socket: &Socket) {
             tokio::spawn(async move {
                 let is_expected = |arguments: &[Box<str>]| matches!(arguments, [first, second] if &**first == "5" && second.contains("true"));
                 if asked.await.is_ok_and(|reply| is_expected(&reply.arguments)) {
-                    socket.emit("got it", "");
+                    socket.emit_raw("got it", "");
                 }
             });
         }

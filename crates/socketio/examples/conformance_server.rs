@@ -31,7 +31,7 @@ struct Open;
 impl NamespaceHandler for Open {
     fn connect(&self, request: ConnectRequest<'_>) -> Connecting {
         let auth = request.auth.map_or_else(|| "{}".to_owned(), |auth| auth.get().to_owned());
-        Connecting::Done(Ok(Accept { handler: Box::new(Guest { auth }), recovery: None, handed_over: None }))
+        Connecting::Done(Ok(Accept { handler: Box::new(Guest { auth }), recovery: None, snapshot: None }))
     }
 }
 
@@ -41,7 +41,7 @@ struct Guest {
 
 impl SocketHandler for Guest {
     fn connected(&mut self, socket: &Socket, _recovered: bool) {
-        socket.emit("auth", &self.auth);
+        socket.emit_raw("auth", &self.auth);
     }
 
     fn event(&mut self, socket: &Socket, event: Event<'_>) -> Option<EventFuture> {

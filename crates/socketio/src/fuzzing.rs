@@ -7,13 +7,13 @@ use tungstenite::protocol::{Role, WebSocket, WebSocketConfig};
 
 use crate::engine::packet::EnginePacket;
 use crate::http::handshake;
-use crate::protocol::encode;
-use crate::protocol::namespace::join;
+use crate::protocol::encode::{self, join};
 use crate::protocol::packet::{Content, Limits, Packet, placeholders_are_valid};
-use crate::websocket::decoder::{self, Decoder, Incoming};
+use crate::websocket::decoder::Decoder;
+use crate::websocket::message::{self, Incoming};
 
 const PACKET_LIMITS: Limits = Limits { attachments: 10, nesting: 100, event_name: 128 };
-const FRAME_LIMITS: decoder::Limits = decoder::Limits { message: 4096, fragments: 1 << 20 };
+const FRAME_LIMITS: message::Limits = message::Limits { message: 4096, fragments: 1 << 20 };
 
 /// Any text is a packet or is refused; an event or acknowledgement that is written again is the same.
 pub fn packet(data: &[u8]) {

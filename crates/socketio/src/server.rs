@@ -1,6 +1,5 @@
 //! The server: its sessions, its namespaces, and how it is put together.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -12,8 +11,9 @@ use crate::driver::handler::{EngineSocket, MessageHandler};
 use crate::driver::sessions::{Sessions, Statistics};
 use crate::engine::close::{CloseCounts, CloseReason};
 use crate::engine::opening::Opening;
-use crate::protocol::client::Client;
-use crate::protocol::namespace::{Namespace, NamespaceHandler};
+use crate::protocol::client::{Client, Namespaces};
+use crate::protocol::core::Namespace;
+use crate::protocol::handler::{NamespaceHandler, Served};
 use crate::websocket::WebSocket;
 
 /// A Socket.IO server. Clones share everything; it is a tower service to be mounted at `/socket.io/`.
@@ -24,7 +24,7 @@ pub struct Server {
 
 /// What speaks over the sessions.
 enum Protocol {
-    SocketIo(Arc<HashMap<Box<str>, Namespace>>),
+    SocketIo(Arc<Namespaces>),
     /// A protocol of one's own on bare Engine.IO.
     Engine(Box<dyn Fn(EngineSocket) -> Box<dyn MessageHandler> + Send + Sync>),
 }
@@ -39,23 +39,22 @@ pub(crate) struct Shared {
 /// Puts a [`Server`] together.
 pub struct Builder {
     config: Config,
-    namespaces: HashMap<Box<str>, Namespace>,
+    namespaces: Namespaces,
 }
 
 impl Builder {
     /// Serves the namespace `name` (`/`, or a name that begins with a slash).
     #[must_use]
-    pub fn namespace(mut self, name: &str, handler: impl NamespaceHandler) -> Self {
+    pub fn namespace(self, name: &str, handler: impl NamespaceHandler) -> Self {
         let namespace = Namespace::new(name, &self.config);
-        namespace.serve(Box::new(handler));
-        self.namespaces.insert(name.into(), namespace);
-        self
+        self.with(&namespace, handler)
     }
 
     /// Serves a namespace that was made before, so that its handler may hold it.
     #[must_use]
-    pub fn with(mut self, namespace: &Namespace) -> Self {
-        self.namespaces.insert(namespace.name().into(), namespace.clone());
+    pub fn with(mut self, namespace: &Namespace, handler: impl NamespaceHandler) -> Self {
+        let served = Served { namespace: namespace.clone(), handler: Box::new(handler) };
+        self.namespaces.insert(namespace.name().into(), served);
         self
     }
 
@@ -68,7 +67,7 @@ impl Builder {
 impl Server {
     /// Begins a Socket.IO server.
     pub fn builder(config: Config) -> Builder {
-        Builder { config, namespaces: HashMap::new() }
+        Builder { config, namespaces: Namespaces::new() }
     }
 
     /// A bare Engine.IO server: `accept` makes what takes the messages of a new session.

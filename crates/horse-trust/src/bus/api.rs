@@ -129,7 +129,7 @@ pub trait Transfer: Send + Sync + 'static {
 #[derive(Debug, Serialize, Deserialize)]
 pub struct HandedOver {
     /// The socket.
-    pub socket: socketio::HandedOver,
+    pub socket: socketio::SocketSnapshot,
     /// Which messages it has received.
     pub reached: Reached,
 }

@@ -111,10 +111,10 @@ impl Sequencer {
             // A connection that is lost may be recovered, with what was sent to it: so it goes on without one.
             socket.drained(WAITING).await;
             if has_feed || rooms.contains(&*conversation_room(&message.conversation.id, &user)) {
-                socket.emit("new_message", &message.json);
+                socket.emit_raw("new_message", &message.json);
             }
             if message.sender != user {
-                socket.emit("message_notification", &message.notification);
+                socket.emit_raw("message_notification", &message.notification);
             }
         }
         let position = last_seqs.values().sum();

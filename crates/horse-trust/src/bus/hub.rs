@@ -115,13 +115,13 @@ impl Hub {
         &self,
         user: &Id,
         lost: LostSocket<'_>,
-    ) -> Option<(socketio::HandedOver, Option<LastSeqs>)> {
+    ) -> Option<(socketio::SocketSnapshot, Option<LastSeqs>)> {
         let socket = self.namespace.recoverable(lost.pid)?;
         // How much of an unfinished replay was sent is not known here: the client gets another replay.
         if self.replays.withholds(&socket) {
             return None;
         }
-        let handed = socket.hand_over(user.as_str(), lost.offset)?;
+        let handed = socket.export(user.as_str(), lost.offset)?;
         Some((handed, self.replays.remove(&socket)))
     }
 
@@ -146,11 +146,11 @@ impl Hub {
         let MessageEvent { conversation, seq, sender, json, notification, .. } = message;
         let seq = *seq;
         let rooms = [conversation_room(&conversation.id, user), feed_room(user)];
-        self.namespace.emit_to(&rooms.each_ref().map(String::as_str), NEW_MESSAGE, json, |socket, _| {
+        self.namespace.emit_raw_to(&rooms.each_ref().map(String::as_str), NEW_MESSAGE, json, |socket, _| {
             self.replays.admits(socket, NEW_MESSAGE, conversation, seq, json)
         });
         if user != sender {
-            self.namespace.emit_to(&[&user_room(user)], NOTIFICATION, notification, |socket, _| {
+            self.namespace.emit_raw_to(&[&user_room(user)], NOTIFICATION, notification, |socket, _| {
                 self.replays.admits(socket, NOTIFICATION, conversation, seq, notification)
             });
         }
@@ -170,7 +170,7 @@ impl Hub {
                 let first_device_room = rooms.len();
                 rooms.extend(users.iter().map(user_room));
                 let rooms: Vec<&str> = rooms.iter().map(String::as_str).collect();
-                self.namespace.emit_to(&rooms, name, argument, |socket, index| match except {
+                self.namespace.emit_raw_to(&rooms, name, argument, |socket, index| match except {
                     Some(Except::Everywhere(key)) => socket.key() != *key,
                     Some(Except::AsDevice(key)) => socket.key() != *key || index < first_device_room,
                     Some(Except::Participant(_)) | None => true,
@@ -192,7 +192,7 @@ impl Hub {
             }
             BusEvent::AccountSuspended { user, argument } => {
                 for socket in self.sockets_of(user) {
-                    socket.emit("account_suspended", argument);
+                    socket.emit_raw("account_suspended", argument);
                     socket.disconnect();
                 }
             }
@@ -232,7 +232,7 @@ impl Publish for Hub {
     async fn publish_to_each(&self, name: &'static str, argument: &str, users: &[Id]) {
         for users in users.chunks(AT_ONCE) {
             for user in users {
-                self.namespace.emit(&user_room(user), None, name, argument);
+                self.namespace.emit_raw(&user_room(user), None, name, argument);
             }
             tokio::task::yield_now().await;
         }

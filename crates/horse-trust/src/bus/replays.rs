@@ -117,7 +117,7 @@ impl Replays {
         if let Some(replay) = self.by_socket.lock().get_mut(&socket.key()) {
             for BufferedEvent { event, json, .. } in replay.state.deduplicate(last_seqs) {
                 if let Some(json) = json {
-                    socket.emit(event, &json);
+                    socket.emit_raw(event, &json);
                 }
             }
         }

@@ -257,7 +257,7 @@ fn submit(
 
 fn answer(responder: Responder, result: Result<String, Refusal>) {
     match result {
-        Ok(json) => responder.send(&json),
+        Ok(json) => responder.send_raw(&json),
         Err(refusal) => drop(refuse(responder, refusal)),
     }
 }
@@ -268,6 +268,6 @@ pub(super) fn refuse(responder: Responder, refusal: Refusal) -> Option<EventFutu
     if matches!(refusal, Refusal::SendFailed | Refusal::StoreFailed) {
         tracing::warn!(sid = %responder.log_id(), %refusal, "an event failed");
     }
-    responder.send(&refused(refusal));
+    responder.send_raw(&refused(refusal));
     None
 }

@@ -84,7 +84,7 @@ impl Expiries {
             return;
         }
         let event = ServerEvent::TokenExpiring(TokenExpiring { expires_at });
-        watched.socket.emit(event.name(), &event.argument());
+        watched.socket.emit_raw(event.name(), &event.argument());
         let mut state = self.state.lock();
         // A new token may have come meanwhile.
         if !state.places.contains_key(&watched.socket.key()) {

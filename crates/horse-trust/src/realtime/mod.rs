@@ -7,8 +7,8 @@ mod replay;
 use std::sync::Arc;
 
 use socketio::{
-    Accept, CloseReason, ConnectRequest, Connecting, Event, EventFuture, LostSocket, NamespaceHandler,
-    Refuse, Socket, SocketHandler,
+    Accept, CloseReason, ConnectError, ConnectRequest, Connecting, Event, EventFuture, LostSocket,
+    NamespaceHandler, Socket, SocketHandler,
 };
 
 pub use self::expiry::Expiries;
@@ -96,11 +96,7 @@ impl NamespaceHandler for Realtime {
             handed_over: None,
         };
         let Some(subscribing) = subscribing else {
-            return Connecting::Done(Ok(Accept {
-                handler: Box::new(participant),
-                recovery,
-                handed_over: None,
-            }));
+            return Connecting::Done(Ok(Accept { handler: Box::new(participant), recovery, snapshot: None }));
         };
         Connecting::Later(Box::pin(async move {
             let subscription = Some(subscribing.await);
@@ -111,22 +107,22 @@ impl NamespaceHandler for Realtime {
                 }
                 None => None,
             };
-            let (handed_over, place) = given
+            let (snapshot, handed_over) = given
                 .map(|given| {
                     let HandedOver { mut socket, reached } = *given;
                     let rooms = std::mem::take(&mut socket.rooms);
                     (Box::new(socket), Box::new((reached, rooms)))
                 })
                 .unzip();
-            let handler = Box::new(Participant { subscription, handed_over: place, ..participant });
-            Ok(Accept { handler, recovery, handed_over })
+            let handler = Box::new(Participant { subscription, handed_over, ..participant });
+            Ok(Accept { handler, recovery, snapshot })
         }))
     }
 }
 
 fn refuse_connection(request: &ConnectRequest<'_>, message: &str, data: Option<String>) -> Connecting {
     tracing::info!(address = %request.address, reason = message, "socket refused");
-    Connecting::Done(Err(Refuse { message: message.to_owned(), data }))
+    Connecting::Done(Err(ConnectError { message: message.to_owned(), data }))
 }
 
 /// A user's socket.
@@ -158,7 +154,7 @@ impl SocketHandler for Participant {
         if let Err(rejection) = self.services.tokens.check(&self.claims) {
             if let Rejection::Suspended(suspension) = rejection {
                 let event = ServerEvent::AccountSuspended(view::suspension(&suspension));
-                socket.emit(event.name(), &event.argument());
+                socket.emit_raw(event.name(), &event.argument());
             }
             return socket.disconnect();
         }

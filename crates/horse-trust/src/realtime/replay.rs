@@ -108,7 +108,7 @@ async fn run(services: &Services, socket: &Socket, user: &Id, offset: &Offset) -
     let mut replay = services.chat.missed(user, offset).await?;
     if let Some(changed) = &replay.resync {
         let event = resync(changed);
-        socket.emit(event.name(), &event.argument());
+        socket.emit_raw(event.name(), &event.argument());
     }
     let places = std::mem::take(&mut replay.places);
     if !send(services, socket, user, &places).await? {
@@ -149,7 +149,7 @@ async fn send(
             if !socket.drained(services.replays.waiting()).await {
                 return Ok(false);
             }
-            socket.emit(NEW_MESSAGE, message);
+            socket.emit_raw(NEW_MESSAGE, message);
         }
     }
     Ok(true)
@@ -167,7 +167,7 @@ async fn send_buffered(
             if !socket.drained(services.replays.waiting()).await {
                 return Ok(false);
             }
-            socket.emit(first.event, json);
+            socket.emit_raw(first.event, json);
             held = rest;
             continue;
         }

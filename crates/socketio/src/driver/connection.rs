@@ -77,21 +77,23 @@ impl Connection {
     }
 
     /// Runs the session to its end.
-    pub(crate) async fn run(mut self) {
-        let reason = {
-            let deadline = self.session.with(|session| session.poll_timeout());
-            let deadline = deadline.map_or_else(Instant::now, Instant::from_std);
-            let mut sleep = std::pin::pin!(tokio::time::sleep_until(deadline));
-            std::future::poll_fn(|cx| self.poll(cx, sleep.as_mut())).await
-        };
-        let Self { session, sessions, transport, .. } = self;
-        if let Transport::WebSocket(websocket) = transport {
-            // Boxed, so that a session does not hold all its life the room that its end takes.
-            Box::pin(say_goodbye(&session, *websocket, reason)).await;
+    #[expect(clippy::manual_async_fn, reason = "an async fn would hold the connection twice")]
+    pub(crate) fn run(mut self) -> impl Future<Output = ()> {
+        async move {
+            let reason = {
+                let deadline = self.session.with(|session| session.poll_timeout());
+                let deadline = deadline.map_or_else(Instant::now, Instant::from_std);
+                let mut sleep = std::pin::pin!(tokio::time::sleep_until(deadline));
+                std::future::poll_fn(|cx| self.poll(cx, sleep.as_mut())).await
+            };
+            if let Transport::WebSocket(websocket) = self.transport {
+                // Boxed, so that a session does not hold all its life the room that its end takes.
+                Box::pin(say_goodbye(&self.session, *websocket, reason)).await;
+            }
+            // First forgotten: a request that follows on an answer given now must not find the session.
+            self.sessions.forget(&self.session, reason);
+            self.session.stop();
         }
-        // First forgotten: a request that follows on an answer given now must not find the session.
-        sessions.forget(&session, reason);
-        session.stop();
     }
 
     fn poll(&mut self, cx: &mut Context<'_>, mut sleep: Pin<&mut Sleep>) -> Poll<CloseReason> {
@@ -192,5 +194,22 @@ async fn say_goodbye(session: &SessionHandle, mut websocket: WebSocket, reason: 
         websocket.close(code, FLUSH).await;
     } else {
         websocket.close(code, GOODBYE).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::session::Session;
+
+    /// What docs/architecture.md says of the memory of an idle connection.
+    #[test]
+    fn an_idle_connection_is_small() {
+        fn size_of_future<F>(_: fn(Connection) -> F) -> usize {
+            size_of::<F>()
+        }
+        assert!(size_of_future(Connection::run) <= 240);
+        assert!(size_of::<SessionHandle>() <= 240 && size_of::<Session>() <= 120);
+        assert!(size_of::<WebSocket>() <= 168);
     }
 }

@@ -9,6 +9,7 @@ use crate::engine::frame::Frame;
 
 /// A message of an Engine.IO session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Message<'a> {
     /// A text message.
     Text(&'a str),

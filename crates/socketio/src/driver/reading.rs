@@ -9,7 +9,7 @@ use crate::engine::binary_text;
 use crate::engine::close::CloseReason;
 use crate::engine::packet::{EnginePacket, SEPARATOR};
 use crate::engine::session::Input;
-use crate::websocket::decoder::{Incoming, Violation};
+use crate::websocket::message::{Incoming, Violation};
 use crate::websocket::{ReadError, Reply, Taken};
 
 /// How many messages one turn takes from one client before the others get theirs; of long ones fewer.

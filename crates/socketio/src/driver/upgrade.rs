@@ -8,7 +8,7 @@ use crate::driver::handle::SessionHandle;
 use crate::engine::frame::Frame;
 use crate::engine::packet::EnginePacket;
 use crate::engine::session::{Input, Refused, Request};
-use crate::websocket::decoder::Incoming;
+use crate::websocket::message::Incoming;
 use crate::websocket::{ReadError, Reply, Taken, WebSocket};
 
 /// How many bytes a message may have before the upgrade: `2probe` is the longest, and what is not whole counts nowhere.

@@ -26,7 +26,8 @@ use crate::http::compression::Encoding;
 use crate::http::handshake::{self, HandshakeError, TransportName};
 use crate::http::listener::AcceptedStream;
 use crate::server::{Server, Shared};
-use crate::websocket::{Io, WebSocket, accept_key, decoder};
+use crate::websocket::message::Limits;
+use crate::websocket::{Io, WebSocket, accept_key};
 
 /// What the service answers.
 pub type ServiceResponse = Response<Full<Bytes>>;
@@ -234,8 +235,7 @@ fn upgrade_websocket<B>(
     };
     let misses_close_frames = handshake::misses_close_frames(headers);
     let upgraded = hyper::upgrade::on(&mut request);
-    let limits =
-        decoder::Limits { message: shared.config().max_payload, fragments: shared.config().max_fragments };
+    let limits = Limits { message: shared.config().max_payload, fragments: shared.config().max_fragments };
     tokio::spawn(async move {
         let upgraded = match upgraded.await {
             Ok(upgraded) => upgraded,
@@ -264,7 +264,7 @@ fn upgrade_websocket<B>(
 
 /// A WebSocket over what hyper gives back: our own listener's stream, or that of another server on tokio. What hyper had
 /// read ahead of the upgrade comes first.
-fn over(upgraded: Upgraded, limits: decoder::Limits) -> WebSocket {
+fn over(upgraded: Upgraded, limits: Limits) -> WebSocket {
     match upgraded.downcast::<TokioIo<AcceptedStream>>() {
         Ok(parts) => {
             let mut stream = parts.io.into_inner();

@@ -15,21 +15,26 @@ use crate::driver::handler::{Message, MessageHandler};
 use crate::engine::close::CloseReason;
 use crate::engine::frame::Frame;
 use crate::engine::session::Input;
+use crate::protocol::acknowledgement::Responder;
+use crate::protocol::core::{Namespace, Socket};
 use crate::protocol::encode;
-use crate::protocol::namespace::{
-    Accept, ConnectRequest, Connecting, Event, EventFuture, LostSocket, Namespace, Refuse, SocketHandler,
+use crate::protocol::handler::{
+    Accept, ConnectError, ConnectRequest, Connecting, Event, EventFuture, LostSocket, Served, SocketHandler,
 };
 use crate::protocol::packet::{Arguments, Content, Limits, Packet, placeholders_are_valid};
-use crate::protocol::socket::{Reply, Responder, Socket};
+use crate::protocol::reply::Reply;
 use crate::token::{random_token, token_after};
 
 /// How often in a row a client may be refused before it has to open another session.
 const MAX_REFUSED: u8 = 16;
 
+/// The namespaces of a server, by name.
+pub(crate) type Namespaces = HashMap<Box<str>, Served>;
+
 /// A client: the sockets that it has in namespaces, over one session.
 pub(crate) struct Client {
     session: Arc<SessionHandle>,
-    namespaces: Arc<HashMap<Box<str>, Namespace>>,
+    namespaces: Arc<Namespaces>,
     sockets: SmallVec<[Joined; 1]>,
     pending: Option<Pending>,
     /// A packet whose attachments have not all come.
@@ -54,7 +59,7 @@ enum Pending {
 struct PendingConnect {
     namespace: Namespace,
     recovery: Option<RecoveryRequest>,
-    answer: std::pin::Pin<Box<dyn Future<Output = Result<Accept, Refuse>> + Send>>,
+    answer: std::pin::Pin<Box<dyn Future<Output = Result<Accept, ConnectError>> + Send>>,
 }
 
 struct Incomplete {
@@ -73,7 +78,7 @@ struct RecoveryRequest {
 }
 
 impl Client {
-    pub(crate) fn new(session: Arc<SessionHandle>, namespaces: Arc<HashMap<Box<str>, Namespace>>) -> Self {
+    pub(crate) fn new(session: Arc<SessionHandle>, namespaces: Arc<Namespaces>) -> Self {
         Self {
             session,
             namespaces,
@@ -171,9 +176,7 @@ impl Client {
 
     fn connect(&mut self, name: &str, auth: Option<&RawValue>) {
         let namespaces = Arc::clone(&self.namespaces);
-        let Some((namespace, handler)) =
-            namespaces.get(name).and_then(|namespace| Some((namespace, namespace.handler()?)))
-        else {
+        let Some(Served { namespace, handler }) = namespaces.get(name) else {
             return self.refuse(name, r#"{"message":"Invalid namespace"}"#);
         };
         let recovery = namespace
@@ -205,11 +208,11 @@ impl Client {
         &mut self,
         namespace: &Namespace,
         recovery: Option<RecoveryRequest>,
-        answer: Result<Accept, Refuse>,
+        answer: Result<Accept, ConnectError>,
     ) {
-        let Accept { mut handler, recovery: owner, handed_over } = match answer {
+        let Accept { mut handler, recovery: owner, snapshot } = match answer {
             Ok(accept) => accept,
-            Err(Refuse { message, data }) => {
+            Err(ConnectError { message, data }) => {
                 let message = serde_json::to_string(&message).expect("a string always serializes");
                 let data = data.map(|data| format!(r#","data":{data}"#)).unwrap_or_default();
                 let error = format!(r#"{{"message":{message}{data}}}"#);
@@ -219,10 +222,10 @@ impl Client {
         // Nothing may go out before the handler has joined its rooms: a client that knows it is connected
         // may rely on them.
         self.session.handle(Input::Cork);
-        let adopted = handed_over.and_then(|socket| namespace.adopt(*socket));
-        let old = recovery.and_then(|request| self.take_up(namespace, &request, owner.as_deref()));
-        if let Some(adopted) = adopted.filter(|_| old.is_none()) {
-            adopted.end_unused();
+        let imported = snapshot.and_then(|snapshot| namespace.import(*snapshot));
+        let old = recovery.and_then(|request| self.resume(namespace, &request, owner.as_deref()));
+        if let Some(imported) = imported.filter(|_| old.is_none()) {
+            imported.discard();
         }
         let recovered = old.is_some();
         let socket = old.unwrap_or_else(|| self.new_socket(namespace, owner));
@@ -233,7 +236,7 @@ impl Client {
         self.session.handle(Input::Uncork);
     }
 
-    fn take_up(
+    fn resume(
         &self,
         namespace: &Namespace,
         request: &RecoveryRequest,

@@ -2,7 +2,20 @@
 
 use std::fmt::Write as _;
 
+use serde::Serialize;
+use serde_json::value::RawValue;
+
 use crate::engine::frame::Frame;
+
+/// What was to be sent has no form in JSON, for example a map whose keys are not texts.
+#[derive(Debug, thiserror::Error)]
+#[error("not to be written as JSON: {0}")]
+pub struct EncodeError(#[from] serde_json::Error);
+
+/// `data` as JSON.
+pub(crate) fn json(data: &impl Serialize) -> Result<String, EncodeError> {
+    Ok(serde_json::to_string(data)?)
+}
 
 /// An event of a namespace as frames: the text packet and its attachments.
 ///
@@ -63,6 +76,18 @@ fn packet_head(text: &mut String, namespace: &str, id: Option<u64>, attachments:
     if let Some(id) = id {
         write!(text, "{id}").expect("writing to a string never fails");
     }
+}
+
+/// JSON values as the inside of an array.
+pub(crate) fn join(arguments: &[&RawValue]) -> String {
+    let mut joined = String::new();
+    for (index, argument) in arguments.iter().enumerate() {
+        if index > 0 {
+            joined.push(',');
+        }
+        joined.push_str(argument.get());
+    }
+    joined
 }
 
 #[cfg(test)]

@@ -6,33 +6,36 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 use parking_lot::Mutex;
 
-use crate::protocol::socket::{Socket, SocketId};
+/// Identifies a socket within this process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SocketId(pub(crate) u64);
 
 /// How many parts the table has, each with a lock of its own.
 const SHARDS: usize = 32;
 
-type Members = HashMap<SocketId, Socket>;
+type Members<S> = HashMap<SocketId, S>;
+type Shard<S> = Mutex<HashMap<Arc<str>, Members<S>>>;
 
 /// The rooms of a namespace. Two broadcasts to one room reach all members in the same order.
-pub(crate) struct Rooms {
+pub(crate) struct Rooms<S> {
     hasher: RandomState,
-    shards: [Mutex<HashMap<Arc<str>, Members>>; SHARDS],
+    shards: [Shard<S>; SHARDS],
 }
 
-impl Rooms {
+impl<S> Rooms<S> {
     pub(crate) fn new() -> Self {
         Self { hasher: RandomState::new(), shards: std::array::from_fn(|_| Mutex::default()) }
     }
 
     /// Adds a socket; answers the room's own copy of its name.
-    pub(crate) fn join(&self, room: &str, socket: &Socket) -> Arc<str> {
+    pub(crate) fn join(&self, room: &str, key: SocketId, socket: S) -> Arc<str> {
         let mut shard = self.shard(room).lock();
         let name = match shard.get_key_value(room) {
             Some((name, _)) => Arc::clone(name),
             None => Arc::from(room),
         };
         let members = shard.entry(Arc::clone(&name)).or_default();
-        members.insert(socket.key(), socket.clone());
+        members.insert(key, socket);
         name
     }
 
@@ -52,13 +55,13 @@ impl Rooms {
     }
 
     /// Calls `visit` with each member, while the room can't change.
-    pub(crate) fn visit(&self, room: &str, mut visit: impl FnMut(&Socket)) {
+    pub(crate) fn visit(&self, room: &str, mut visit: impl FnMut(&S)) {
         if let Some(members) = self.shard(room).lock().get(room) {
             members.values().for_each(&mut visit);
         }
     }
 
-    fn shard(&self, room: &str) -> &Mutex<HashMap<Arc<str>, Members>> {
+    fn shard(&self, room: &str) -> &Shard<S> {
         let hash = self.hasher.hash_one(room);
         &self.shards[usize::try_from(hash % SHARDS as u64).expect("a small number")]
     }

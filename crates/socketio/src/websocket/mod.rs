@@ -6,6 +6,7 @@
 
 pub(crate) mod decoder;
 mod io;
+pub(crate) mod message;
 mod stream;
 
 pub(crate) use io::Io;

@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::decoder::{self, Decoder, Incoming, Limits, Violation};
+use super::decoder::Decoder;
 use super::io::Io;
+use super::message::{CLOSE, Incoming, Limits, PONG, Violation};
 use crate::engine::frame::{self, Frame};
 
 /// How many bytes one read takes at most. One buffer a thread, none a connection.
@@ -204,7 +205,7 @@ impl WebSocket {
     /// Says goodbye within `time` and closes; what is queued goes first.
     pub(crate) async fn close(mut self, code: u16, time: Duration) {
         if !self.omits_close_frame {
-            self.queue_frame(frame::control(decoder::CLOSE, &code.to_be_bytes()));
+            self.queue_frame(frame::control(CLOSE, &code.to_be_bytes()));
         }
         let farewell = async {
             self.flush().await?;
@@ -263,6 +264,6 @@ pub(crate) struct Reply(pub(crate) Frame);
 impl Reply {
     /// The answer to a WebSocket ping.
     pub(crate) fn pong(payload: &[u8]) -> Self {
-        Self(frame::control(decoder::PONG, payload))
+        Self(frame::control(PONG, payload))
     }
 }

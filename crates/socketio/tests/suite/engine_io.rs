@@ -1,16 +1,17 @@
-//! The ground of the official Engine.IO suite.
+//! What the official Engine.IO suite asks, over pipes in memory and in made-up time.
 
 use std::time::Duration;
 
-use crate::client::{Received, field, quick_config, start};
+use crate::client::{Received, field};
+use crate::server::{at_rest, quick_config, start_in_memory};
 
 const BASE: &str = "/engine.io/";
 const POLLING: &str = "/engine.io/?EIO=4&transport=polling";
 const WEBSOCKET: &str = "/engine.io/?EIO=4&transport=websocket";
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_polling_handshake_says_what_the_session_is() {
-    let server = start(quick_config()).await;
+    let server = start_in_memory(quick_config());
     let open = server.get(POLLING).await;
     assert_eq!(open.status, 200);
     let sid = field(&open.body, "sid");
@@ -22,16 +23,16 @@ async fn a_polling_handshake_says_what_the_session_is() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_websocket_handshake_offers_no_upgrade() {
-    let server = start(quick_config()).await;
+    let server = start_in_memory(quick_config());
     let open = server.websocket(WEBSOCKET).await.text().await;
     assert!(open.contains(r#""upgrades":[],"#), "{open}");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn handshake_errors_have_codes() {
-    let server = start(quick_config()).await;
+    let server = start_in_memory(quick_config());
     for (method, query, code, message) in [
         ("GET", "", 0, "Transport unknown"),
         ("GET", "?EIO=4", 0, "Transport unknown"),
@@ -54,9 +55,9 @@ async fn handshake_errors_have_codes() {
     assert_eq!(server.socket_io.open_sessions(), 0);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn polled_messages_come_back_in_order() {
-    let server = start(quick_config()).await;
+    let server = start_in_memory(quick_config());
     for body in ["4hello", "4test1\x1e4test2\x1e4test3", "4hello\x1ebAQIDBA=="] {
         let path = server.open_polling(BASE).await;
         let post = server.post(&path, body).await;
@@ -65,9 +66,9 @@ async fn polled_messages_come_back_in_order() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn websocket_messages_come_back() {
-    let server = start(quick_config()).await;
+    let server = start_in_memory(quick_config());
     let mut websocket = server.websocket(WEBSOCKET).await;
     websocket.text().await;
     websocket.send("4hello").await;
@@ -78,9 +79,9 @@ async fn websocket_messages_come_back() {
     assert_eq!(websocket.receive().await, Received::Pong(b"ping".as_slice().into()));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_invalid_packet_closes_the_session() {
-    let server = start(quick_config()).await;
+    let server = start_in_memory(quick_config());
     let path = server.open_polling(BASE).await;
     assert_eq!(server.post(&path, "abc").await.status, 400);
     assert_eq!(server.get(&path).await.status, 400);
@@ -92,12 +93,12 @@ async fn an_invalid_packet_closes_the_session() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn two_polls_at_once_close_the_session() {
-    let server = start(quick_config()).await;
+    let server = start_in_memory(quick_config());
     let path = server.open_polling(BASE).await;
     let second = async {
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        at_rest().await;
         server.get(&path).await
     };
     let (first, second) = tokio::join!(server.get(&path), second);
@@ -106,20 +107,20 @@ async fn two_polls_at_once_close_the_session() {
     assert_eq!(server.get(&path).await.status, 400);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_poll_that_is_given_up_closes_the_session() {
-    let server = start(quick_config()).await;
+    let server = start_in_memory(quick_config());
     let path = server.open_polling(BASE).await;
     let poll = server.send_request("GET", &path, b"").await;
-    tokio::time::sleep(Duration::from_millis(20)).await;
+    at_rest().await;
     drop(poll);
-    tokio::time::sleep(Duration::from_millis(20)).await;
+    at_rest().await;
     assert_eq!(server.get(&path).await.status, 400);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_heartbeat_is_kept_over_polling() {
-    let server = start(quick_config()).await;
+    let server = start_in_memory(quick_config());
     let path = server.open_polling(BASE).await;
     for _ in 0..3 {
         assert_eq!(server.get(&path).await.body, "2");
@@ -129,9 +130,9 @@ async fn the_heartbeat_is_kept_over_polling() {
     assert_eq!(server.get(&path).await.status, 400);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_heartbeat_is_kept_over_websocket() {
-    let server = start(quick_config()).await;
+    let server = start_in_memory(quick_config());
     let mut websocket = server.websocket(WEBSOCKET).await;
     websocket.text().await;
     for _ in 0..3 {
@@ -143,9 +144,9 @@ async fn the_heartbeat_is_kept_over_websocket() {
 }
 
 /// The two requests come over two connections, in whatever order.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_poll_that_comes_after_the_close_is_answered_once() {
-    let server = start(quick_config()).await;
+    let server = start_in_memory(quick_config());
     let path = server.open_polling(BASE).await;
     assert_eq!(server.post(&path, "1").await.status, 200);
     let poll = server.get(&path).await;
@@ -153,12 +154,12 @@ async fn a_poll_that_comes_after_the_close_is_answered_once() {
     assert_eq!(server.get(&path).await.status, 400);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_client_may_close_its_session() {
-    let server = start(quick_config()).await;
+    let server = start_in_memory(quick_config());
     let path = server.open_polling(BASE).await;
     let close = async {
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        at_rest().await;
         server.post(&path, "1").await
     };
     let (poll, post) = tokio::join!(server.get(&path), close);
@@ -172,9 +173,9 @@ async fn a_client_may_close_its_session() {
     assert_eq!(websocket.closed().await, Some(1000));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_polling_session_upgrades() {
-    let server = start(quick_config()).await;
+    let server = start_in_memory(quick_config());
     let path = server.open_polling(BASE).await;
     let mut websocket = server.websocket(&path.replace("polling", "websocket")).await;
     websocket.send("2probe").await;
@@ -194,9 +195,9 @@ async fn a_polling_session_upgrades() {
     assert_eq!(websocket.text().await, "4still here");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_upgrade_that_fails_leaves_the_polling_session_alone() {
-    let server = start(quick_config()).await;
+    let server = start_in_memory(quick_config());
     let path = server.open_polling(BASE).await;
     let upgrade = path.replace("polling", "websocket");
     let mut wrong = server.websocket(&upgrade).await;

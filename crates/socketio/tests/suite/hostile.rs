@@ -6,7 +6,8 @@ use socketio::{CloseReason, Config};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::client::{LIMIT, eventually, frame, patient_config, start};
+use crate::client::{LIMIT, frame};
+use crate::server::{at_rest, eventually, patient_config, start, start_in_memory};
 
 #[tokio::test]
 async fn frames_against_the_protocol_close_the_connection() {
@@ -113,15 +114,15 @@ async fn a_reader_that_stops_is_cut_when_time_is_over() {
     drop(sleeper);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_overlap_of_posts_closes_the_session() {
-    let server = start(patient_config()).await;
+    let server = start_in_memory(patient_config());
     let path = server.open_polling("/engine.io/").await;
-    let mut slow = TcpStream::connect(server.address).await.unwrap();
+    let mut slow = server.dial().await;
     slow.write_all(format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n4").as_bytes())
         .await
         .unwrap();
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    at_rest().await;
     assert_eq!(server.post(&path, "4x").await.status, 400);
     assert_eq!(server.get(&path).await.status, 400);
 }
@@ -192,7 +193,7 @@ async fn polling_bodies_that_never_end_are_refused_when_together_they_are_too_ma
     let mut slow = Vec::new();
     for _ in 0..4 {
         let path = server.open_polling("/engine.io/").await;
-        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        let mut stream = TcpStream::connect(server.address()).await.unwrap();
         let head = format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: 99999\r\n\r\n");
         stream.write_all(&[head.as_bytes(), &vec![b'4'; 90_000]].concat()).await.unwrap();
         slow.push(stream);

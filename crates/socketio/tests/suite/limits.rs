@@ -7,7 +7,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
-use crate::client::{LIMIT, eventually, patient_config, start, start_with};
+use crate::client::LIMIT;
+use crate::server::{eventually, patient_config, start, start_with};
 
 /// Waits until the server has closed the connection; answers what it had sent.
 async fn read_to_end(stream: &mut TcpStream) -> String {
@@ -21,8 +22,8 @@ async fn read_to_end(stream: &mut TcpStream) -> String {
 async fn slow_headers_are_cut_off() {
     let listener = ListenerConfig { header_timeout: Duration::from_millis(200), ..ListenerConfig::default() };
     let server = start_with(patient_config(), listener).await;
-    let mut silent = TcpStream::connect(server.address).await.unwrap();
-    let mut slow = TcpStream::connect(server.address).await.unwrap();
+    let mut silent = TcpStream::connect(server.address()).await.unwrap();
+    let mut slow = TcpStream::connect(server.address()).await.unwrap();
     slow.write_all(b"GET /socket.io/ HTTP/1.1\r\nhost: x\r\n").await.unwrap();
     read_to_end(&mut silent).await;
     read_to_end(&mut slow).await;
@@ -50,8 +51,8 @@ async fn idling_between_requests_has_a_limit_of_its_own() {
     };
     let server = start_with(patient_config(), listener).await;
     let (mut idle, mut slow) = (
-        TcpStream::connect(server.address).await.unwrap(),
-        TcpStream::connect(server.address).await.unwrap(),
+        TcpStream::connect(server.address()).await.unwrap(),
+        TcpStream::connect(server.address()).await.unwrap(),
     );
     open_session(&mut idle).await;
     open_session(&mut slow).await;
@@ -81,7 +82,7 @@ async fn a_poll_may_wait_longer_than_headers_may_take() {
 async fn slow_bodies_are_cut_off() {
     let server = start(Config { body_timeout: Duration::from_millis(200), ..patient_config() }).await;
     let path = server.open_polling("/engine.io/").await;
-    let mut slow = TcpStream::connect(server.address).await.unwrap();
+    let mut slow = TcpStream::connect(server.address()).await.unwrap();
     let head = format!("POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 10\r\n\r\n4");
     slow.write_all(head.as_bytes()).await.unwrap();
     assert!(read_to_end(&mut slow).await.starts_with("HTTP/1.1 408"));
@@ -91,7 +92,7 @@ async fn slow_bodies_are_cut_off() {
 #[tokio::test]
 async fn great_headers_are_refused() {
     let server = start(patient_config()).await;
-    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let mut stream = TcpStream::connect(server.address()).await.unwrap();
     let head = format!("GET /socket.io/ HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n", "y".repeat(100_000));
     drop(stream.write_all(head.as_bytes()).await);
     let answer = read_to_end(&mut stream).await;
@@ -104,7 +105,7 @@ async fn connections_are_counted() {
     let server = start_with(patient_config(), listener).await;
     let mut first = server.connect().await;
     let second = server.connect().await;
-    let mut third = TcpStream::connect(server.address).await.unwrap();
+    let mut third = TcpStream::connect(server.address()).await.unwrap();
     assert_eq!(read_to_end(&mut third).await, "");
     first.is_served().await;
     drop(second);
@@ -117,7 +118,7 @@ async fn connections_are_counted_per_address() {
     let listener = ListenerConfig { max_connections_per_address: Some(1), ..ListenerConfig::default() };
     let server = start_with(patient_config(), listener).await;
     let mut first = server.connect().await;
-    let mut second = TcpStream::connect(server.address).await.unwrap();
+    let mut second = TcpStream::connect(server.address()).await.unwrap();
     assert_eq!(read_to_end(&mut second).await, "");
     first.is_served().await;
 }
@@ -131,7 +132,7 @@ async fn sessions_are_counted_per_address_behind_a_proxy() {
     };
     let server = start_with(config, listener).await;
     let open = async |client: &str| {
-        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        let mut stream = TcpStream::connect(server.address()).await.unwrap();
         let head = format!(
             "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nhost: x\r\nx-forwarded-for: {client}\r\nconnection: close\r\n\r\n"
         );
@@ -157,7 +158,7 @@ async fn polling_bodies_are_bounded() {
     let path = server.open_polling("/engine.io/").await;
     assert_eq!(server.post(&path, &"4".repeat(1001)).await.status, 413);
     assert_eq!(server.post(&path, &"4".repeat(1000)).await.status, 200);
-    let mut chunked = TcpStream::connect(server.address).await.unwrap();
+    let mut chunked = TcpStream::connect(server.address()).await.unwrap();
     let head =
         format!("POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n");
     let chunk = format!("400\r\n{}\r\n", "4".repeat(1024));

@@ -5,9 +5,10 @@
 
 mod client;
 mod engine_io;
-mod hand_over;
 mod hostile;
 mod limits;
 mod other_clients;
 mod recovery;
+mod server;
+mod snapshot;
 mod socket_io;

@@ -7,7 +7,8 @@ use socketio::{CloseReason, Config};
 use tokio::io::AsyncReadExt as _;
 use tokio::time::{Instant, timeout};
 
-use crate::client::{LIMIT, Received, eventually, frame, patient_config, quick_config, read_answer, start};
+use crate::client::{LIMIT, Received, frame, read_answer};
+use crate::server::{at_rest, eventually, patient_config, quick_config, start, start_in_memory};
 
 /// The packets of a polling response.
 fn packets(body: &str) -> Vec<&str> {
@@ -15,7 +16,7 @@ fn packets(body: &str) -> Vec<&str> {
 }
 
 /// Opens a polling session and enters the main namespace; answers its path.
-async fn polling_guest(server: &crate::client::TestServer) -> String {
+async fn polling_guest(server: &crate::server::TestServer) -> String {
     let path = server.open_polling("/socket.io/").await;
     assert_eq!(server.post(&path, "40").await.status, 200);
     let mut seen = String::new();
@@ -173,14 +174,13 @@ async fn what_was_right_before_a_fault_is_answered_over_websocket() {
 }
 
 /// The Python client takes a close packet as the end for good; an error it takes as a lost connection.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_poll_that_waits_at_shutdown_ends_with_an_error() {
-    let server = start(patient_config()).await;
+    let server = start_in_memory(patient_config());
     let path = polling_guest(&server).await;
     let poll = server.get(&path);
     let close = async {
-        eventually("the poll waits", || true).await;
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        at_rest().await;
         server.socket_io.close_sessions(Duration::ZERO, LIMIT).await;
     };
     let (poll, ()) = tokio::join!(poll, close);
@@ -253,7 +253,7 @@ async fn queries_are_read_however_they_are_escaped() {
 }
 
 /// Asks for what waits; answers the head of the response and its body.
-async fn poll_accepting(server: &crate::client::TestServer, path: &str, accepted: &str) -> (String, Vec<u8>) {
+async fn poll_accepting(server: &crate::server::TestServer, path: &str, accepted: &str) -> (String, Vec<u8>) {
     let headers = format!("Accept-Encoding: {accepted}\r\n");
     let mut stream = server.send_request_with("GET", path, &headers, b"").await;
     let mut bytes = Vec::new();

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use socketio::{CloseReason, Config, RecoveryConfig};
 
-use crate::client::{TestServer, WebSocket, eventually, field, patient_config, start};
+use crate::client::{WebSocket, field};
+use crate::server::{TestServer, eventually, patient_config, start, start_in_memory};
 
 fn config(recovery: RecoveryConfig) -> Config {
     Config { recovery: Some(recovery), ..patient_config() }
@@ -116,10 +117,10 @@ async fn what_can_not_be_recovered_is_a_new_socket() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_lost_socket_is_forgotten_after_the_window() {
     let brief = RecoveryConfig { window: Duration::from_millis(100), ..RecoveryConfig::default() };
-    let server = start(config(brief)).await;
+    let server = start_in_memory(config(brief));
     let (mut client, sid, pid) = connect(&server, "").await;
     client.send(r#"42["message","here"]"#).await;
     assert!(client.packet().await.contains("here"));

@@ -12,7 +12,7 @@ impl Session {
     pub(crate) fn begin(&mut self, request: Request, now: Instant) -> Result<(), Refused> {
         let is_told = self.is_told();
         // The session's timer may be a little late.
-        if request != Request::Probe && self.heartbeat.awaits_pong && self.heartbeat.due <= now {
+        if request != Request::Probe && self.awaits_pong && self.heartbeat_due <= now {
             self.close(CloseReason::PingTimeout, now);
             return Err(Refused::UnknownSession);
         }

@@ -26,7 +26,10 @@ pub(crate) struct Session {
     pub(super) phase: Phase,
     /// Until when the phase may last. While the session is open: until when the client has to be established.
     phase_deadline: Option<Instant>,
-    pub(super) heartbeat: Heartbeat,
+    /// When the next ping is to be sent, or its answer has to be here (Engine.IO protocol, "Heartbeat": in this version the
+    /// server pings).
+    pub(super) heartbeat_due: Instant,
+    pub(super) awaits_pong: bool,
     /// Until when the peer has to take a byte of what is being written.
     write_deadline: Option<Instant>,
     pub(super) outbox: VecDeque<Frame>,
@@ -65,20 +68,13 @@ enum Handler {
     Detached,
 }
 
-/// Engine.IO protocol, "Heartbeat". In this version the server pings.
-#[derive(Debug)]
-pub(super) struct Heartbeat {
-    /// When the next ping is to be sent, or its answer has to be here.
-    pub(super) due: Instant,
-    pub(super) awaits_pong: bool,
-}
-
 impl Session {
     pub(crate) fn new(config: Arc<Config>, is_polling: bool, now: Instant) -> Self {
         Self {
             phase: Phase::Open,
             phase_deadline: Some(now + config.connect_timeout),
-            heartbeat: Heartbeat { due: now + config.ping_interval, awaits_pong: false },
+            heartbeat_due: now + config.ping_interval,
+            awaits_pong: false,
             write_deadline: None,
             outbox: VecDeque::new(),
             queued: 0,
@@ -145,8 +141,8 @@ impl Session {
 
     fn packet(&mut self, packet: &EnginePacket<'_>, now: Instant) {
         match packet {
-            EnginePacket::Pong(_) if self.heartbeat.awaits_pong => {
-                self.heartbeat = Heartbeat { due: now + self.config.ping_interval, awaits_pong: false };
+            EnginePacket::Pong(_) if self.awaits_pong => {
+                (self.heartbeat_due, self.awaits_pong) = (now + self.config.ping_interval, false);
             }
             EnginePacket::Close => {
                 let is_first = self.closing.is_none();
@@ -166,7 +162,7 @@ impl Session {
         match self.phase {
             Phase::Open => {
                 let others = [self.phase_deadline, self.write_deadline];
-                Some(others.into_iter().flatten().fold(self.heartbeat.due, Instant::min))
+                Some(others.into_iter().flatten().fold(self.heartbeat_due, Instant::min))
             }
             Phase::Finishing | Phase::Closing => self.phase_deadline,
             Phase::CloseSent | Phase::Ended => None,
@@ -179,13 +175,13 @@ impl Session {
         match self.phase {
             Phase::Open if is_due(self.write_deadline) => self.close(CloseReason::WriteTimeout, now),
             Phase::Open if is_due(self.phase_deadline) => self.close(CloseReason::ConnectTimeout, now),
-            Phase::Open if self.heartbeat.due > now => {}
-            Phase::Open if self.heartbeat.awaits_pong => self.close(CloseReason::PingTimeout, now),
+            Phase::Open if self.heartbeat_due > now => {}
+            Phase::Open if self.awaits_pong => self.close(CloseReason::PingTimeout, now),
             Phase::Open => {
                 let timeout = self.config.ping_timeout;
                 // Counted from when the ping was due; but a client never pays for a machine that overslept.
-                let due = (self.heartbeat.due + timeout).max(now + timeout / 2);
-                self.heartbeat = Heartbeat { due, awaits_pong: true };
+                let due = (self.heartbeat_due + timeout).max(now + timeout / 2);
+                (self.heartbeat_due, self.awaits_pong) = (due, true);
                 self.push(&[Frame::text("2")], usize::MAX);
             }
             Phase::Finishing if is_due(self.phase_deadline) => self.finished(now),

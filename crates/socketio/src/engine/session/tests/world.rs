@@ -8,27 +8,11 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::super::{Input, Output, Request, Response, Session};
+use super::waiter::Waiter;
 use crate::config::Config;
 use crate::engine::close::CloseReason;
 use crate::engine::frame::Frame;
 use crate::engine::packet::EnginePacket;
-
-/// One who waits, and whether what it waits for was announced.
-#[derive(Default, PartialEq)]
-enum Waiter {
-    #[default]
-    None,
-    Waits,
-    Woken,
-}
-
-impl Waiter {
-    fn wake(&mut self) {
-        if *self == Self::Waits {
-            *self = Self::Woken;
-        }
-    }
-}
 
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact that a test asks for")]
 pub(super) struct World {

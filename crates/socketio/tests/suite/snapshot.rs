@@ -2,12 +2,13 @@
 
 use axum::Router;
 use socketio::{
-    Accept, Config, ConnectRequest, Connecting, Event, EventFuture, HandedOver, ListenerConfig, Namespace,
-    NamespaceHandler, RecoveryConfig, Server, Socket, SocketHandler,
+    Accept, Config, ConnectRequest, Connecting, Event, EventFuture, ListenerConfig, Namespace,
+    NamespaceHandler, RecoveryConfig, Server, Socket, SocketHandler, SocketSnapshot,
 };
 use tokio::net::TcpListener;
 
-use crate::client::{TestServer, WebSocket, field, patient_config};
+use crate::client::{WebSocket, field};
+use crate::server::{Network, TestServer, patient_config};
 
 /// Two servers that hand sockets over to each other.
 struct Pair {
@@ -29,14 +30,14 @@ impl NamespaceHandler for Taker {
         let is_mallory = request.auth.is_some_and(|auth| auth.get().contains("mallory"));
         let owner = if is_mallory { "mallory" } else { "alice" };
         let given =
-            request.lost.and_then(|lost| self.other.recoverable(lost.pid)?.hand_over(owner, lost.offset));
-        let mut given: Option<HandedOver> =
+            request.lost.and_then(|lost| self.other.recoverable(lost.pid)?.export(owner, lost.offset));
+        let mut given: Option<SocketSnapshot> =
             given.map(|given| serde_json::from_str(&serde_json::to_string(&given).unwrap()).unwrap());
         let rooms = given.as_mut().map(|given| std::mem::take(&mut given.rooms)).unwrap_or_default();
         Connecting::Done(Ok(Accept {
             handler: Box::new(Guest { rooms }),
             recovery: Some(owner.to_owned()),
-            handed_over: given.map(Box::new),
+            snapshot: given.map(Box::new),
         }))
     }
 }
@@ -50,7 +51,7 @@ impl SocketHandler for Guest {
 
     fn event(&mut self, socket: &Socket, event: Event<'_>) -> Option<EventFuture> {
         socket.join(event.name).unwrap();
-        event.responder.send("");
+        event.responder.send_raw("");
         None
     }
 }
@@ -67,13 +68,13 @@ async fn pair() -> Pair {
     let namespaces = [1, 2].map(|number| Namespace::new("/", &config(number)));
     let mut servers = Vec::new();
     for (number, namespace) in namespaces.iter().enumerate() {
-        namespace.serve(Box::new(Taker { other: namespaces[1 - number].clone() }));
-        let socket_io = Server::builder(config(1)).with(namespace).build();
+        let taker = Taker { other: namespaces[1 - number].clone() };
+        let socket_io = Server::builder(config(1)).with(namespace, taker).build();
         let router = Router::new().route_service("/socket.io/", socket_io.clone());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(socketio::serve(listener, router, ListenerConfig::default(), std::future::pending()));
-        servers.push(TestServer { address, socket_io });
+        servers.push(TestServer { network: Network::Tcp(address), socket_io });
     }
     Pair { namespaces, servers: servers.try_into().unwrap_or_else(|_| panic!("two servers")) }
 }
@@ -97,7 +98,7 @@ async fn news(client: &mut WebSocket) -> (String, String) {
 #[tokio::test]
 async fn it_brings_its_rooms_and_what_was_missed_there_and_back() {
     let Pair { namespaces: [one, two], servers: [first, second] } = pair().await;
-    let tell = |namespace: &Namespace, text: &str| namespace.emit("room", None, "news", &format!("{text:?}"));
+    let tell = |namespace: &Namespace, text: &str| namespace.emit("room", None, "news", text).unwrap();
     let (mut client, sid, pid) = connect(&first, "").await;
     assert!(pid.starts_with("1."), "{pid}");
     client.send(r#"420["room"]"#).await;
