@@ -199,7 +199,7 @@ async fn a_ping_does_not_wait_for_ever() {
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let begun = std::time::Instant::now();
     assert!(store.ping().await.is_err());
-    assert!(begun.elapsed() < 2 * PING_TIMEOUT, "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < 10 * PING_TIMEOUT, "{:?}", begun.elapsed());
     other.execute_batch("ROLLBACK").unwrap();
     store.ping().await.unwrap();
 }
