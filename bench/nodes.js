@@ -80,7 +80,7 @@ async function load({ ports, server, pid, processes }) {
   const code = await new Promise((resolve) => generator.once("close", resolve));
   if (code !== 0) throw new Error(`${server}: the load generator ended with ${code}: ${said}`);
   const { figures } = JSON.parse(output);
-  // Each message has to be acknowledged and told to both, once and in its order.
+  // Each message has to be acknowledged and delivered to both, once and in order.
   for (const flaw of ["unacknowledged", "undelivered", "undelivered_to_sender", "unnotified", "out_of_order"]) {
     if (figures[flaw] !== 0) throw new Error(`${server}: ${flaw}: ${figures[flaw]}`);
   }

@@ -149,7 +149,7 @@ test("only a real Enter sends", async (t) => {
   });
 });
 
-test("screen readers hear each message, also the same three times", async (t) => {
+test("each message is announced to screen readers, also the same one three times", async (t) => {
   const server = await Server.start(t);
   const { ana, bruno, conversation } = await server.pair();
   const page = await openConversation(t, server, ana, conversation);
@@ -280,7 +280,7 @@ test("names and texts from right to left turn nothing beside them", async (t) =>
   });
 });
 
-test("each message of a conversation is heard as a notification, in one window of several", async (t) => {
+test("each message of a conversation is a notification with a sound, in one of several windows", async (t) => {
   const server = await Server.start(t);
   const { ana, bruno, conversation } = await server.pair();
   const page = await openConversation(t, server, ana, conversation);

@@ -93,7 +93,7 @@ test("the whole flow by keyboard", async (t) => {
   await page.getByRole("heading", { name: "Welcome back" }).waitFor();
 });
 
-test("screen readers hear of messages", async (t) => {
+test("messages are announced to screen readers", async (t) => {
   const server = await Server.start(t);
   const { ana, bruno, conversation } = await server.pair();
   const page = await openConversation(t, server, ana, conversation);

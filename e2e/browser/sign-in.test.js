@@ -119,7 +119,7 @@ for (const [locale, words] of [
   });
 }
 
-test("who is to wait is told for how long, whoever says so", async (t) => {
+test("a rate limit says how long to wait, whether the server or a proxy refuses", async (t) => {
   const server = await Server.start(t);
   const answers = [
     { status: 429, json: { success: false, message: "Too many attempts", retry_after: 1 } },

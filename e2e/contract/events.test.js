@@ -79,7 +79,7 @@ test("somebody comes and goes", async (t) => {
   await eventually("bruno is back", () => states(true).length >= 1);
 });
 
-test("who comes back is told what came meanwhile", async (t) => {
+test("a client that reconnects gets what it missed", async (t) => {
   const { server, bruno, conversation, a, b } = await two(t);
   const first = await done(a, "send_message", { conversation_id: conversation, text: "first" });
   await b.received("new_message");

@@ -75,7 +75,7 @@ export class Device {
 
   /**
    * What was too much to be replayed is fetched, up to where the resync says: what is beyond comes by itself, once, and
-   * waits meanwhile. A message that is fetched may not have been told yet.
+   * waits meanwhile. A fetched message may not have been delivered yet.
    */
   async #resync({ conversations }) {
     this.resyncs++;
@@ -161,10 +161,10 @@ export async function cutAtRandom(devices, random, mean, signal) {
 
 /**
  * What is wrong with what the devices of a conversation's two users saw, beside its history; all counts are 0 if
- * nothing is. `written` are the texts that each user wrote there, in their order. `tell` is told what each device saw
- * around what is wrong.
+ * nothing is. `written` are the texts that each user wrote there, in their order. `report` gets what each device saw
+ * around a flaw.
  */
-export function judge(conversation, history, devices, written, tell) {
+export function judge(conversation, history, devices, written, report) {
   const flaws = { lost: 0, doubled: 0, outOfOrder: 0, changed: 0 };
   const ids = new Set(history.map((message) => message._id));
   flaws.doubled += history.length - ids.size;
@@ -190,8 +190,8 @@ export function judge(conversation, history, devices, written, tell) {
     const wrong = seen.findIndex((message, index) => index > 0 && message.seq !== seen[index - 1].seq + 1);
     const around = (at) => seen.slice(Math.max(0, at - 3), at + 5).map(({ seq, text }) => `${seq}:${text}`).join(" ");
     const missing = history.filter((message) => !seenIds.has(message._id)).map(({ seq, text }) => `${seq}:${text}`);
-    if (wrong >= 0) tell(`${conversation}, ${device.user.name}: seq:text as they came around the first flaw: ${around(wrong)}`);
-    if (missing.length) tell(`${conversation}, ${device.user.name}: ${missing.length} missing, first ${missing.slice(0, 8).join(" ")}`);
+    if (wrong >= 0) report(`${conversation}, ${device.user.name}: seq:text as they came around the first flaw: ${around(wrong)}`);
+    if (missing.length) report(`${conversation}, ${device.user.name}: ${missing.length} missing, first ${missing.slice(0, 8).join(" ")}`);
     const acknowledged = [...device.acknowledged.values()].filter((message) => message.conversation_id === conversation);
     flaws.changed += [...seen, ...acknowledged].filter((message) => !same(message)).length;
   }

@@ -139,7 +139,7 @@ export class Client {
 
   /**
    * Makes sure that all that was on its way from this client's node has come: an answered event is behind it. What
-   * another node tells may come later; whoever expects it waits for it with `received`.
+   * another node publishes may come later; a test that expects it waits for it with `received`.
    */
   async settle() {
     await this.ask("join_conversation", "nowhere");

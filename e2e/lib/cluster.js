@@ -133,7 +133,7 @@ export class Redis {
     return redis;
   }
 
-  /** What a node is told of it. */
+  /** The settings of a node that uses it. */
   get settings() {
     return { REDIS_URL: this.url };
   }

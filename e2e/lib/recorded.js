@@ -36,7 +36,7 @@ export const CLIENTS = {
     websocket: lines("GET /socket.io/?EIO=4&sid={sid}&transport=websocket HTTP/1.1", "Upgrade: websocket",
       "Connection: Upgrade", KEY, "Sec-WebSocket-Version: 13", "Host: {host}", ...OKHTTP),
     upgrade: ["2probe", "5"],
-    // OkHttp tells nobody of it.
+    // OkHttp reports it to nobody.
     missesCloseFrame: true,
   },
   "Socket.IO-Client-Swift 16": {

@@ -165,7 +165,7 @@ export class Server {
     const [ana, bruno] = await Promise.all([this.register("Ana"), this.register("Bruno")]);
     const open = (one, other) =>
       this.request("POST", "/api/chat/conversations", { token: one.token, body: { recipient_id: other.id } });
-    // By both: before that, or a message, they are strangers to each other, and not told of each other's presence.
+    // By both: before that, or a message, they are strangers to each other, and do not see each other's presence.
     const opened = await open(ana, bruno);
     await open(bruno, ana);
     return { ana, bruno, conversation: opened.json.data._id };

@@ -44,9 +44,9 @@ test("a block: nothing of the one reaches the other, by any way in", async (t) =
   const list = await server.request("GET", "/api/chat/blocks", { token: bruno.token });
   assert.deepEqual(list.json.data, [{ _id: ana.id, full_name: "Ana" }]);
   assert.deepEqual(await b.ask("block_user", { user_id: bruno.id }), { success: false, message: "Cannot block yourself" });
-  assert.deepEqual(await b.ask("block_user", { user_id: "nobody" }), { success: true }, "nobody is told who there is");
+  assert.deepEqual(await b.ask("block_user", { user_id: "nobody" }), { success: true }, "the answer does not say who exists");
   assert.equal((await server.request("DELETE", `/api/chat/blocks/${ana.id}`, { token: bruno.token })).status, 200);
-  // Another node hears of it a moment later.
+  // Another node knows of it a moment later.
   await eventually("the block is over", async () => (await again.send(conversation, "again")).success);
 });
 
@@ -62,8 +62,8 @@ test("a block and its end: both are sent what their lists show, once for a burst
   await eventually("both are online", async () => (await isOnline(ana)) && (await isOnline(bruno)));
   const updates = (client) => client.named("conversation_updated");
   const latest = async (client, blocked) => {
-    const isTold = () => updates(client).at(-1)?.blocked_by_me === blocked[0] && updates(client).at(-1)?.blocked_by_other === blocked[1];
-    await eventually("the list's item is sent", isTold);
+    const isSent = () => updates(client).at(-1)?.blocked_by_me === blocked[0] && updates(client).at(-1)?.blocked_by_other === blocked[1];
+    await eventually("the list's item is sent", isSent);
     return updates(client).at(-1);
   };
   await b.ask("block_user", { user_id: ana.id });
@@ -84,5 +84,5 @@ test("a block and its end: both are sent what their lists show, once for a burst
   // With several nodes each of them announces what it has changed.
   const most = 3 * (2 + (performance.now() - begin) / 100);
   assert.ok(updates(a).length - before <= most, `${updates(a).length - before} for 21 changes`);
-  assert.deepEqual(updates(c), [], "nobody else is told");
+  assert.deepEqual(updates(c), [], "nobody else is notified");
 });

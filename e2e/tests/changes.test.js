@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { connect } from "../lib/client.js";
 import { Server, eventually, token } from "../lib/server.js";
 
-test("edit and delete: told to both, kept for admins, within their time", async (t) => {
+test("edit and delete: sent to both, kept for admins, within their time", async (t) => {
   const server = await Server.start(t);
   const { ana, bruno, conversation } = await server.pair();
   const [a, b] = [await connect(t, server, ana), await connect(t, server, bruno)];

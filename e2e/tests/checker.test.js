@@ -18,7 +18,7 @@ test(`${MESSAGES} messages through cuts and kills: none lost, doubled or out of 
     messages: MESSAGES,
     clients: 20,
     storm: kills(server, 1_500, storm),
-    tell: (seen) => t.diagnostic(seen),
+    report: (seen) => t.diagnostic(seen),
   });
   t.diagnostic(JSON.stringify({ seed: SEED, ...happened, ...storm, ...flaws }));
   assert.deepEqual(flaws, { lost: 0, doubled: 0, outOfOrder: 0, changed: 0 });

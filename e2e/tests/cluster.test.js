@@ -37,7 +37,7 @@ test("three nodes: messages, typing, receipts, presence, blocks and the end of s
   await again.ask("block_user", ana.id);
   assert.equal((await a.send(conversation, "x")).message, "You cannot message this user");
   await again.ask("unblock_user", ana.id);
-  await eventually("heard again", async () => (await a.send(conversation, "x")).success, 5_000);
+  await eventually("delivered again", async () => (await a.send(conversation, "x")).success, 5_000);
   await again.received("new_message");
 
   const channels = Number(redis.ask("PUBSUB", "NUMSUB", `horse-trust:user:${ana.id}`).split("\n")[1]);
@@ -66,7 +66,7 @@ test("Redis away: a node chats on; the others catch up when it is back; nothing 
   for (const client of [a, near, far]) assert.deepEqual(await client.received("new_message", 7), sent);
 });
 
-test("a node hears and can't tell: what it could not tell is known elsewhere when it can again", async (t) => {
+test("a node receives and can't publish: what it could not publish reaches the others when it can again", async (t) => {
   const { nodes, redis } = await cluster(t, 2);
   const { ana, bruno, conversation } = await nodes[0].pair();
   const [a, far] = [await connect(t, nodes[0], ana), await connect(t, nodes[1], bruno)];
@@ -74,7 +74,7 @@ test("a node hears and can't tell: what it could not tell is known elsewhere whe
   const sent = [(await a.send(conversation, "before")).data];
   await far.received("new_message");
   redis.ask("ACL", "SETUSER", "default", "-publish");
-  for (let n = 0; n < 5; n++) sent.push((await a.send(conversation, `untold ${n}`)).data);
+  for (let n = 0; n < 5; n++) sent.push((await a.send(conversation, `unpublished ${n}`)).data);
   await nodes[0].request("POST", "/api/auth/logout-everywhere", { token: ana.token });
   await sleep(1_500);
   assert.equal(far.named("new_message").length, 1);
@@ -108,7 +108,7 @@ test("a block that was acknowledged holds on every node, also without Redis", as
   await b.ask("block_user", ana.id);
   assert.equal((await a.send(conversation, "x")).message, "You cannot message this user");
   await b.ask("unblock_user", ana.id);
-  await eventually("heard again", async () => (await a.send(conversation, "after")).success, 3_000);
+  await eventually("delivered again", async () => (await a.send(conversation, "after")).success, 3_000);
   await b.ask("block_user", ana.id);
   assert.equal((await a.ask("edit_message", { message_id: data._id, text: "changed" })).message, "You cannot message this user");
   await b.ask("unblock_user", ana.id);
@@ -118,7 +118,7 @@ test("a block that was acknowledged holds on every node, also without Redis", as
   assert.deepEqual(history.map((message) => message.text), ["before", "after"]);
 });
 
-test("a node is killed after it acknowledged: the others read what it did not tell", async (t) => {
+test("a node is killed after it acknowledged: the others read what it did not publish", async (t) => {
   const { nodes } = await cluster(t, 2);
   const { ana, bruno, conversation } = await nodes[0].pair();
   const [a, b] = [await connect(t, nodes[0], ana), await connect(t, nodes[1], bruno)];
@@ -147,7 +147,7 @@ test("PostgreSQL away: refused, not ready, and back by itself", async (t) => {
   assert.ok(!(await nodes[0].history(ana.token, conversation)).some((message) => message.text === "away"));
 });
 
-test("nodes that could not tell each other anything refuse to start", async (t) => {
+test("nodes that could not reach each other refuse to start", async (t) => {
   const { settings } = await cluster(t, 1);
   const { REDIS_URL, ...alone } = settings;
   const refused = run(temporaryFolder(t), ["serve"], { ...alone, PORT: "0" });
@@ -164,15 +164,15 @@ test("a node without a conversation's sockets does no work for its messages", as
   const { ana, bruno, conversation } = await nodes[0].pair();
   const [a, b] = [await connect(t, nodes[0], ana), await connect(t, nodes[1], bruno)];
   await b.ask("join_conversation", conversation);
-  const heard = async (node) => Number((await node.request("GET", "/metrics")).text.match(/^horse_trust_bus_received_total (\d+)/m)[1]);
-  const [before, began] = [await Promise.all(nodes.map(heard)), Date.now()];
+  const received = async (node) => Number((await node.request("GET", "/metrics")).text.match(/^horse_trust_bus_received_total (\d+)/m)[1]);
+  const [before, began] = [await Promise.all(nodes.map(received)), Date.now()];
   for (let n = 0; n < 300; n++) await a.send(conversation, `${n}`);
   await b.received("new_message", 300);
-  const after = await Promise.all(nodes.map(heard));
+  const after = await Promise.all(nodes.map(received));
   const [, second, third] = after.map((count, n) => count - before[n]);
   // Two other nodes say each second that they are there.
   const heartbeats = 2 * Math.ceil((Date.now() - began) / 1000 + 1);
-  t.diagnostic(JSON.stringify({ messages: 300, heardByTheOthersNode: second, heardByTheThird: third, heartbeats }));
+  t.diagnostic(JSON.stringify({ messages: 300, receivedByTheOthersNode: second, receivedByTheThird: third, heartbeats }));
   assert.ok(second >= 300, `${second}`);
   assert.ok(third <= heartbeats, `${third} of at most ${heartbeats}`);
 });
@@ -180,7 +180,7 @@ test("a node without a conversation's sockets does no work for its messages", as
 test("a rolling restart of three nodes under load: no failed send with retries", async (t) => {
   const { nodes } = await cluster(t, 3);
   const { url } = await balance(t, nodes);
-  // Those who wait as the official client does by itself, and those who are told to come back at once.
+  // Those who wait as the official client does by itself, and those with a short delay.
   const kinds = { "by default": {}, quick: { reconnectionDelay: 100 } };
   const pairs = await Promise.all(Array.from({ length: 8 }, () => nodes[0].pair()));
   let isOver = false;
@@ -241,19 +241,19 @@ test("a node is killed: its users are gone after the grace, but for those who ca
   }
   const a = await connect(t, nodes[0], ana);
   const [b, c] = [await connect(t, nodes[1], bruno), await connect(t, nodes[1], carla)];
-  const told = (user, online) => a.named("presence").some((event) => event.user_id === user.id && event.online === online);
-  await eventually("online", () => told(bruno, true) && told(carla, true));
+  const isShown = (user, online) => a.named("presence").some((event) => event.user_id === user.id && event.online === online);
+  await eventually("online", () => isShown(bruno, true) && isShown(carla, true));
   b.socket.io.reconnection(false);
   c.socket.io.uri = nodes[2].url;
   const began = Date.now();
   await nodes[1].kill();
   await c.connected();
-  await eventually("gone", () => told(bruno, false), 12_000);
-  t.diagnostic(JSON.stringify({ toldAfterMilliseconds: Date.now() - began }));
+  await eventually("gone", () => isShown(bruno, false), 12_000);
+  t.diagnostic(JSON.stringify({ shownAfterMilliseconds: Date.now() - began }));
   assert.ok(Date.now() - began < 11_000 * SLOWNESS, "within ten seconds and the grace");
   // What comes to others of Carla would have come by then.
   await sleep(2_000);
-  assert.ok(!told(carla, false), "who came back was never away");
+  assert.ok(!isShown(carla, false), "who came back was never away");
   const { json } = await nodes[2].request("GET", "/api/chat/conversations", { token: ana.token });
   const states = json.data.flatMap((item) => item.participant_states).filter(({ user_id }) => user_id !== ana.id);
   assert.deepEqual(Object.fromEntries(states.map(({ user_id, online }) => [user_id, online])), { [bruno.id]: false, [carla.id]: true });
@@ -265,7 +265,7 @@ test("a node is killed: its users are gone after the grace, but for those who ca
   // A node that ends in order is not waited for.
   c.socket.io.reconnection(false);
   await nodes[2].stop();
-  await eventually("gone, too", () => told(carla, false), 5_000);
+  await eventually("gone, too", () => isShown(carla, false), 5_000);
 });
 
 test("a user's rate of messages is one over all nodes, also by HTTP alone", async (t) => {

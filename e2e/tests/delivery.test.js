@@ -8,7 +8,7 @@ import { Server, eventually } from "../lib/server.js";
 
 const seqs = (messages) => messages.map((message) => message.seq);
 
-test("client_id: stored once, acknowledged with the first, told once; over sockets, REST and a restart", async (t) => {
+test("client_id: stored once, acknowledged with the first, delivered once; over sockets, REST and a restart", async (t) => {
   const server = await Server.start(t);
   const { ana, bruno, conversation } = await server.pair();
   const a = await connect(t, server, ana);

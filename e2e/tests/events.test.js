@@ -14,9 +14,9 @@ for (const [transport, options] of Object.entries(TRANSPORTS)) {
     assert.deepEqual(await a.ask("join_conversation", conversation), { success: true });
     assert.deepEqual(await b.ask("join_conversation", conversation), { success: true });
 
-    await t.test("send_message: stored, told, acknowledged, in this order", async () => {
+    await t.test("send_message: stored, delivered, acknowledged, in this order", async () => {
       const order = [];
-      // Who came is told a moment later, whatever else happens.
+      // Presence comes a moment later, whatever else happens.
       a.socket.onAny((name) => name !== "presence" && order.push(name));
       const text = "Is the mare still available? 🐴 ¿Sí?";
       const ack = await a.send(conversation, text).then((ack) => (order.push("ack"), ack));
@@ -61,7 +61,7 @@ for (const [transport, options] of Object.entries(TRANSPORTS)) {
       }
     });
 
-    await t.test("typing needs no joining, and is not told to the typist's own devices", async (t) => {
+    await t.test("typing needs no joining, and is not sent to the typist's own devices", async (t) => {
       const [joined, typist] = [await Client.connect(t, server, ana, options), await Client.connect(t, server, ana, options)];
       await joined.ask("join_conversation", conversation);
       const before = b.named("user_typing").length;

@@ -114,7 +114,7 @@ for (const [store, start] of Object.entries(STORES)) {
       const clients = [await Client.connect(t, nodes[0], before), await Client.connect(t, nodes[1], before)];
       const ended = clients.map((client) => client.disconnected(2 * SECOND * SLOWNESS));
       assert.equal((await nodes[0].request("POST", "/api/auth/logout-everywhere", { token: before.token })).status, 200);
-      // At once on the other node, which may not have heard of it.
+      // At once on the other node, which may not know of it yet.
       const after = { token: await login(nodes[1], ana) };
       const fresh = await Client.connect(t, nodes[1], after);
       await Promise.all(ended);

@@ -322,7 +322,7 @@ test("a node is ready without Redis, which would take all nodes out, but not wit
   await eventually("it stores again", async () => (await client.send(conversation, "back")).success);
 });
 
-test("the bus tells what it does", async (t) => {
+test("the figures of the bus", async (t) => {
   const { redis, nodes: [first, second] } = await cluster(t, 2, { LOG: "error" });
   const { ana, bruno, conversation } = await first.pair();
   const a = await Client.connect(t, first, ana, WEBSOCKET);
@@ -336,10 +336,10 @@ test("the bus tells what it does", async (t) => {
   assert.equal(await bus(second, "connected"), 1);
   const healed = await bus(second, "healed_total");
   await redis.stop();
-  await eventually("it is not heard", async () => (await bus(second, "connected")) === 0);
+  await eventually("it receives nothing", async () => (await bus(second, "connected")) === 0);
   assert.equal((await a.send(conversation, "by the store")).success, true);
   await redis.launch();
   await b.received("new_message", 2);
-  await eventually("it is heard again", async () => (await bus(second, "connected")) === 1);
+  await eventually("it receives again", async () => (await bus(second, "connected")) === 1);
   assert.ok((await bus(second, "healed_total")) > healed);
 });

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { connect } from "../lib/client.js";
 import { SLOWNESS, Server, eventually } from "../lib/server.js";
 
-test("receipts: delivered, read, unread, to whom they are for", async (t) => {
+test("receipts: delivered, read and unread reach the right users and devices", async (t) => {
   const server = await Server.start(t, { PRESENCE_GRACE: "1s" });
   const { ana, bruno, conversation } = await server.pair();
   const a = await connect(t, server, ana);
@@ -33,7 +33,7 @@ test("receipts: delivered, read, unread, to whom they are for", async (t) => {
   await laptop.ask("mark_read", { conversation_id: conversation });
   await a.received("messages_read", 2);
   await laptop.settle();
-  assert.equal(laptop.named("messages_read").length, 1, "not told what it did itself");
+  assert.equal(laptop.named("messages_read").length, 1, "the device that read is not notified");
   await a.send(conversation, "y");
   await server.history(bruno.token, conversation);
   const reads = await a.received("messages_read", 3);
@@ -54,7 +54,7 @@ test("receipts: delivered, read, unread, to whom they are for", async (t) => {
   await last(a, "message_delivered", (event) => event.up_to_seq === 5);
 });
 
-test("presence: told to those who share a conversation, over devices, with a grace", async (t) => {
+test("presence: sent to those who share a conversation, over devices, with a grace", async (t) => {
   // So long that a slow machine connects within it.
   const server = await Server.start(t, { PRESENCE_GRACE: "3s" });
   const { ana, bruno } = await server.pair();

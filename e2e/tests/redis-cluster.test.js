@@ -34,8 +34,8 @@ test("sharded channels carry everything, each on the shard of its slot", async (
   for (const user of [ana, bruno]) {
     const channel = `horse-trust:user:${user.id}`;
     for (const member of redis.members) {
-      const heard = member.ask("PUBSUB", "SHARDCHANNELS", channel);
-      assert.equal(heard, member === redis.shardOf(channel) ? channel : "");
+      const subscribed = member.ask("PUBSUB", "SHARDCHANNELS", channel);
+      assert.equal(subscribed, member === redis.shardOf(channel) ? channel : "");
       assert.equal(member.ask("PUBSUB", "CHANNELS"), "", "nothing goes to all shards");
     }
   }
@@ -88,7 +88,7 @@ test("what is not as the settings say is refused at the start", async (t) => {
 test("a shard ends and comes back, hangs, loses a slot: nothing is lost or doubled, and void tokens are void", async (t) => {
   const { nodes, redis, ana, bruno, conversation, a, near, far, sent, chat } = await people(t);
   await chat("before");
-  // The shard of those who are told, so that what is told meanwhile is lost.
+  // The shard of the receiver's channel, so that what is published meanwhile is lost.
   await redis.stop(redis.shardOf(`horse-trust:user:${bruno.id}`));
   for (let n = 0; n < 5; n++) sent.push((await a.send(conversation, `away ${n}`)).data);
   assert.deepEqual(await near.received("new_message", sent.length), sent, "who is on the same node does not wait");

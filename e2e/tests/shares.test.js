@@ -23,7 +23,7 @@ async function greatest(measure, milliseconds) {
   return most;
 }
 
-/** A WebSocket in the namespace that reads only when it is told to. */
+/** A WebSocket in the namespace that reads only after `resume`. */
 function slowSocket(t, server, auth) {
   const socket = connect(server.port, "127.0.0.1");
   socket.on("error", () => {});

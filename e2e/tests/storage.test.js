@@ -6,7 +6,7 @@ import test from "node:test";
 import { Client } from "../lib/client.js";
 import { Server } from "../lib/server.js";
 
-test("while nothing can be stored, nothing is told; then it goes on by itself", async (t) => {
+test("while nothing can be stored, nothing is delivered; then it goes on by itself", async (t) => {
   const server = await Server.start(t);
   const { ana, bruno, conversation } = await server.pair();
   const [a, b] = await Promise.all([ana, bruno].map((user) => Client.connect(t, server, user)));
@@ -29,8 +29,8 @@ test("while nothing can be stored, nothing is told; then it goes on by itself", 
   assert.equal((await post("after that")).status, 201);
   const texts = ["before", "after", "after that"];
   for (const client of [a, b]) {
-    const told = await client.received("new_message", 3);
-    assert.deepEqual(told.map((message) => message.text), texts);
+    const delivered = await client.received("new_message", 3);
+    assert.deepEqual(delivered.map((message) => message.text), texts);
     assert.equal(client.socket.connected, true);
   }
   await b.settle();

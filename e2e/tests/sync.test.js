@@ -43,7 +43,7 @@ test("each acknowledged message was synced before its acknowledgement was sent",
   assert.equal(acknowledged.size, MESSAGES, "the trace saw every acknowledgement");
   assert.ok(syncs > 0 && syncs < MESSAGES, `${syncs} syncs for ${MESSAGES} messages: they were committed in groups`);
 
-  // A sync that fails: nothing is acknowledged, and nothing is told.
+  // A sync that fails: nothing is acknowledged, and nothing is delivered.
   const bruno = await Client.connect(t, server, pairs[0].bruno, { transports: ["websocket"] });
   await bruno.ask("join_conversation", pairs[0].conversation);
   writeFileSync(fails, "");
@@ -51,8 +51,8 @@ test("each acknowledged message was synced before its acknowledgement was sent",
   assert.deepEqual(refused, { success: false, message: "Error sending message" });
   rmSync(fails);
   assert.equal((await clients[0].send(pairs[0].conversation, "synced again")).success, true);
-  const [told] = await bruno.received("new_message");
-  assert.equal(told.text, "synced again");
+  const [delivered] = await bruno.received("new_message");
+  assert.equal(delivered.text, "synced again");
   const texts = (await server.history(pairs[0].ana.token, pairs[0].conversation)).map((message) => message.text);
   assert.ok(!texts.includes("never synced"));
 });

@@ -1,4 +1,4 @@
-// Typing is the user's, over their devices and nodes; the other alone is told.
+// Typing belongs to a user, over all their devices and nodes; only the other is notified.
 import assert from "node:assert/strict";
 import test from "node:test";
 
@@ -43,7 +43,7 @@ async function play(t, nodes) {
   await watching.received("user_stop_typing", 2);
   assert.deepEqual(seen(watching).slice(-2).toSorted(), ["new_message", "user_stop_typing"], "a message ends it, once");
   for (const tab of [first, second, again]) {
-    assert.deepEqual([tab.named("user_typing"), tab.named("user_stop_typing")], [[], []], "nobody is told of themselves");
+    assert.deepEqual([tab.named("user_typing"), tab.named("user_stop_typing")], [[], []], "nobody is notified of their own typing");
   }
   return { watching, second, conversation };
 }

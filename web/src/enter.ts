@@ -12,7 +12,7 @@ export const isTaken = ({ isComposing, keyCode }: Taken) => isComposing || keyCo
 
 /**
  * Watches the events of a field. Chromium and Firefox set `isComposing` on the Enter that chooses a word; Safari ends
- * the composition first, and only `keyCode` 229 tells. Keyboards of Android use 229 for all keys: with them a line break
+ * the composition first, and only `keyCode` 229 shows it. Keyboards of Android use 229 for all keys: with them a line break
  * that is about to be inserted is the Enter.
  */
 export class EnterKey {

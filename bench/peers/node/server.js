@@ -30,7 +30,7 @@ if (!["sharded", "plain"].includes(ADAPTER)) {
 const directory = loadDirectory(USERS, CONVERSATIONS);
 const store = await openStore(STORE, directory);
 
-/** What tells the other processes, by a connection to publish on and one to subscribe on. */
+/** The adapter between processes, with a connection to publish on and one to subscribe on. */
 async function redisAdapter() {
   const publisher = new Redis(REDIS_URL, { lazyConnect: true });
   const subscriber = publisher.duplicate();

@@ -94,7 +94,7 @@ async function postgresStore(url, { conversations }) {
       message.seq = Number(rows[0].seq);
     };
     const written = (tails.get(conversation_id) ?? Promise.resolve()).then(write);
-    // The next one is written whether this one was or not; who sent this one is told.
+    // The next one is written whether this one was or not; the sender of this one gets the error.
     const tail = written.catch(() => {}).then(() => tails.get(conversation_id) === tail && tails.delete(conversation_id));
     tails.set(conversation_id, tail);
     return written;

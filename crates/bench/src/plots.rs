@@ -23,7 +23,7 @@ pub(crate) struct Plot {
     pub(crate) caption: String,
 }
 
-/// The same colour for a server in every plot; told apart without red and green.
+/// The same colour for a server in every plot; distinguishable without red and green.
 fn colour(server: Server) -> RGBColor {
     match server {
         Server::HorseTrust => RGBColor(0, 114, 178),

@@ -168,7 +168,7 @@ export const allTexts = (page) =>
 export const status = (page, text, state) =>
   message(page, text).locator(`[data-status=${state}]`).waitFor({ state: "attached" });
 
-/** The window loses the focus, as far as the page can tell. */
+/** The window loses the focus, as far as the page knows. */
 export async function lookAway(page) {
   await page.evaluate(() => {
     document.hasFocus = () => false;

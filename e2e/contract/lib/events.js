@@ -61,7 +61,7 @@ export class CheckedClient extends Client {
     super(t, server, auth, options);
     this.checks = events;
     this.socket.onAny((name, ...args) => events.came(name, args));
-    // A lost connection is also told this way, by the client itself.
+    // The client itself emits this for a lost connection, too.
     this.socket.on("connect_error", (error) => error.type === "TransportError" || events.refused(error));
     this.socket.on("connect", () => {
       const packet = this.packets.findLast((text) => typeof text === "string" && text.startsWith("0{"));

@@ -9,7 +9,7 @@ export type Dialog =
 
 export const dialog = signal<Dialog | null>(null);
 
-/** A short text at the edge of the page; the number tells it from the last one, which may have said the same. */
+/** A short text at the edge of the page; the number differs from the last one's, whose text may be the same. */
 export const toast = signal({ words: "", number: 0 });
 let toastEnd: ReturnType<typeof setTimeout> | undefined;
 

@@ -164,7 +164,7 @@ effect(() => {
 
 /**
  * An id below that of each message after the newest of the list: ids begin with the second of their making. The
- * second before it is replayed too, which does no harm: what is known already is no news.
+ * second before it is replayed too, which does no harm: messages that are known already are ignored.
  */
 function offsetOfList(): string {
   const newest = conversations.sorted.peek().find(({ preview }) => preview)?.at;

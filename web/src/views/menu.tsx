@@ -86,8 +86,8 @@ function Menu({ number, opener, label, items }: OpenMenu) {
           if (event.newState !== "closed") return;
           // Unless what was chosen has taken the focus.
           if (document.activeElement === document.body && opener.isConnected) opener.focus();
-          // The browser tells late: the next one may be open already.
-        if (menu.peek()?.number === number) menu.value = null;
+          // The event comes late: the next one may be open already.
+          if (menu.peek()?.number === number) menu.value = null;
         }}
       >
         {items.map((item) => (

@@ -27,7 +27,7 @@ pub(crate) struct Options {
     pub(crate) duration: Duration,
 }
 
-/// What the devices tell the writer.
+/// What the devices report to the writer.
 #[derive(Default)]
 struct Board {
     delivered: Cell<usize>,
