@@ -1,4 +1,4 @@
-// What the server says and takes; docs/protocol.md has the words to it, packages/events the types.
+// Types of the protocol: docs/protocol.md describes it, packages/events has the types.
 import type { Refused } from "../../packages/events";
 
 export type {

@@ -1,4 +1,4 @@
-// Whether somebody looks, and how they learn of what they do not see: the window's title, the browser's
+// Whether the user is looking, and how new messages are announced: by the window's title, the browser's
 // notifications, and the live region that screen readers speak.
 import { effect, signal } from "@preact/signals";
 import { isolate } from "../direction";
@@ -18,7 +18,7 @@ for (const event of ["focus", "blur", "visibilitychange"]) {
   addEventListener(event, () => (isAttending.value = isLooking()), true);
 }
 
-/** What the live region says of one message. */
+/** A message in the live region. */
 export interface Announcement {
   number: number;
   name: string;
@@ -52,7 +52,7 @@ export async function toggleNotifications(): Promise<void> {
   notifications.value = consent();
 }
 
-/** Whether this is the one of the user's windows that shows notifications: each of them would make a sound. */
+/** Whether this window shows notifications: only one of a user's windows does, since each would make a sound. */
 let isNotifier = true;
 let turn = new AbortController();
 

@@ -24,7 +24,7 @@ let loaded: Promise<void> | undefined;
 export function loadDemo(): Promise<void> {
   loaded ??= request<Demo>("GET", "/demo.json").then(
     (value) => void (demo.value = value),
-    // Those who have an account sign in with it.
+    // Without the demo one signs in with an account.
     () => {},
   );
   return loaded;
@@ -36,7 +36,7 @@ export async function enter(account: DemoAccount): Promise<void> {
   go(id ? conversationPath(id) : "#/");
 }
 
-/** The other of the two, if one of them is signed in. */
+/** The other demo account, if one of the two is signed in. */
 export function otherPerson(): { account: DemoAccount; path: string } | undefined {
   const { accounts } = demo.value;
   const mine = accounts.findIndex(({ id }) => id === me.value);

@@ -1,4 +1,4 @@
-// Where one is: `#/c/<conversation>`, `#/demo/<person>`, or the list.
+// The route: `#/c/<conversation>`, `#/demo/<person>`, or the list.
 import { batch, signal } from "@preact/signals";
 import { openConversation } from "../state/shown";
 

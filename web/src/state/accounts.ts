@@ -11,13 +11,13 @@ export async function register(fullName: string, email: string, password: string
   begin(await request<Session>("POST", "/api/auth/register", body), false);
 }
 
-/** Ends the session here, and on the server if it can be reached: who is offline is signed out here all the same. */
+/** Ends the session here, and on the server if it can be reached: offline, the user is signed out here all the same. */
 export function signOut(): void {
   const token = session.peek()?.token;
   forgetSession();
   if (!token) return;
   const headers = { authorization: `Bearer ${token}` };
-  // Beside `request`, which shows the session of whoever is signed in; `keepalive` outlives the window.
+  // Not by `request`, which sends the present session's token; `keepalive` outlives the window.
   fetch("/api/auth/logout", { method: "POST", headers, keepalive: true }).catch(() => {});
 }
 

@@ -8,7 +8,7 @@ interface ErrorBody {
   retry_after?: number;
 }
 
-/** What takes no token. */
+/** Routes without a token. */
 const OPEN = ["/api/auth/login", "/api/auth/register", "/demo.json"];
 
 /** `Retry-After` in seconds; as a date, which needs two clocks that agree, it counts as not given. */
@@ -31,7 +31,7 @@ export async function request<Body>(method: string, path: string, body?: unknown
     throw new Unreachable();
   }
   if (response.ok && answer) return answer;
-  // A token that was replaced meanwhile says nothing of the new one.
+  // If the token was replaced meanwhile, the new one may be good.
   if (response.status === 401 && headers.authorization && token === session.peek()?.token) expire();
   const fields = Object.fromEntries((answer?.errors ?? []).map(({ path: field, msg }) => [field, msg]));
   const retryAfter = answer?.retry_after ?? secondsOf(response.headers.get("retry-after"));

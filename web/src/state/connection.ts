@@ -1,4 +1,4 @@
-// The socket: one for the page, with what the server needs to replay what was missed.
+// The page's one socket, and the offset from which the server replays what was missed.
 import { effect, signal } from "@preact/signals";
 import { io, type Socket } from "socket.io-client";
 import type { Answer, ServerEvents } from "../protocol";
@@ -22,7 +22,7 @@ let offset = "";
 const socket: Socket = io({
   autoConnect: false,
   auth: (send) => send({ token: session.peek()?.token, serverOffset: offset }),
-  // WebSocket is there at once; who can't have it polls.
+  // WebSocket first, which is faster; polling where that is blocked.
   transports: ["websocket", "polling"],
   tryAllTransports: true,
   reconnectionDelay: 300,
@@ -44,8 +44,8 @@ export const ask = <Data = undefined>(event: string, payload: unknown): Promise<
   askAndTake<Data, Answer<Data>>(event, payload, (answer) => answer);
 
 /**
- * What `take` makes of the answer to an event. It runs before any event that came behind the answer: a promise would be
- * continued after them, and put what is older over what is newer. Throws `NoAnswer`.
+ * The result of `take` for the answer to an event. `take` runs before any event that came after the answer is handled: a
+ * promise would continue only after those, and overwrite newer state with older. Throws `NoAnswer`.
  */
 export function askAndTake<Data, Result>(event: string, payload: unknown, take: (answer: Answer<Data>) => Result): Promise<Result> {
   return new Promise((resolve, reject) => {
@@ -68,7 +68,7 @@ export function emit(event: string, payload: unknown): void {
 
 export const isConnected = () => socket.connected;
 
-/** Connects; the server replays what came after the message `from`. */
+/** Connects; the server replays messages after `from`. */
 export function connect(from: string): void {
   offset = from;
   socket.connect();
@@ -79,7 +79,7 @@ export function disconnect(): void {
   link.value = "connecting";
 }
 
-/** Tries at once instead of at the next turn. */
+/** Reconnects now instead of after the delay. */
 export function reconnectNow(): void {
   if (!socket.connected && session.peek() && !interruption.peek()) socket.disconnect().connect();
 }

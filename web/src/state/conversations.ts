@@ -1,4 +1,4 @@
-// The list of conversations, and what is known of each.
+// The list of conversations, and the state of each.
 import { computed, signal } from "@preact/signals";
 import type { ConversationItem, Message, Profile } from "../protocol";
 import { request } from "./api";
@@ -37,7 +37,7 @@ export const unreadTotal = computed(() => {
   return total;
 });
 
-// When a value last came over the socket: a list that was asked for before knows an older one.
+// When a value last came over the socket: a list that was requested before that has an older one.
 const unreadAt = new Map<string, number>();
 const presenceAt = new Map<string, number>();
 const blocksAt = new Map<string, number>();
@@ -85,7 +85,7 @@ function fromItem(item: ConversationItem, asked: number): Conversation {
   };
 }
 
-/** Asks for the list. */
+/** Fetches the list. */
 export async function load(): Promise<void> {
   const asked = performance.now();
   const owner = me.peek();
@@ -104,7 +104,7 @@ export async function load(): Promise<void> {
 
 let reload: Promise<void> | undefined;
 
-/** Asks for the list anew, because of a conversation that is not in it. */
+/** Fetches the list again, for example because of a conversation that is not in it. */
 export function refresh(): Promise<void> {
   reload ??= load()
     // The next connection asks again.
@@ -113,7 +113,7 @@ export function refresh(): Promise<void> {
   return reload;
 }
 
-/** The conversation with a person, who is named by e-mail or id; it is made if there is none. */
+/** Opens the conversation with a person, given by e-mail or id; answers its id. */
 export async function open(person: string): Promise<string> {
   const body = person.includes("@") ? { recipient_email: person } : { recipient_id: person };
   const { data } = await request<{ data: ConversationItem }>("POST", "/api/chat/conversations", body);
@@ -123,7 +123,7 @@ export async function open(person: string): Promise<string> {
   return data._id;
 }
 
-/** The server says anew what the list shows of a conversation. What is between two people is so in all of theirs. */
+/** Takes a conversation as the list shows it. Blocks and presence hold for all conversations with the same person. */
 export function take(item: ConversationItem): void {
   const now = performance.now();
   const next = fromItem(item, now);
@@ -133,7 +133,7 @@ export function take(item: ConversationItem): void {
   noteBlocks(next.other._id, { blockedByMe, blockedByOther, online, lastSeen });
 }
 
-/** One of the two has blocked the other, or no longer. */
+/** Notes that one of the two has blocked or unblocked the other. */
 export function noteBlocks(user: string, change: Partial<Conversation>): void {
   blocksAt.set(user, performance.now());
   updatePerson(user, change);
@@ -153,7 +153,7 @@ export function noteMessage(message: Message): boolean {
   return true;
 }
 
-/** A message was changed or deleted; in place of a deleted one the list shows the one before it. */
+/** Notes that a message was edited or deleted; in place of a deleted one the list shows the one before it. */
 export function noteChange(conversation: string, seq: number, words: string): void {
   const known = find(conversation);
   if (!known?.preview || known.lastSeq !== seq) return;
@@ -190,7 +190,7 @@ export function notePresence(user: string, online: boolean, lastSeen: string | n
   updatePerson(user, { online, lastSeen });
 }
 
-/** Who is there is not known without a connection; the list says it anew. */
+/** Without a connection presence is unknown; the next list has it again. */
 export function forgetPresence(): void {
   presenceAt.clear();
   const unknown = { online: false, lastSeen: null };

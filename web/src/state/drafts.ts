@@ -1,4 +1,4 @@
-// What is being written: a draft a conversation, kept over reloads.
+// The draft of each conversation, kept over reloads.
 import { type Signal, signal } from "@preact/signals";
 import { me } from "./session";
 import { shared } from "./storage";

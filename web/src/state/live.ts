@@ -1,4 +1,4 @@
-// The socket's events, put where they belong; and what follows a connection.
+// Applies the socket's events to the state, and does what a new connection needs.
 import { batch, effect } from "@preact/signals";
 import type { Message } from "../protocol";
 import * as connection from "./connection";
@@ -66,7 +66,7 @@ on("message_deleted", ({ conversation_id, seq, deleted_at }) => {
 
 on("message_notification", ({ conversation_id }) => void meet(conversation_id));
 
-/** Brings a conversation that somebody has just begun into the list. */
+/** Adds a conversation that somebody has just begun to the list. */
 async function meet(id: string): Promise<void> {
   if (find(id)) return;
   await conversations.refresh();
@@ -111,7 +111,7 @@ on("resync", () => {
   void timelines.catchUp(openConversation.peek());
 });
 
-/** Takes part in a conversation's typing and receipts. */
+/** Joins a conversation's room, for typing and receipts. */
 function join(id: string): void {
   if (joined.has(id) || !connection.isConnected()) return;
   joined.add(id);
@@ -138,7 +138,7 @@ connection.onConnected(() => {
   outbox.flush();
 });
 
-// Without a connection nobody says who comes and goes.
+// Without a connection no presence events come.
 effect(() => {
   if (link.value !== "reconnecting" && link.value !== "offline") return;
   conversations.forgetPresence();
@@ -213,7 +213,7 @@ effect(() => {
   }
 });
 
-/** Gives the connection a new token before the old one ends. */
+/** Renews the connection's token before the old one expires. */
 async function renew(next: string): Promise<void> {
   const answer = await ask("refresh_token", { token: next }).catch(() => undefined);
   if (!answer?.success) connection.reconnectNow();

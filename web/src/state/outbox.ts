@@ -1,4 +1,4 @@
-// What was written and is not yet acknowledged. It lives in the browser's storage, one entry a message, so that
+// Messages that are not yet acknowledged. They are kept in the browser's storage, one entry a message, so that
 // a reload or a closed window loses nothing; the server stores each `client_id` once, so sending again is safe.
 import { batch, signal } from "@preact/signals";
 import type { Answer, Message } from "../protocol";
@@ -35,7 +35,7 @@ export function onStored(listener: (message: Message) => void): void {
 const prefix = () => `outbox.${me.peek()}.`;
 const draining = new Set<string>();
 
-/** Takes in what the storage has: from before a reload, or of a window that was closed. */
+/** Adds what the storage has: entries from before a reload, or of a window that was closed. */
 export function restore(): void {
   const known = new Set(outbox.peek().map(({ client_id }) => client_id));
   const kept = shared.names(prefix()).map((name) => shared.read(name) as Pending);
@@ -43,7 +43,7 @@ export function restore(): void {
   outbox.value = [...outbox.peek(), ...valid].sort((one, other) => one.at - other.at);
 }
 
-/** Leaves to the storage what the user who signs out has written. */
+/** Empties the outbox at a sign-out; the storage keeps the user's entries. */
 export function clear(): void {
   outbox.value = [];
 }
@@ -54,7 +54,7 @@ function put(entry: Pending): void {
   outbox.value = [...others, entry].sort((one, other) => one.at - other.at);
 }
 
-/** Removes an entry: it is stored, or its writer gave it up. */
+/** Removes an entry: it is stored, or its writer discarded it. */
 export function remove(clientId: string): void {
   if (!outbox.peek().some(({ client_id }) => client_id === clientId)) return;
   shared.write(prefix() + clientId, undefined);
@@ -70,20 +70,20 @@ export function send(conversation: string, text: string, clientId = identifier()
   void drain(conversation);
 }
 
-/** Sends what was refused again, behind all else. */
+/** Sends a refused message again, after all others. */
 export function retry(entry: Pending): void {
   const { refusal: _, ...rest } = entry;
   put({ ...rest, at: now() });
   void drain(entry.conversation_id);
 }
 
-/** Sends what waits. */
+/** Sends all that waits. */
 export function flush(): void {
   restore();
   for (const conversation of new Set(outbox.peek().map((entry) => entry.conversation_id))) void drain(conversation);
 }
 
-// One at a time in a conversation: a message that the server asks to send later holds up those behind it.
+// One at a time in a conversation: a message that the server wants later (a rate) holds up those behind it.
 async function drain(conversation: string): Promise<void> {
   if (draining.has(conversation)) return;
   draining.add(conversation);

@@ -1,4 +1,4 @@
-// Who is signed in.
+// The session of the signed-in user.
 import { batch, computed, signal } from "@preact/signals";
 import type { Account } from "../protocol";
 import { own, shared } from "./storage";
@@ -23,7 +23,7 @@ export const interruption = signal<Interruption | null>(null);
 /** The user's id; empty if nobody is signed in. */
 export const me = computed(() => session.value?.user.id ?? "");
 
-/** Signs in. A demo's people are signed in in one window alone, so that the other can be the next window. */
+/** Begins a session. The demo's sessions belong to one window, so that another window can be the other person. */
 export function begin(next: Session, onlyThisWindow: boolean): void {
   if (onlyThisWindow || isOnlyHere()) {
     own.write(NAME, next);
@@ -45,7 +45,7 @@ export function forgetSession(): void {
   session.value = null;
 }
 
-/** The server no longer takes the token; who was signed in, and where, is kept. */
+/** The server no longer accepts the token; the user and the open conversation are kept. */
 export function expire(): void {
   if (session.peek()) interruption.value = "expired";
 }

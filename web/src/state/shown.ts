@@ -1,4 +1,4 @@
-// What the page shows, as far as the state depends on it. The page sets it.
+// What is on the screen, as far as the state depends on it. The page sets these.
 import { signal } from "@preact/signals";
 
 /** The open conversation's id, or an empty text. */

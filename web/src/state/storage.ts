@@ -1,10 +1,10 @@
-// What the browser keeps. Where it refuses (cookies blocked, private windows, a full disk) the page keeps it itself until
+// What the browser stores. Where it refuses (cookies blocked, private windows, a full disk) the page keeps it itself until
 // a reload: `localStorage` throws as soon as it is named then, not only when it is used.
 
 const PREFIX = "horse-trust.";
 
 export class Kept {
-  /** What the browser did not take. */
+  /** What the browser refused to store. */
   private readonly refused = new Map<string, string>();
 
   constructor(private readonly area: () => Storage) {}

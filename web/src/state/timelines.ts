@@ -12,9 +12,9 @@ export const BLOCK = 16;
 const PAGE = 100;
 /** Messages that are loaded when a conversation is opened. */
 const NEWEST = 50;
-/** Blocks of a timeline that is not shown. */
+/** Blocks that a timeline keeps while it is not shown. */
 const KEPT_BLOCKS = 6;
-/** Who missed more than this is shown the newest, and the rest on scrolling up. */
+/** After more missed messages than this, the newest are shown and the rest is loaded on scrolling up. */
 const MAX_CATCH_UP = 500;
 
 export interface Timeline {
@@ -47,7 +47,7 @@ interface Range {
   limit?: number;
 }
 
-/** What `take` makes of the answer to `fetch_messages`. */
+/** The result of `take` for the answer to `fetch_messages`. */
 async function fetchMessages<Result>(
   conversation: string,
   range: Range,
@@ -171,7 +171,7 @@ function takeEarly(conversation: string): void {
   waiting.forEach(receive);
 }
 
-/** Loads what is behind the last message: a gap, or what was missed. */
+/** Loads the messages after the last one: a gap, or what was missed. */
 export async function fill(conversation: string): Promise<void> {
   const state = timelines.get(conversation);
   if (!state || filling.has(conversation)) return;

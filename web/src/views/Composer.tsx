@@ -178,7 +178,7 @@ function Field({ id }: { id: string }) {
   );
 }
 
-/** The newest message of one's own, if it may be changed. */
+/** The user's newest message, if it may still be changed. */
 function lastOwn(conversation: string): Message | undefined {
   const { blocks } = timeline(conversation).peek();
   for (const number of [...blocks.keys()].sort((one, other) => other - one).slice(0, 2)) {

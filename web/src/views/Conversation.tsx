@@ -94,7 +94,7 @@ function Header({ conversation }: { conversation: State }) {
   );
 }
 
-/** To the list, where the keyboard goes on at the conversation that one comes from. */
+/** Goes to the list, and gives the focus to this conversation's row. */
 function back(id: string): void {
   go("#/");
   requestAnimationFrame(() => document.querySelector<HTMLElement>(`a[href="${conversationPath(id)}"]`)?.focus());

@@ -1,4 +1,4 @@
-// What is asked in the middle of the page.
+// The dialogs.
 import type { ComponentChildren } from "preact";
 import { useRef, useState } from "preact/hooks";
 import { explain, text } from "../language";

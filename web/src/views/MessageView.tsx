@@ -1,4 +1,4 @@
-// One message: its day if it begins one, its bubble, and what can be done to it.
+// A message: the day if it is the first of one, the bubble, and the menu.
 import { day, dayOf, fullTime, time } from "../format";
 import { refusal, say, text } from "../language";
 import { pieces } from "../links";
@@ -14,7 +14,7 @@ import { Icon, Ticks } from "./icons";
 import { type MenuItem, openMenu } from "./menu";
 import { nameOf } from "./parts";
 
-/** Messages of one person within this time stand together; milliseconds. */
+/** Messages of one person within this time are grouped; milliseconds. */
 const TOGETHER = 5 * 60_000;
 
 interface Props {

@@ -1,6 +1,6 @@
 // The messages of a conversation. Only blocks near the screen are in the document; the others are empty boxes of
 // the height that they had. The scroller is a reversed column: its zero is the newest message, so older messages
-// above, and boxes that become messages, move nothing that one reads.
+// above, and boxes that become messages, do not move what the user reads.
 import { Component, createRef } from "preact";
 import { dayOf } from "../format";
 import { say, text } from "../language";
@@ -20,7 +20,7 @@ import { Empty, Said, nameOf } from "./parts";
 const MARGIN = 1000;
 /** So near the end counts as there; pixels. */
 const END = 48;
-/** A jump over more than this is no smooth one; pixels. */
+/** A longer jump does not scroll smoothly; pixels. */
 const SMOOTH = 3000;
 
 interface Props {
@@ -64,7 +64,7 @@ export class Timeline extends Component<Props, State> {
   override componentDidUpdate(_: Props, __: State, snapshot: { anchor: Element; top: number } | null): void {
     const scroller = this.scroller.current;
     if (scroller && this.hasWritten) {
-      // What one has just written is shown, wherever one was.
+      // The user's own new message is shown, wherever the scroller was.
       scroller.scrollTop = 0;
     } else if (scroller && snapshot?.anchor.isConnected) {
       const moved = snapshot.anchor.getBoundingClientRect().top - snapshot.top;
@@ -91,7 +91,7 @@ export class Timeline extends Component<Props, State> {
     for (const { target, isIntersecting, boundingClientRect } of entries) {
       const block = Number((target as HTMLElement).dataset.block);
       if (isIntersecting) far.delete(block);
-      // What has the focus stays, or the keyboard would lose its place.
+      // A block with the focus stays in the document, or the keyboard would lose its place.
       else if (!far.has(block) && target.isConnected && !target.contains(document.activeElement)) {
         far.set(block, boundingClientRect.height);
       }
@@ -260,7 +260,7 @@ interface BlockProps {
   today: number;
 }
 
-/** Drawn anew only when something of its own changed. */
+/** Rendered again only when one of its own values changed. */
 class Block extends Component<BlockProps> {
   override shouldComponentUpdate(next: BlockProps): boolean {
     const names = Object.keys(next) as (keyof BlockProps)[];

@@ -1,4 +1,4 @@
-// The one menu of the page, opened by whichever button: in the top layer, with arrow keys, closed by Escape or a
+// The page's one menu, opened by any button: in the top layer, with arrow keys, closed by Escape or a
 // click elsewhere; the focus returns to the button.
 import { signal } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
@@ -84,7 +84,7 @@ function Menu({ number, opener, label, items }: OpenMenu) {
         onKeyDown={onKeyDown}
         onToggle={(event) => {
           if (event.newState !== "closed") return;
-          // Unless what was chosen has taken the focus.
+          // Unless the chosen action has moved the focus.
           if (document.activeElement === document.body && opener.isConnected) opener.focus();
           // The event comes late: the next one may be open already.
           if (menu.peek()?.number === number) menu.value = null;

@@ -12,9 +12,9 @@ const HUES = 7;
 
 export const nameOf = (profile: Profile) => profile.full_name ?? text().someone;
 
-/** A text with what is put in, each of it isolated: a name from right to left leaves the order of the rest alone. */
+/** A text with its values, each isolated: a name from right to left does not change the order of the rest. */
 export function Said({ of, ...values }: { of: keyof Dictionary; [name: string]: ComponentChildren }) {
-  // Between the texts stand the names of what is put in.
+  // Every second part is the name of a value.
   const parts = text()[of].split(/\{(\w+)\}/);
   return <>{parts.map((part, index) => (index % 2 === 1 ? <bdi key={index}>{values[part]}</bdi> : part))}</>;
 }
@@ -75,7 +75,7 @@ interface EmptyProps {
   children?: ComponentChildren;
 }
 
-/** A dialog above the page; Escape, and what lies behind, close it. The focus returns to where it was. */
+/** A dialog above the page; Escape or a click outside closes it. The focus returns to where it was. */
 export function Modal({ title, onClose, children }: ModalProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   useLayoutEffect(() => {
@@ -107,7 +107,7 @@ interface ModalProps {
   children: ComponentChildren;
 }
 
-/** Speaks what happens to those who do not see it: each announcement is a node of its own, also if it says the same. */
+/** Read aloud by screen readers. Each announcement is a node of its own, so that the same text is read again. */
 export function LiveRegion() {
   return (
     <div class="visually-hidden" role="log" aria-live="polite" aria-relevant="additions">
