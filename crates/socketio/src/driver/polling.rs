@@ -27,15 +27,16 @@ impl Poller {
         Ok(Self { session, is_done: false })
     }
 
-    /// The body of the response; `None` if the session has ended, and the client shall open another.
-    pub(crate) async fn body(mut self) -> Option<Vec<u8>> {
+    /// The body of the response, or why the client can't be served.
+    pub(crate) async fn body(mut self) -> Result<Vec<u8>, Refused> {
         let response = poll_fn(|cx| self.session.poll_response(cx)).await;
         self.is_done = true;
         match response {
-            Response::Frames(frames) => Some(encode(&frames)),
-            Response::Noop => Some(b"6".into()),
-            Response::Close => Some(b"1".into()),
-            Response::UnknownSession => None,
+            Response::Frames(frames) => Ok(encode(&frames)),
+            Response::Noop => Ok(b"6".into()),
+            Response::Close => Ok(b"1".into()),
+            Response::UnknownSession => Err(Refused::UnknownSession),
+            Response::BadRequest => Err(Refused::BadRequest),
         }
     }
 }

@@ -121,11 +121,14 @@ where
 
 /// Answers a GET once there is something to send. The request itself is not kept while it waits.
 async fn poll(shared: &Shared, session: Arc<SessionHandle>, encoding: Option<Encoding>) -> ServiceResponse {
-    let poller = match Poller::new(session) {
-        Ok(poller) => poller,
+    let payload = match Poller::new(session) {
+        Ok(poller) => poller.body().await,
+        Err(refused) => Err(refused),
+    };
+    let payload = match payload {
+        Ok(payload) => payload,
         Err(refused) => return coded(refused.into()),
     };
-    let Some(payload) = poller.body().await else { return coded(HandshakeError::UnknownSid) };
     let waiting = &shared.sessions.shared.waiting;
     // It still waits, for the client to take it.
     let payload = waiting.counted(payload);

@@ -91,6 +91,8 @@ pub(crate) enum Response {
     Close,
     /// The session has ended, and the client shall open another.
     UnknownSession,
+    /// The session has been upgraded since.
+    BadRequest,
 }
 
 /// Whom an input concerns: the driver wakes them once it has let go of the session.

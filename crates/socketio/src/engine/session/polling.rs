@@ -1,5 +1,7 @@
 //! The part of a session's state that only HTTP long-polling has.
 
+use std::time::Instant;
+
 use bytes::Bytes;
 
 /// The places of the requests, one of each kind.
@@ -7,6 +9,8 @@ use bytes::Bytes;
 pub(super) struct Polling {
     /// Whether a GET waits.
     pub(super) is_polled: bool,
+    /// Until when a GET that came after the probe waits for the upgrade.
+    pub(super) held_until: Option<Instant>,
     pub(super) post: Post,
     pub(super) probe: Probe,
 }

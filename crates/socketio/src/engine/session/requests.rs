@@ -1,11 +1,15 @@
 //! The requests of HTTP long-polling, and the WebSocket that probes, as the session sees them.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::io::{Input, Refused, Request, Response};
 use super::polling::{Post, Probe};
 use super::state::{Phase, Session};
 use crate::engine::close::CloseReason;
+
+/// How long a GET that comes after the probe waits for the upgrade. The upgrade packet may have been sent before it, over
+/// another connection; the official server looks each 100 ms, too.
+const HOLD: Duration = Duration::from_millis(100);
 
 impl Session {
     /// Takes a request, or refuses it.
@@ -26,7 +30,14 @@ impl Session {
                 polling.probe = Probe::Begun;
                 true
             }
-            Request::Poll => !std::mem::replace(&mut polling.is_polled, true),
+            Request::Poll => {
+                let is_probed = matches!(polling.probe, Probe::Probed | Probe::Completed);
+                if is_probed && !polling.is_polled && self.phase == Phase::Open {
+                    polling.held_until = Some(now + HOLD);
+                    self.wakes.task = true;
+                }
+                !std::mem::replace(&mut polling.is_polled, true)
+            }
             Request::Post if matches!(polling.post, Post::Free) => {
                 polling.post = Post::Receiving;
                 true
@@ -58,7 +69,7 @@ impl Session {
                 polling.probe = Probe::Completed;
                 self.wakes.poll = true;
             }
-            Input::ProbeGone => polling.probe = Probe::None,
+            Input::ProbeGone => (polling.probe, polling.held_until) = (Probe::None, None),
             _ => {}
         }
         self.wakes.task |=
@@ -67,7 +78,8 @@ impl Session {
 
     /// The answer to the GET that waits; `None` if there is none yet.
     pub(crate) fn take_response(&mut self) -> Option<Response> {
-        if self.is_corked {
+        let is_held = self.polling.as_ref().is_some_and(|polling| polling.held_until.is_some());
+        if self.is_corked && self.polling.is_some() {
             return None;
         }
         // What waits when the session upgrades goes over the WebSocket.
@@ -90,13 +102,15 @@ impl Session {
                 CloseReason::TransportClose => Response::Noop,
                 _ => Response::Close,
             }
-        } else if matches!(probe, Some(Probe::None | Probe::Begun)) {
+        } else if is_held || matches!(probe, Some(Probe::None | Probe::Begun)) {
             return None;
+        } else if std::mem::take(&mut self.refuses_poll) {
+            Response::BadRequest
         } else {
             Response::Noop
         };
         if let Some(polling) = &mut self.polling {
-            polling.is_polled = false;
+            (polling.is_polled, polling.held_until) = (false, None);
         }
         Some(response)
     }

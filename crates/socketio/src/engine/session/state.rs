@@ -35,6 +35,8 @@ pub(crate) struct Session {
     pub(super) outbox: VecDeque<Frame>,
     /// The cost of what is in `outbox` or being written.
     pub(super) queued: usize,
+    /// Whether a GET that came after the probe was overtaken by the upgrade.
+    pub(super) refuses_poll: bool,
     /// Whether polling responses are held back.
     pub(super) is_corked: bool,
     handler: Handler,
@@ -78,6 +80,7 @@ impl Session {
             write_deadline: None,
             outbox: VecDeque::new(),
             queued: 0,
+            refuses_poll: false,
             is_corked: false,
             handler: Handler::Attached,
             closing: None,
@@ -118,8 +121,6 @@ impl Session {
             Input::Uncork => {
                 self.is_corked = false;
                 self.wake_for_output();
-                // It may wait for this alone, also when the session has been upgraded meanwhile.
-                self.wakes.poll = true;
             }
             Input::WriteBlocked => {
                 self.write_deadline.get_or_insert(now + self.config.write_timeout);
@@ -161,7 +162,8 @@ impl Session {
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         match self.phase {
             Phase::Open => {
-                let others = [self.phase_deadline, self.write_deadline];
+                let held_until = self.polling.as_ref().and_then(|polling| polling.held_until);
+                let others = [self.phase_deadline, self.write_deadline, held_until];
                 Some(others.into_iter().flatten().fold(self.heartbeat_due, Instant::min))
             }
             Phase::Finishing | Phase::Closing => self.phase_deadline,
@@ -172,6 +174,12 @@ impl Session {
     /// Does what is due at `now`.
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         let is_due = |deadline: Option<Instant>| deadline.is_some_and(|deadline| deadline <= now);
+        if let Some(polling) = &mut self.polling
+            && is_due(polling.held_until)
+        {
+            polling.held_until = None;
+            self.wakes.poll = true;
+        }
         match self.phase {
             Phase::Open if is_due(self.write_deadline) => self.close(CloseReason::WriteTimeout, now),
             Phase::Open if is_due(self.phase_deadline) => self.close(CloseReason::ConnectTimeout, now),
@@ -193,7 +201,8 @@ impl Session {
     /// What the session's task has to do next, besides writing what waits; nothing is told twice but the end.
     pub(crate) fn poll_output(&mut self) -> Option<Output> {
         if self.polling.as_ref().is_some_and(|polling| polling.can_upgrade(self.closing.is_some())) {
-            self.polling = None;
+            let polling = self.polling.take();
+            self.refuses_poll = polling.is_some_and(|polling| polling.held_until.is_some());
             self.wake_requests();
             if self.is_told() {
                 // The end goes over the WebSocket now.
@@ -311,6 +320,9 @@ impl Session {
     }
 
     fn wake_all(&mut self) {
+        if let Some(polling) = &mut self.polling {
+            polling.held_until = None;
+        }
         self.wakes = Wakes { task: true, poll: true, post: true, drained: true };
     }
 }

@@ -85,6 +85,43 @@ fn an_upgrade_waits_for_the_body_that_was_sent_before() {
 }
 
 #[test]
+fn a_poll_that_comes_behind_the_probe_waits_a_moment_for_the_upgrade() {
+    let hold = Duration::from_millis(100);
+    let probed = || {
+        let (mut session, now) = polling();
+        session.begin(Request::Poll, now).unwrap();
+        session.begin(Request::Probe, now).unwrap();
+        session.handle(Input::Probed, now);
+        assert!(
+            matches!(session.take_response(), Some(Response::Noop)),
+            "the one before it is let go at once"
+        );
+        session.begin(Request::Poll, now).unwrap();
+        assert!(session.take_wakes().task && session.take_response().is_none());
+        assert_eq!(session.poll_timeout(), Some(now + hold));
+        (session, now)
+    };
+    let (mut session, now) = probed();
+    session.handle(Input::ProbeCompleted, now);
+    assert!(matches!(session.poll_output(), Some(Output::Upgrade)));
+    assert!(session.take_wakes().poll && matches!(session.take_response(), Some(Response::BadRequest)));
+
+    let (mut session, now) = probed();
+    session.handle_timeout(now + hold);
+    assert!(session.take_wakes().poll && matches!(session.take_response(), Some(Response::Noop)));
+
+    let (mut session, now) = probed();
+    session.push(&[Frame::text("4a")], usize::MAX);
+    assert!(matches!(session.take_response(), Some(Response::Frames(_))), "what waits is not held");
+    assert!(session.poll_timeout() > Some(now + hold));
+
+    let (mut session, now) = probed();
+    session.handle(Input::ProbeGone, now);
+    session.handle_timeout(now + hold);
+    assert!(session.take_response().is_none(), "without a probe it waits as any other");
+}
+
+#[test]
 fn a_close_during_an_upgrade_goes_over_the_websocket() {
     let (mut session, now) = polling();
     session.begin(Request::Post, now).unwrap();

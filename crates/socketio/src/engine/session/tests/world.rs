@@ -328,6 +328,7 @@ impl World {
                 assert!(!self.is_websocket && !frames.is_empty() && !self.is_corked && !self.is_end_sent);
                 self.receive(&frames);
             }
+            Some(Response::BadRequest) => assert!(self.is_websocket),
             Some(Response::Noop) if self.session.closing() != Some(CloseReason::TransportClose) => {
                 assert!(self.is_websocket || self.is_probing, "a GET is answered without a reason");
             }
