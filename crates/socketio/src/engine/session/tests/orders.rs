@@ -43,7 +43,7 @@ fn step(world: &mut World, random: &mut Random) {
         25 => world.is_peer_blocked |= random.one_in(4),
         26 => world.unblock_peer(),
         27 => world.pass(Duration::from_millis(random.below(4000) as u64)),
-        28 => world.pong(),
+        28 => world.input(Input::Packet(EnginePacket::Pong(""))),
         29 => world.settle(),
         30 => {
             world.cork(true);
@@ -65,6 +65,8 @@ fn step(world: &mut World, random: &mut Random) {
 fn end(world: &mut World, random: &mut Random) {
     // Either the application closes, or the client falls silent; it may go on fetching what waits.
     let fetches = random.one_in(2);
+    let is_in_time = world.session.closing().is_none();
+    let finishes = random.one_in(2);
     if random.one_in(2) {
         world.close(CloseReason::ALL[random.below(CloseReason::ALL.len())]);
     }
@@ -78,10 +80,14 @@ fn end(world: &mut World, random: &mut Random) {
             world.begin_poll_if_none();
         }
         world.settle();
-        if random.one_in(4) {
+        if finishes && random.one_in(4) {
+            // The last event in work is acknowledged.
+            world.push(1, usize::MAX);
             world.finish_work();
         }
-        if world.ended.is_some() {
+        if let Some(reason) = world.ended {
+            let was_owed = fetches && is_in_time && !world.is_websocket && reason.is_orderly();
+            assert!(!was_owed || world.has_all(), "who fetches in time does not get what waits");
             let since = closing_since.unwrap_or(world.now);
             assert!(world.now.duration_since(since) <= MOST_TO_END, "the end takes too long");
             world.push(1, usize::MAX);
