@@ -4,6 +4,7 @@
 //! `types`, `lists`, `standing` and `error`; then `traits`, `import` and `group_commit`; then the engines.
 
 mod clock;
+mod columns;
 mod error;
 mod group_commit;
 mod import;

@@ -7,11 +7,14 @@ use std::sync::Arc;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Error, Row};
 
-use super::codec::{check_text, conversation_columns, count, message_columns, read_message};
+use super::codec::{check_text, count};
 use super::connection::Connection;
+use super::conversations::ConversationRow;
+use super::message::{self, MessageRow};
 use super::messages::read_with_conversation;
 use crate::id::Id;
 use crate::store::clock::milliseconds;
+use crate::store::columns::{columns, sql};
 use crate::store::error::{Result, StoreError};
 use crate::store::group_commit;
 use crate::store::types::{Change, Changed, Conversation, Message, NewMessage, Read, Stored, Unread};
@@ -20,22 +23,45 @@ use crate::timestamp::Timestamp;
 /// A write in its turn; single writes go over the pool.
 pub(super) type Write = group_commit::Write<Infallible>;
 
-const APPEND: &str = "SELECT place, id, seq, sent_at, unread, total, sender_position, recipient_position,
-    refused_by FROM append_messages($1, $2, $3, $4)";
-const MARK_READ: &str = "SELECT up_to_seq, newly_read, unread, total FROM mark_read($1, $2, $3)";
-const CHANGE: &str = concat!(
-    "SELECT a.outcome, a.unread, a.total, ",
-    message_columns!(),
+columns! {
+    /// What became of a message of a batch; without an id nothing was stored.
+    struct AppendedRow of postgres "a" {
+        id: Option<Id>,
+        seq: i64,
+        sent_at: Timestamp,
+        unread: i64,
+        total: i64,
+        sender_position: i64,
+        recipient_position: i64,
+        refused_by: Option<String>,
+    }
+}
+
+columns! {
+    struct ReadRow of postgres "r" { up_to_seq: i64, newly_read: i64, unread: i64, total: i64 }
+}
+
+columns! {
+    struct ChangedRow of postgres "a" { outcome: String, unread: Option<i64>, total: Option<i64> }
+}
+
+const APPEND: &str = sql!("SELECT ", AppendedRow::COLUMNS, ", a.place FROM ", message::APPEND, " a");
+const MARK_READ: &str = sql!("SELECT ", ReadRow::COLUMNS, " FROM mark_read($1, $2, $3) r");
+const CHANGE: &str = sql!(
+    "SELECT ",
+    ChangedRow::COLUMNS,
+    ", ",
+    MessageRow::COLUMNS,
     " FROM apply_change($1, $2, $3, $4) a CROSS JOIN LATERAL (SELECT (a.message).*) m"
 );
 const BLOCK: &str = "SELECT set_block($1, $2, $3)";
 const TOUCH: &str = "UPDATE message_ids SET last = last";
 /// The messages that have these senders and idempotency keys.
-const REPEATED: &str = concat!(
+const REPEATED: &str = sql!(
     "SELECT ",
-    conversation_columns!(),
+    ConversationRow::COLUMNS,
     ", ",
-    message_columns!(),
+    MessageRow::COLUMNS,
     ", a.place FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS a (sender, client_id, place)
      JOIN client_ids k ON k.sender = a.sender AND k.client_id = a.client_id
      JOIN shown_messages m ON m.conversation = k.conversation AND m.seq = k.seq
@@ -78,12 +104,7 @@ pub(super) fn resolve_early(writes: &mut [Write]) {
 /// Why a write fails before it is tried, if it does.
 fn check(write: &Write) -> Result<()> {
     match write {
-        Write::Append(append) => {
-            let NewMessage { conversation, sender, text, client_id, .. } = &append.input;
-            conversation.require_side_of(sender)?;
-            check_text(text)?;
-            check_text(client_id.as_deref().unwrap_or_default())
-        }
+        Write::Append(append) => message::check(&append.input),
         Write::MarkRead(mark) => mark.input.conversation.require_side_of(&mark.input.reader).map(drop),
         Write::Change(change) => check_text(change.input.text.as_deref().unwrap_or_default()),
         Write::SetBlock(_) | Write::Touch(_) | Write::Flush(_) | Write::Custom(_) => Ok(()),
@@ -129,12 +150,7 @@ fn append(messages: Vec<(usize, &NewMessage)>) -> Option<Statement<'_>> {
         return None;
     }
     let (writes, messages): (Vec<_>, Vec<_>) = messages.into_iter().unzip();
-    let messages = || messages.iter().copied();
-    let keys: Vec<_> = messages().map(|message| message.conversation.key).collect();
-    let sides: Vec<_> = messages().map(|message| side(&message.conversation, &message.sender)).collect();
-    let texts: Vec<_> = messages().map(|message| message.text.as_str()).collect();
-    let client_ids: Vec<_> = messages().map(|message| message.client_id.as_deref()).collect();
-    Some(Statement { sql: APPEND, parameters: parameters![keys, sides, texts, client_ids], writes })
+    Some(Statement { sql: APPEND, parameters: message::append_parameters(&messages), writes })
 }
 
 fn side(conversation: &Conversation, user: &Id) -> i16 {
@@ -146,7 +162,7 @@ pub(super) fn resolve(writes: &mut [Write], places: &[usize], rows: &[Row], repe
     let mut by_place: Vec<Option<&Row>> = vec![None; places.len()];
     if let Some(Write::Append(_)) = places.first().map(|place| &writes[*place]) {
         for row in rows {
-            if let Some(found) = place_of(row, 0).and_then(|place| by_place.get_mut(place)) {
+            if let Some(found) = place_of(row).and_then(|place| by_place.get_mut(place)) {
                 *found = Some(row);
             }
         }
@@ -185,8 +201,8 @@ impl Repeated {
             let Some(Write::Append(_)) = places.first().map(|place| &writes[*place]) else { continue };
             for row in rows {
                 let is_absent = |column| matches!(row.try_get::<_, Option<&str>>(column), Ok(None));
-                let is_repeat = is_absent(1) && is_absent(8);
-                let place = place_of(row, 0).filter(|_| is_repeat).and_then(|place| places.get(place));
+                let is_repeat = is_absent("id") && is_absent("refused_by");
+                let place = place_of(row).filter(|_| is_repeat).and_then(|place| places.get(place));
                 if let Some(Write::Append(append)) = place.map(|place| &writes[*place])
                     && let Some(client_id) = &append.input.client_id
                 {
@@ -204,9 +220,8 @@ impl Repeated {
     ) -> std::result::Result<Result<Self>, Error> {
         let (senders, client_ids): (Vec<&Id>, Vec<&str>) = keys.iter().copied().unzip();
         let rows = connection.query(REPEATED, &[&senders, &client_ids]).await?;
-        let place_column = rows.first().map_or(0, |row| row.len() - 1);
         let read = |row: &Row| {
-            let place = place_of(row, place_column).and_then(|place| keys.get(place));
+            let place = place_of(row).and_then(|place| keys.get(place));
             let (sender, client_id) =
                 place.ok_or_else(|| StoreError::Engine("an answer to nothing".into()))?;
             Ok((((*sender).clone(), (*client_id).to_owned()), read_with_conversation(row)?))
@@ -216,8 +231,8 @@ impl Repeated {
 }
 
 /// The index that a row's `place`, which counts from 1, stands for.
-fn place_of(row: &Row, column: usize) -> Option<usize> {
-    usize::try_from(row.try_get::<_, i64>(column).ok()?).ok()?.checked_sub(1)
+fn place_of(row: &Row) -> Option<usize> {
+    usize::try_from(row.try_get::<_, i64>("place").ok()?).ok()?.checked_sub(1)
 }
 
 fn first<'a>(rows: &'a [Row], otherwise: &'static str) -> Result<&'a Row> {
@@ -228,10 +243,11 @@ fn read_stored(new: &NewMessage, row: Option<&Row>, repeated: &Repeated) -> Resu
     let Some(row) = row else {
         return Err(StoreError::Engine("no such conversation".into()));
     };
-    if let Some(refused_by) = row.try_get::<_, Option<&str>>(8)? {
+    let row = AppendedRow::read(row, 0)?;
+    if let Some(refused_by) = row.refused_by {
         return Err(StoreError::Blocked { by_sender: refused_by == "sender" });
     }
-    let Some(id) = row.try_get(1)? else {
+    let Some(id) = row.id else {
         let client_id = new.client_id.clone().unwrap_or_default();
         let found = repeated.0.get(&(new.sender.clone(), client_id));
         let (conversation, message) =
@@ -241,35 +257,34 @@ fn read_stored(new: &NewMessage, row: Option<&Row>, repeated: &Repeated) -> Resu
         }
         return Ok(Stored { conversation, message, unread: None, positions: None });
     };
-    let message = new.stored_as(id, row.try_get(2)?, Timestamp(row.try_get(3)?));
-    let unread = Unread { conversation: count(row.try_get(4)?), total: count(row.try_get(5)?) };
-    let [of_sender, of_recipient] = [row.try_get(6)?, row.try_get(7)?];
+    let message = new.stored_as(id, row.seq, row.sent_at);
+    let unread = Unread { conversation: count(row.unread), total: count(row.total) };
     let is_first = new.conversation.participants[0] == new.sender;
-    let positions = Some(if is_first { [of_sender, of_recipient] } else { [of_recipient, of_sender] });
+    let positions = if is_first {
+        [row.sender_position, row.recipient_position]
+    } else {
+        [row.recipient_position, row.sender_position]
+    };
+    let positions = Some(positions);
     Ok(Stored { conversation: Arc::clone(&new.conversation), message, unread: Some(unread), positions })
 }
 
 fn read_read(row: &Row) -> Result<Read> {
-    Ok(Read {
-        up_to_seq: row.try_get(0)?,
-        newly_read: count(row.try_get(1)?),
-        unread: Unread { conversation: count(row.try_get(2)?), total: count(row.try_get(3)?) },
-    })
+    let row = ReadRow::read(row, 0)?;
+    let unread = Unread { conversation: count(row.unread), total: count(row.total) };
+    Ok(Read { up_to_seq: row.up_to_seq, newly_read: count(row.newly_read), unread })
 }
 
 fn read_changed(row: &Row, change: &Change) -> Result<Changed> {
-    let outcome = row.try_get(0)?;
-    if let "refused by sender" | "refused by recipient" = outcome {
+    let ChangedRow { outcome, unread, total } = ChangedRow::read(row, 0)?;
+    if let "refused by sender" | "refused by recipient" = &*outcome {
         return Err(StoreError::Blocked { by_sender: outcome == "refused by sender" });
     }
-    let message = read_message(row, 3, &change.conversation.participants)?;
-    let unread = match (row.try_get(1)?, row.try_get(2)?) {
-        (Some(conversation), Some(total)) => {
-            Some(Unread { conversation: count(conversation), total: count(total) })
-        }
-        _ => None,
-    };
-    Ok(match outcome {
+    let message = MessageRow::read(row, ChangedRow::COUNT)?.into_message(&change.conversation.participants);
+    let unread = unread
+        .zip(total)
+        .map(|(conversation, total)| Unread { conversation: count(conversation), total: count(total) });
+    Ok(match &*outcome {
         "gone" => Changed::Gone(message),
         "late" => Changed::TooLate,
         _ => Changed::Done { message, unread },

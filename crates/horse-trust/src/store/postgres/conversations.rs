@@ -2,21 +2,46 @@
 
 use tokio_postgres::Row;
 
-use super::codec::{conversation_columns, count, optional_time, read_conversation, read_profile, time};
+use super::codec::count;
 use super::pool::Pool;
 use crate::id::Id;
+use crate::store::columns::{columns, sql};
 use crate::store::error::{Result, StoreError};
 use crate::store::lists::{ListPlace, ListQuery};
-use crate::store::types::{Conversation, ConversationSummary, LastMessage, NewConversation, Side};
+use crate::store::types::{Conversation, ConversationSummary, LastMessage, NewConversation, Profile, Side};
+use crate::timestamp::Timestamp;
 
-const CONVERSATION: &str =
-    concat!("SELECT ", conversation_columns!(), " FROM conversations c WHERE c.id = $1");
+columns! {
+    /// A conversation of `conversations c`.
+    struct ConversationRow of postgres "c" {
+        key: i64,
+        id: Id,
+        user_a: Id,
+        user_b: Id,
+        horse_id: Option<Id>,
+        created_at: Timestamp,
+    }
+}
+
+impl From<ConversationRow> for Conversation {
+    fn from(row: ConversationRow) -> Self {
+        let ConversationRow { key, id, user_a, user_b, horse_id, created_at } = row;
+        Self { key, id, participants: [user_a, user_b], horse_id, created_at }
+    }
+}
+
+/// Reads a conversation from the first columns of a row.
+pub(super) fn read_conversation(row: &Row) -> Result<Conversation> {
+    Ok(ConversationRow::read(row, 0)?.into())
+}
+
+const CONVERSATION: &str = sql!("SELECT ", ConversationRow::COLUMNS, " FROM conversations c WHERE c.id = $1");
 
 pub(super) async fn conversation(pool: &Pool, id: &Id) -> Result<Option<Conversation>> {
     pool.query(CONVERSATION, &[id]).await?.first().map(read_conversation).transpose()
 }
 
-const OPEN: &str = concat!("SELECT ", conversation_columns!(), " FROM open_conversation($1, $2, $3, $4) c");
+const OPEN: &str = sql!("SELECT ", ConversationRow::COLUMNS, " FROM open_conversation($1, $2, $3, $4) c");
 
 pub(super) async fn find_or_insert(pool: &Pool, id: &Id, new: &NewConversation) -> Result<Conversation> {
     let [first, second] = &new.participants;
@@ -24,37 +49,57 @@ pub(super) async fn find_or_insert(pool: &Pool, id: &Id, new: &NewConversation) 
     read_conversation(rows.first().ok_or_else(|| StoreError::Engine("no conversation".into()))?)
 }
 
-/// Everything that a list shows, with the last message that is not deleted.
-macro_rules! summary {
-    ($which:literal) => {
-        concat!(
-            "SELECT ",
-            conversation_columns!(),
-            ", c.updated_at, c.last_seq,
-                 CASE WHEN c.user_a = $1 THEN c.unread_a ELSE c.unread_b END,
-                 a.id, a.full_name, a.profile_picture_url, b.id, b.full_name, b.profile_picture_url,
-                 m.sender, m.sent_at, m.text, m.is_read, i.sender, i.sent_at, i.text, i.is_read,
-                 c.read_seq_a, greatest(c.read_seq_a, c.delivered_seq_a), sa.at, ba.blocker IS NOT NULL,
-                 c.read_seq_b, greatest(c.read_seq_b, c.delivered_seq_b), sb.at, bb.blocker IS NOT NULL,
-                 c.last_seq > 0 OR c.hidden_from IS NULL
-             FROM conversations c
-             LEFT JOIN last_seen sa ON sa.user_id = c.user_a
-             LEFT JOIN last_seen sb ON sb.user_id = c.user_b
-             LEFT JOIN blocks ba ON ba.blocker = c.user_a AND ba.blocked = c.user_b
-             LEFT JOIN blocks bb ON bb.blocker = c.user_b AND bb.blocked = c.user_a
-             LEFT JOIN users a ON a.id = c.user_a
-             LEFT JOIN users b ON b.id = c.user_b
-             LEFT JOIN deleted_runs d ON d.conversation = c.key AND d.last_seq = c.last_seq
-             LEFT JOIN shown_messages m
-                 ON m.conversation = c.key AND m.seq = coalesce(d.first_seq - 1, c.last_seq)
-             LEFT JOIN imported_last_messages i ON i.conversation = c.key AND c.last_seq = 0 WHERE ",
-            $which
-        )
-    };
+columns! {
+    /// Everything that a list shows, with the last message that is not deleted; `a` and `b` are the two, `$1` asks.
+    struct SummaryRow of postgres "c" {
+        updated_at: Timestamp,
+        last_seq: i64,
+        read_seq_a: i64,
+        read_seq_b: i64,
+        delivered_seq_a: i64,
+        delivered_seq_b: i64,
+        unread: i64 = "CASE WHEN c.user_a = $1 THEN c.unread_a ELSE c.unread_b END",
+        is_mutual: bool = "c.last_seq > 0 OR c.hidden_from IS NULL",
+        id_a: Option<Id> = "a.id",
+        full_name_a: Option<String> = "a.full_name",
+        picture_a: Option<String> = "a.profile_picture_url",
+        id_b: Option<Id> = "b.id",
+        full_name_b: Option<String> = "b.full_name",
+        picture_b: Option<String> = "b.profile_picture_url",
+        last_seen_a: Option<Timestamp> = "sa.at",
+        last_seen_b: Option<Timestamp> = "sb.at",
+        has_blocked_a: bool = "ba.blocker IS NOT NULL",
+        has_blocked_b: bool = "bb.blocker IS NOT NULL",
+        sender: Option<i16> = "m.sender",
+        sent_at: Option<Timestamp> = "m.sent_at",
+        text: Option<String> = "m.text",
+        is_read: Option<bool> = "m.is_read",
+        imported_sender: Option<Id> = "i.sender",
+        imported_at: Option<Timestamp> = "i.sent_at",
+        imported_text: Option<String> = "i.text",
+        imported_is_read: Option<bool> = "i.is_read",
+    }
 }
 
-const ONE: &str = summary!("c.key = $2");
-const SEVERAL: &str = summary!("c.key = ANY($2) ORDER BY array_position($2, c.key)");
+const SUMMARY: &str = sql!(
+    "SELECT ",
+    ConversationRow::COLUMNS,
+    ", ",
+    SummaryRow::COLUMNS,
+    " FROM conversations c
+     LEFT JOIN last_seen sa ON sa.user_id = c.user_a
+     LEFT JOIN last_seen sb ON sb.user_id = c.user_b
+     LEFT JOIN blocks ba ON ba.blocker = c.user_a AND ba.blocked = c.user_b
+     LEFT JOIN blocks bb ON bb.blocker = c.user_b AND bb.blocked = c.user_a
+     LEFT JOIN users a ON a.id = c.user_a
+     LEFT JOIN users b ON b.id = c.user_b
+     LEFT JOIN deleted_runs d ON d.conversation = c.key AND d.last_seq = c.last_seq
+     LEFT JOIN shown_messages m
+         ON m.conversation = c.key AND m.seq = coalesce(d.first_seq - 1, c.last_seq)
+     LEFT JOIN imported_last_messages i ON i.conversation = c.key AND c.last_seq = 0 WHERE "
+);
+const ONE: &str = sql!(SUMMARY, "c.key = $2");
+const SEVERAL: &str = sql!(SUMMARY, "c.key = ANY($2) ORDER BY array_position($2, c.key)");
 
 const LIST: &str = "
     SELECT l.key, l.updated_at FROM (
@@ -77,40 +122,49 @@ pub(super) async fn summaries(pool: &Pool, keys: &[i64], user: &Id) -> Result<Ve
 pub(super) async fn list(pool: &Pool, user: &Id, query: ListQuery) -> Result<Vec<ListPlace>> {
     let [before, key] = query.before();
     let rows = pool.query(LIST, &[user, &query.only_unread, &before, &key, &query.limit()]).await?;
-    rows.iter().map(|row| Ok(ListPlace { key: row.try_get(0)?, updated_at: time(row, 1)? })).collect()
+    rows.iter()
+        .map(|row| Ok(ListPlace { key: row.try_get("key")?, updated_at: row.try_get("updated_at")? }))
+        .collect()
 }
 
 fn read_summary(row: &Row) -> Result<ConversationSummary> {
     let conversation = read_conversation(row)?;
-    let last_message = if let Some(sender) = row.try_get::<_, Option<i16>>(15)? {
-        Some(LastMessage {
-            sender_id: conversation.participants[usize::from(sender == 1)].clone(),
-            sent_at: time(row, 16)?,
-            text: row.try_get(17)?,
-            is_read: row.try_get(18)?,
-        })
-    } else if let Some(sender_id) = row.try_get(19)? {
-        let sent_at = time(row, 20)?;
-        Some(LastMessage { sender_id, sent_at, text: row.try_get(21)?, is_read: row.try_get(22)? })
-    } else {
-        None
+    let row = SummaryRow::read(row, ConversationRow::COUNT)?;
+    let last_message = match (row.sender, row.sent_at, row.text, row.is_read) {
+        (Some(sender), Some(sent_at), Some(text), Some(is_read)) => {
+            let sender_id = conversation.participants[usize::from(sender == 1)].clone();
+            Some(LastMessage { text, sender_id, sent_at, is_read })
+        }
+        _ => match (row.imported_sender, row.imported_at, row.imported_text, row.imported_is_read) {
+            (Some(sender_id), Some(sent_at), Some(text), Some(is_read)) => {
+                Some(LastMessage { text, sender_id, sent_at, is_read })
+            }
+            _ => None,
+        },
     };
-    let side = |at: usize| -> Result<Side> {
-        Ok(Side {
-            read_seq: row.try_get(at)?,
-            delivered_seq: row.try_get(at + 1)?,
-            last_seen: optional_time(row, at + 2)?,
-            has_blocked: row.try_get(at + 3)?,
-        })
+    let profile = |id: Option<Id>, full_name, profile_picture_url| {
+        id.map(|id| Profile { id, full_name, profile_picture_url })
+    };
+    let side = |read_seq: i64, delivered_seq, last_seen, has_blocked| Side {
+        read_seq,
+        delivered_seq: read_seq.max(delivered_seq),
+        last_seen,
+        has_blocked,
     };
     Ok(ConversationSummary {
-        profiles: [read_profile(row, 9)?, read_profile(row, 12)?],
-        updated_at: time(row, 6)?,
-        last_seq: row.try_get(7)?,
-        unread_count: count(row.try_get(8)?),
+        profiles: [
+            profile(row.id_a, row.full_name_a, row.picture_a),
+            profile(row.id_b, row.full_name_b, row.picture_b),
+        ],
+        updated_at: row.updated_at,
+        unread_count: count(row.unread),
         last_message,
-        sides: [side(23)?, side(27)?],
-        is_mutual: row.try_get(31)?,
+        last_seq: row.last_seq,
+        sides: [
+            side(row.read_seq_a, row.delivered_seq_a, row.last_seen_a, row.has_blocked_a),
+            side(row.read_seq_b, row.delivered_seq_b, row.last_seen_b, row.has_blocked_b),
+        ],
+        is_mutual: row.is_mutual,
         conversation,
     })
 }

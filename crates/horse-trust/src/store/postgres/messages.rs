@@ -6,42 +6,45 @@ use std::sync::Arc;
 
 use tokio_postgres::Row;
 
-use super::codec::{
-    CONVERSATION_COLUMNS, conversation_columns, count, message_columns, read_conversation, read_message,
-};
+use super::codec::count;
+use super::conversations::{ConversationRow, read_conversation};
+use super::message::MessageRow;
 use super::pool::Pool;
 use crate::id::Id;
+use crate::store::columns::{columns, sql};
 use crate::store::error::{Result, StoreError};
 use crate::store::types::{
     Conversation, Delivered, Ends, History, Message, Missed, MissedMessage, Range, integer,
 };
 
-/// One statement each, so that the messages and what the conversation says of them are of one moment; a row without
-/// a message if there is none.
-macro_rules! history {
-    ($slice:literal) => {
-        concat!(
-            "SELECT c.last_seq, c.unread_a, c.unread_b, ",
-            message_columns!(),
-            " FROM conversations c LEFT JOIN LATERAL (
-                 SELECT * FROM shown_messages s WHERE s.conversation = c.key AND ",
-            $slice,
-            ") m ON true WHERE c.key = $1 ORDER BY m.seq"
-        )
-    };
+columns! {
+    struct HeadRow of postgres "c" { last_seq: i64, unread_a: i64, unread_b: i64 }
 }
 
+/// One statement each, so that the messages and what the conversation says of them are of one moment; a row without
+/// a message if there is none.
+const SELECT: &str =
+    sql!("SELECT ", HeadRow::COLUMNS, ", ", MessageRow::COLUMNS, " FROM conversations c LEFT JOIN LATERAL (");
+const OF_ONE: &str = ") m ON true WHERE c.key = $1 ORDER BY m.seq";
 /// The messages in the parts of the page that have no deleted ones.
-const PAGE: &str = concat!(
-    "SELECT c.last_seq, c.unread_a, c.unread_b, ",
-    message_columns!(),
-    " FROM conversations c LEFT JOIN LATERAL (
-         SELECT s.* FROM shown_page(c.key, c.last_seq, $2, $3) p
-         JOIN shown_messages s ON s.conversation = c.key AND s.seq >= p.first_seq AND s.seq <= p.last_seq
-     ) m ON true WHERE c.key = $1 ORDER BY m.seq"
+const PAGE: &str = sql!(
+    SELECT,
+    "SELECT s.* FROM shown_page(c.key, c.last_seq, $2, $3) p
+     JOIN shown_messages s ON s.conversation = c.key AND s.seq >= p.first_seq AND s.seq <= p.last_seq",
+    OF_ONE
 );
-const AFTER: &str = history!("s.seq > $2::bigint ORDER BY s.seq LIMIT $3::bigint");
-const BEFORE: &str = history!("s.seq < $2::bigint ORDER BY s.seq DESC LIMIT $3::bigint");
+const AFTER: &str = sql!(
+    SELECT,
+    "SELECT * FROM shown_messages s WHERE s.conversation = c.key AND s.seq > $2::bigint
+     ORDER BY s.seq LIMIT $3::bigint",
+    OF_ONE
+);
+const BEFORE: &str = sql!(
+    SELECT,
+    "SELECT * FROM shown_messages s WHERE s.conversation = c.key AND s.seq < $2::bigint
+     ORDER BY s.seq DESC LIMIT $3::bigint",
+    OF_ONE
+);
 
 pub(super) async fn history(pool: &Pool, conversation: &Conversation, range: Range) -> Result<History> {
     let (sql, start, limit) = match range {
@@ -56,20 +59,24 @@ pub(super) async fn history(pool: &Pool, conversation: &Conversation, range: Ran
     let Some(first) = rows.first() else {
         return Err(StoreError::Engine("no such conversation".into()));
     };
-    let unread = [first.try_get(1)?, first.try_get(2)?].map(count);
-    let last_seq = first.try_get(0)?;
-    let has_messages = first.try_get::<_, Option<Id>>(3)?.is_some();
-    let messages = rows.iter().filter(|_| has_messages);
-    let messages =
-        messages.map(|row| read_message(row, 3, &conversation.participants)).collect::<Result<_>>()?;
-    Ok(History { messages, last_seq, unread })
+    let head = HeadRow::read(first, 0)?;
+    let has_messages = first.try_get::<_, Option<Id>>(HeadRow::COUNT)?.is_some();
+    let read = |row| Ok(MessageRow::read(row, HeadRow::COUNT)?.into_message(&conversation.participants));
+    let messages = rows.iter().filter(|_| has_messages).map(read).collect::<Result<_>>()?;
+    Ok(History { messages, last_seq: head.last_seq, unread: [head.unread_a, head.unread_b].map(count) })
 }
 
-const MISSED: &str = concat!(
+columns! {
+    /// A message that a user missed, or, without an id, only that the conversation has messages.
+    struct MissedRow of postgres "m" { id: Option<Id>, seq: Option<i64>, last_seq: i64 = "r.last_seq" }
+}
+
+const MISSED: &str = sql!(
     "SELECT ",
-    conversation_columns!(),
-    ", m.id, m.seq, r.last_seq
-     FROM missed_messages($1, $2, $3) r JOIN conversations c ON c.key = r.conversation
+    ConversationRow::COLUMNS,
+    ", ",
+    MissedRow::COLUMNS,
+    " FROM missed_messages($1, $2, $3) r JOIN conversations c ON c.key = r.conversation
      LEFT JOIN shown_messages m ON m.conversation = r.conversation AND m.seq = r.seq"
 );
 
@@ -79,20 +86,20 @@ pub(super) async fn missed(pool: &Pool, user: &Id, after: Option<&Id>, limit: us
     let mut conversations = HashMap::new();
     let mut changed = HashSet::new();
     for row in pool.query(MISSED, &[user, &after, &most]).await? {
-        let key: i64 = row.try_get(0)?;
+        // The first column; most rows are of a conversation that is known by then.
+        let key: i64 = row.try_get("key")?;
         let conversation = match conversations.entry(key) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(place) => place.insert(Arc::new(read_conversation(&row)?)),
         };
-        let last_seq: i64 = row.try_get(CONVERSATION_COLUMNS + 2)?;
-        let Some(id) = row.try_get::<_, Option<Id>>(CONVERSATION_COLUMNS)? else {
+        let MissedRow { id, seq, last_seq } = MissedRow::read(&row, ConversationRow::COUNT)?;
+        let Some((id, seq)) = id.zip(seq) else {
             missed.last_seqs.push((key, last_seq));
             continue;
         };
         if changed.insert(key) {
             missed.changed.push((conversation.id.clone(), last_seq));
         }
-        let seq = row.try_get(CONVERSATION_COLUMNS + 1)?;
         missed.messages.push(MissedMessage { id, conversation: Arc::clone(conversation), seq });
     }
     missed.is_too_much = missed.messages.len() > limit;
@@ -104,12 +111,10 @@ pub(super) async fn missed(pool: &Pool, user: &Id, after: Option<&Id>, limit: us
 }
 
 /// The bytes are counted in the database, so that no more than is wanted is sent.
-const AT: &str = concat!(
+const AT: &str = sql!(
     "SELECT ",
-    message_columns!(),
-    " FROM (SELECT ",
-    message_columns!(),
-    ", p.place, sum(coalesce(octet_length(m.text), 0)) OVER (ORDER BY p.place) AS bytes
+    MessageRow::COLUMNS,
+    " FROM (SELECT m.*, p.place, sum(coalesce(octet_length(m.text), 0)) OVER (ORDER BY p.place) AS bytes
      FROM unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY AS p (conversation, seq, place)
      LEFT JOIN shown_messages m ON m.conversation = p.conversation AND m.seq = p.seq) m
      WHERE m.place = 1 OR m.bytes <= $3 ORDER BY m.place"
@@ -126,23 +131,23 @@ pub(super) async fn messages_at(
     let most = i64::try_from(max_bytes).unwrap_or(i64::MAX);
     let rows = pool.query(AT, &[&keys, &seqs, &most]).await?;
     let read = |(row, (conversation, _)): (&Row, &(Arc<Conversation>, i64))| {
-        let is_there = row.try_get::<_, Option<Id>>(0)?.is_some();
-        is_there.then(|| read_message(row, 0, &conversation.participants)).transpose()
+        let is_there = row.try_get::<_, Option<Id>>("id")?.is_some();
+        is_there.then(|| Ok(MessageRow::read(row, 0)?.into_message(&conversation.participants))).transpose()
     };
     rows.iter().zip(places).map(read).collect()
 }
 
 /// How many messages the conversations of these users have.
 pub(super) async fn positions_of(pool: &Pool, users: &[Id]) -> Result<Vec<(Id, i64)>> {
-    let sql = "SELECT u.user_id, sum(c.last_seq)::bigint FROM unnest($1::text[]) AS u (user_id)
+    let sql = "SELECT u.user_id, sum(c.last_seq)::bigint AS position FROM unnest($1::text[]) AS u (user_id)
         JOIN conversations c ON c.user_a = u.user_id OR c.user_b = u.user_id GROUP BY u.user_id";
     let rows = pool.query(sql, &[&users]).await?;
-    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+    rows.iter().map(|row| Ok((row.try_get("user_id")?, row.try_get("position")?))).collect()
 }
 
-const ENDS: &str = concat!(
+const ENDS: &str = sql!(
     "SELECT ",
-    conversation_columns!(),
+    ConversationRow::COLUMNS,
     ", c.last_seq, u.user_id FROM unnest($1::text[]) AS u (user_id)
      JOIN conversations c ON (c.user_a = u.user_id OR c.user_b = u.user_id) AND c.last_seq > 0"
 );
@@ -151,21 +156,21 @@ const ENDS: &str = concat!(
 pub(super) async fn ends_of(pool: &Pool, users: &[Id]) -> Result<Vec<Ends>> {
     let mut ends: HashMap<Id, Ends> = HashMap::new();
     for row in pool.query(ENDS, &[&users]).await? {
-        let user: Id = row.try_get(CONVERSATION_COLUMNS + 1)?;
+        let user: Id = row.try_get("user_id")?;
         let of_user =
             ends.entry(user.clone()).or_insert_with(|| Ends { user, position: 0, conversations: Vec::new() });
-        let last_seq: i64 = row.try_get(CONVERSATION_COLUMNS)?;
+        let last_seq: i64 = row.try_get("last_seq")?;
         of_user.position += last_seq;
         of_user.conversations.push((Arc::new(read_conversation(&row)?), last_seq));
     }
     Ok(ends.into_values().collect())
 }
 
-const MESSAGE: &str = concat!(
+const MESSAGE: &str = sql!(
     "SELECT ",
-    conversation_columns!(),
+    ConversationRow::COLUMNS,
     ", ",
-    message_columns!(),
+    MessageRow::COLUMNS,
     " FROM shown_messages m JOIN conversations c ON c.key = m.conversation WHERE m.id = $1"
 );
 
@@ -176,7 +181,7 @@ pub(super) async fn message(pool: &Pool, id: &Id) -> Result<Option<(Arc<Conversa
 /// Reads the columns of a conversation and, behind them, those of a message.
 pub(super) fn read_with_conversation(row: &Row) -> Result<(Arc<Conversation>, Message)> {
     let conversation = read_conversation(row)?;
-    let message = read_message(row, CONVERSATION_COLUMNS, &conversation.participants)?;
+    let message = MessageRow::read(row, ConversationRow::COUNT)?.into_message(&conversation.participants);
     Ok((Arc::new(conversation), message))
 }
 

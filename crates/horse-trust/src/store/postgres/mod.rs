@@ -11,6 +11,7 @@ mod conversations;
 mod engine;
 mod error;
 mod import;
+mod message;
 mod messages;
 mod nodes;
 mod people;

@@ -4,47 +4,53 @@ use std::time::Duration;
 
 use tokio_postgres::Row;
 
-use super::codec::{count, read_profile, time};
+use super::codec::count;
 use super::pool::Pool;
 use crate::id::Id;
 use crate::store::clock::milliseconds;
+use crate::store::columns::{columns, sql};
 use crate::store::error::{Result, StoreError};
 use crate::store::types::{NewReport, Page, Profile, Report, Role, User, Withdrawn, integer};
 use crate::timestamp::Timestamp;
 
-macro_rules! user {
-    ($column:literal) => {
-        concat!(
-            "SELECT id, full_name, profile_picture_url, email, password_hash, role, phone, is_active, created_at
-             FROM users WHERE ",
-            $column,
-            " = $1"
-        )
-    };
+columns! {
+    /// An account.
+    struct UserRow of postgres "u" {
+        id: Id,
+        full_name: Option<String>,
+        profile_picture_url: Option<String>,
+        email: String,
+        password_hash: String,
+        role: String,
+        phone: Option<String>,
+        is_active: bool,
+        created_at: Timestamp,
+    }
 }
 
 fn read_user(row: &Row) -> Result<User> {
+    let row = UserRow::read(row, 0)?;
+    let UserRow { id, full_name, profile_picture_url, .. } = row;
     Ok(User {
-        profile: Profile {
-            id: row.try_get(0)?,
-            full_name: row.try_get(1)?,
-            profile_picture_url: row.try_get(2)?,
-        },
-        email: row.try_get(3)?,
-        password_hash: row.try_get(4)?,
-        role: Role::from_name(row.try_get(5)?),
-        phone: row.try_get(6)?,
-        is_active: row.try_get(7)?,
-        created_at: time(row, 8)?,
+        profile: Profile { id, full_name, profile_picture_url },
+        email: row.email,
+        password_hash: row.password_hash,
+        role: Role::from_name(&row.role),
+        phone: row.phone,
+        is_active: row.is_active,
+        created_at: row.created_at,
     })
 }
 
+const USER: &str = sql!("SELECT ", UserRow::COLUMNS, " FROM users u WHERE u.id = $1");
+const USER_BY_EMAIL: &str = sql!("SELECT ", UserRow::COLUMNS, " FROM users u WHERE u.email = $1");
+
 pub(super) async fn user(pool: &Pool, id: &Id) -> Result<Option<User>> {
-    pool.query(user!("id"), &[id]).await?.first().map(read_user).transpose()
+    pool.query(USER, &[id]).await?.first().map(read_user).transpose()
 }
 
 pub(super) async fn user_by_email(pool: &Pool, email: &str) -> Result<Option<User>> {
-    pool.query(user!("email"), &[&email]).await?.first().map(read_user).transpose()
+    pool.query(USER_BY_EMAIL, &[&email]).await?.first().map(read_user).transpose()
 }
 
 pub(super) async fn insert_user(pool: &Pool, user: &User) -> Result<()> {
@@ -79,9 +85,16 @@ pub(super) async fn set_password_hash(pool: &Pool, user: &Id, hash: &str) -> Res
 pub(super) async fn profile(pool: &Pool, id: &Id) -> Result<Option<Profile>> {
     let sql = "SELECT id, full_name, profile_picture_url FROM users WHERE id = $1";
     match pool.query(sql, &[id]).await?.first() {
-        Some(row) => read_profile(row, 0),
+        Some(row) => read_profile(row),
         None => Ok(None),
     }
+}
+
+/// The profile in a row with the columns of it; `None` where a join found no account.
+fn read_profile(row: &Row) -> Result<Option<Profile>> {
+    let Some(id) = row.try_get("id")? else { return Ok(None) };
+    let (full_name, profile_picture_url) = (row.try_get("full_name")?, row.try_get("profile_picture_url")?);
+    Ok(Some(Profile { id, full_name, profile_picture_url }))
 }
 
 pub(super) async fn partners_of(pool: &Pool, users: &[Id]) -> Result<Vec<Vec<Id>>> {
@@ -95,9 +108,9 @@ pub(super) async fn partners_of(pool: &Pool, users: &[Id]) -> Result<Vec<Vec<Id>
           AND NOT EXISTS (SELECT 1 FROM blocks WHERE blocker = p.other AND blocked = u.id)";
     let mut partners = vec![Vec::new(); users.len()];
     for row in pool.query(sql, &[&users]).await? {
-        let place = usize::try_from(row.try_get::<_, i64>(0)?).unwrap_or_default();
+        let place = usize::try_from(row.try_get::<_, i64>("place")?).unwrap_or_default();
         if let Some(partners) = partners.get_mut(place.wrapping_sub(1)) {
-            partners.push(row.try_get(1)?);
+            partners.push(row.try_get("other")?);
         }
     }
     Ok(partners)
@@ -129,7 +142,7 @@ pub(super) async fn shared_conversations(pool: &Pool, user: &Id, other: &Id, lim
                WHERE user_a = $2 AND user_b = $1 AND (last_seq > 0 OR hidden_from IS DISTINCT FROM 1)
                ORDER BY updated_at DESC, key DESC LIMIT $3";
     let rows = pool.query(sql, &[user, other, &i64::from(limit)]).await?;
-    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+    rows.iter().map(|row| Ok(row.try_get("key")?)).collect()
 }
 
 pub(super) async fn blocked_by(pool: &Pool, user: &Id) -> Result<Vec<(Id, Option<Profile>)>> {
@@ -142,7 +155,7 @@ pub(super) async fn blocked_by(pool: &Pool, user: &Id) -> Result<Vec<(Id, Option
                 AND (last_seq > 0 OR hidden_from IS DISTINCT FROM 1))
         WHERE b.blocker = $1 ORDER BY b.created_at DESC, b.blocked";
     let rows = pool.query(sql, &[user]).await?;
-    rows.iter().map(|row| Ok((row.try_get(0)?, read_profile(row, 1)?))).collect()
+    rows.iter().map(|row| Ok((row.try_get("blocked")?, read_profile(row)?))).collect()
 }
 
 /// The complaint of `reporter` about this message.
@@ -184,16 +197,16 @@ pub(super) async fn reports(pool: &Pool, page: Page) -> Result<Vec<Report>> {
     let [limit, offset] = page.window();
     let read = |row: &Row| {
         Ok(Report {
-            id: row.try_get(0)?,
-            reporter: row.try_get(1)?,
-            reason: row.try_get(2)?,
-            reported_at: time(row, 3)?,
-            message_id: row.try_get(4)?,
-            conversation_id: row.try_get(5)?,
-            sender: row.try_get(6)?,
-            seq: row.try_get(7)?,
-            sent_at: time(row, 8)?,
-            text: row.try_get(9)?,
+            id: row.try_get("id")?,
+            reporter: row.try_get("reporter")?,
+            reason: row.try_get("reason")?,
+            reported_at: row.try_get("reported_at")?,
+            message_id: row.try_get("message_id")?,
+            conversation_id: row.try_get("conversation_id")?,
+            sender: row.try_get("sender")?,
+            seq: row.try_get("seq")?,
+            sent_at: row.try_get("sent_at")?,
+            text: row.try_get("text")?,
         })
     };
     pool.query(sql, &[&limit, &offset]).await?.iter().map(read).collect()
@@ -201,8 +214,8 @@ pub(super) async fn reports(pool: &Pool, page: Page) -> Result<Vec<Report>> {
 
 pub(super) async fn withdrawn(pool: &Pool, conversation: Option<&Id>, page: Page) -> Result<Vec<Withdrawn>> {
     let sql = "
-        SELECT c.id, m.id, CASE m.sender WHEN 0 THEN c.user_a ELSE c.user_b END, w.seq, w.withdrawn_at,
-            w.is_deleted, w.text
+        SELECT c.id AS conversation_id, m.id AS message_id,
+            CASE m.sender WHEN 0 THEN c.user_a ELSE c.user_b END AS sender, w.seq, w.withdrawn_at, w.is_deleted, w.text
         FROM withdrawn_texts w
         JOIN conversations c ON c.key = w.conversation
         JOIN messages m ON m.conversation = w.conversation AND m.seq = w.seq
@@ -210,13 +223,13 @@ pub(super) async fn withdrawn(pool: &Pool, conversation: Option<&Id>, page: Page
     let [limit, offset] = page.window();
     let read = |row: &Row| {
         Ok(Withdrawn {
-            conversation_id: row.try_get(0)?,
-            message_id: row.try_get(1)?,
-            sender: row.try_get(2)?,
-            seq: row.try_get(3)?,
-            withdrawn_at: time(row, 4)?,
-            is_deleted: row.try_get(5)?,
-            text: row.try_get(6)?,
+            conversation_id: row.try_get("conversation_id")?,
+            message_id: row.try_get("message_id")?,
+            sender: row.try_get("sender")?,
+            seq: row.try_get("seq")?,
+            withdrawn_at: row.try_get("withdrawn_at")?,
+            is_deleted: row.try_get("is_deleted")?,
+            text: row.try_get("text")?,
         })
     };
     pool.query(sql, &[&conversation, &limit, &offset]).await?.iter().map(read).collect()

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use tokio_postgres::Row;
 
-use super::codec::time;
 use super::pool::Pool;
 use crate::id::Id;
 use crate::store::clock::milliseconds;
@@ -13,7 +12,6 @@ use crate::store::standing::{
     ChangeCursor, FORGOTTEN_WITH_EACH, MAX_CHANGES, MAX_VOID_TOKENS, Revocation, Standing, Suspension,
     TokenId, UserChange, UserChanges, VoidToken,
 };
-use crate::timestamp::Timestamp;
 
 /// Ends all sessions of `user`, by the database's clock.
 pub(super) async fn revoke_tokens(pool: &Pool, user: &Id) -> Result<Revocation> {
@@ -25,7 +23,7 @@ pub(super) async fn revoke_tokens(pool: &Pool, user: &Id) -> Result<Revocation> 
         RETURNING generation, not_before";
     let rows = pool.query(sql, &[user]).await?;
     let row = rows.first().ok_or_else(|| StoreError::Engine("no answer".into()))?;
-    Ok(Revocation { generation: row.try_get(0)?, not_before: time(row, 1)? })
+    Ok(Revocation { generation: row.try_get("generation")?, not_before: row.try_get("not_before")? })
 }
 
 /// Makes one token void; ends all sessions of the user if there are too many. Those who are counted at the same time by
@@ -59,7 +57,7 @@ pub(super) async fn void_tokens(pool: &Pool) -> Result<Vec<VoidToken>> {
     let sql = "
         SELECT user_id, token, expires_at FROM void_tokens
         WHERE expires_at IS NULL OR expires_at >= now_ms() - $1";
-    pool.query(sql, &[&VoidToken::KEPT_AFTER_END]).await?.iter().map(|row| read_void_token(row, 0)).collect()
+    pool.query(sql, &[&VoidToken::KEPT_AFTER_END]).await?.iter().map(read_void_token).collect()
 }
 
 pub(super) async fn session_generation(pool: &Pool, user: &Id) -> Result<i64> {
@@ -69,12 +67,12 @@ pub(super) async fn session_generation(pool: &Pool, user: &Id) -> Result<i64> {
 
 pub(super) async fn standings(pool: &Pool) -> Result<Vec<Standing>> {
     let sql = "
-        SELECT r.user_id, r.generation, r.not_before, coalesce(u.is_active, true)
+        SELECT r.user_id, r.generation, r.not_before, coalesce(u.is_active, true) AS is_active
         FROM revocations r LEFT JOIN users u ON u.id = r.user_id
         UNION ALL
         SELECT u.id, NULL, NULL, false FROM users u
         WHERE NOT u.is_active AND NOT EXISTS (SELECT 1 FROM revocations r WHERE r.user_id = u.id)";
-    pool.query(sql, &[]).await?.iter().map(|row| read_standing(row, 0)).collect()
+    pool.query(sql, &[]).await?.iter().map(read_standing).collect()
 }
 
 /// The end of what has changed.
@@ -87,8 +85,8 @@ pub(super) async fn last_change(pool: &Pool) -> Result<ChangeCursor> {
 /// What is visible now and was not in the snapshot of the cursor.
 pub(super) async fn user_changes(pool: &Pool, after: &ChangeCursor) -> Result<UserChanges> {
     let sql = "
-        SELECT pg_current_snapshot()::text, c.number, c.other, c.user_id, r.generation, r.not_before,
-            coalesce(u.is_active, true), c.user_id, c.token, c.token_expires_at
+        SELECT pg_current_snapshot()::text AS snapshot, c.number, c.other, c.user_id, r.generation, r.not_before,
+            coalesce(u.is_active, true) AS is_active, c.token, c.token_expires_at AS expires_at
         FROM (SELECT $1::text::pg_snapshot AS seen) s
         LEFT JOIN LATERAL (
             SELECT * FROM user_changes
@@ -100,23 +98,23 @@ pub(super) async fn user_changes(pool: &Pool, after: &ChangeCursor) -> Result<Us
     let limit = i64::try_from(MAX_CHANGES + 1).unwrap_or(i64::MAX);
     let rows = pool.query(sql, &[&&*after.0, &limit]).await?;
     let row = rows.first().ok_or_else(|| StoreError::Engine("no answer".into()))?;
-    let cursor = ChangeCursor(row.try_get::<_, String>(0)?.into());
+    let cursor = ChangeCursor(row.try_get::<_, String>("snapshot")?.into());
     if rows.len() > MAX_CHANGES {
         return Ok(UserChanges { cursor, changes: None });
     }
     let mut changes = Vec::new();
     for row in &rows {
         // Without any change there is a row of the snapshot alone.
-        if row.try_get::<_, Option<i64>>(1)?.is_none() {
+        if row.try_get::<_, Option<i64>>("number")?.is_none() {
             continue;
         }
-        let other: Option<Id> = row.try_get(2)?;
+        let other: Option<Id> = row.try_get("other")?;
         changes.push(match other {
-            Some(other) => UserChange::Blocks([row.try_get(3)?, other]),
-            None if row.try_get::<_, Option<i64>>(8)?.is_some() => {
-                UserChange::TokenVoid(read_void_token(row, 7)?)
+            Some(other) => UserChange::Blocks([row.try_get("user_id")?, other]),
+            None if row.try_get::<_, Option<i64>>("token")?.is_some() => {
+                UserChange::TokenVoid(read_void_token(row)?)
             }
-            None => UserChange::User(read_standing(row, 3)?),
+            None => UserChange::User(read_standing(row)?),
         });
     }
     Ok(UserChanges { cursor, changes: Some(changes) })
@@ -127,24 +125,20 @@ pub(super) async fn forget_user_changes(pool: &Pool, kept: Duration) -> Result<(
     pool.query(sql, &[&milliseconds(kept)]).await.map(drop)
 }
 
-/// User, token and its end, from a column on.
-fn read_void_token(row: &Row, column: usize) -> Result<VoidToken> {
-    let expires_at: Option<i64> = row.try_get(column + 2)?;
+fn read_void_token(row: &Row) -> Result<VoidToken> {
     Ok(VoidToken {
-        user: row.try_get(column)?,
-        token: TokenId(row.try_get(column + 1)?),
-        expires_at: expires_at.map(Timestamp),
+        user: row.try_get("user_id")?,
+        token: TokenId(row.try_get("token")?),
+        expires_at: row.try_get("expires_at")?,
     })
 }
 
-/// User, generation, time and whether the account is active, from a column on.
-fn read_standing(row: &Row, column: usize) -> Result<Standing> {
-    let generation: Option<i64> = row.try_get(column + 1)?;
-    let revocation = match generation {
-        Some(generation) => Some(Revocation { generation, not_before: time(row, column + 2)? }),
+fn read_standing(row: &Row) -> Result<Standing> {
+    let revocation = match row.try_get("generation")? {
+        Some(generation) => Some(Revocation { generation, not_before: row.try_get("not_before")? }),
         None => None,
     };
-    let is_active: bool = row.try_get(column + 3)?;
+    let is_active: bool = row.try_get("is_active")?;
     let suspension = (!is_active).then(Suspension::default);
-    Ok(Standing { user: row.try_get(column)?, revocation, suspension })
+    Ok(Standing { user: row.try_get("user_id")?, revocation, suspension })
 }

@@ -6,9 +6,9 @@
 //! two. There are two such tables. While one fills, what is in the other is moved to where it belongs, the messages of
 //! a conversation together, some with each batch, so that none takes long; then it is emptied at once.
 
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params_from_iter};
 
-use super::codec::MessageId;
+use super::message::{self, STORED};
 use super::statements::execute;
 use crate::store::types::Message;
 
@@ -20,12 +20,6 @@ const FULL: usize = 1024;
 const MOVED: usize = 16;
 
 const TABLES: [&str; 2] = ["recent_a", "recent_b"];
-const COLUMNS: &str = "conversation, seq, id, sender, sent_at, text, client_id";
-/// The parameters are those of [`COLUMNS`]; the tables begin with the id.
-const INSERT: [&str; 2] = [
-    "INSERT INTO recent_a VALUES (?3, ?1, ?2, ?4, ?5, ?6, ?7)",
-    "INSERT INTO recent_b VALUES (?3, ?1, ?2, ?4, ?5, ?6, ?7)",
-];
 
 /// A conversation and a sequence number.
 type Place = (i64, i64);
@@ -50,15 +44,7 @@ impl AppendBuffer {
         side: usize,
         message: &Message,
     ) -> Result<()> {
-        connection.prepare_cached(INSERT[self.filling])?.execute(params![
-            conversation,
-            message.seq,
-            MessageId(message.id.clone()),
-            side,
-            message.sent_at.0,
-            message.text,
-            message.client_id
-        ])?;
+        message::insert(connection, self.filling, conversation, side, message)?;
         self.count += 1;
         Ok(())
     }
@@ -81,14 +67,14 @@ fn move_some(connection: &Connection, table: &str, after: Place, count: usize) -
             "SELECT conversation, seq FROM {table} WHERE (conversation, seq) > (?1, ?2)
              ORDER BY conversation, seq LIMIT 1 OFFSET ?3"
         ))?
-        .query_row(params![after.0, after.1, count.saturating_sub(1)], |row| Ok((row.get(0)?, row.get(1)?)))
+        .query_row((after.0, after.1, count.saturating_sub(1)), |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     let end = last.unwrap_or((i64::MAX, i64::MAX));
     // `OR FAIL`, as else SQLite keeps a copy of each page that this changes, in a file if they are many. Should it
     // fail half-way nothing is lost: what was moved is still in the table, too, and counts once.
     connection
         .prepare_cached(&format!(
-            "INSERT OR FAIL INTO messages ({COLUMNS}) SELECT {COLUMNS} FROM {table}
+            "INSERT OR FAIL INTO messages ({STORED}) SELECT {STORED} FROM {table}
              WHERE (conversation, seq) > (?1, ?2) AND (conversation, seq) <= (?3, ?4) ORDER BY conversation, seq"
         ))?
         .execute([after.0, after.1, end.0, end.1])?;
@@ -113,7 +99,7 @@ pub(super) fn flush_all(connection: &mut Connection) -> Result<()> {
 fn flush_where(connection: &Connection, condition: &str, parameters: &[i64]) -> Result<()> {
     for table in TABLES {
         let insert = format!(
-            "INSERT INTO messages ({COLUMNS}) SELECT {COLUMNS} FROM {table} r WHERE {condition} AND NOT EXISTS (
+            "INSERT INTO messages ({STORED}) SELECT {STORED} FROM {table} r WHERE {condition} AND NOT EXISTS (
                  SELECT 1 FROM messages m WHERE m.conversation = r.conversation AND m.seq = r.seq)
              ORDER BY conversation, seq"
         );

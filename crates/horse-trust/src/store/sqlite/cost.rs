@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use super::database::Database;
 use super::store::SqliteStore;
-use super::{deleted, messages, statements};
+use super::{conversations, deleted, messages};
 use crate::id::Id;
 use crate::store::error::Result;
 use crate::store::standing::{MAX_VOID_TOKENS, TokenId, VoidToken};
@@ -150,7 +150,8 @@ async fn deleted_messages_cost_nothing() {
     }
     let missed = messages::missed(&reader, &id("ben"), None, 1000).unwrap();
     assert_eq!(missed.messages.len(), 100);
-    let summary = statements::conversation_summary(&reader, conversation.key, &id("ben")).unwrap().unwrap();
+    let summary =
+        conversations::conversation_summary(&reader, conversation.key, &id("ben")).unwrap().unwrap();
     assert_eq!(summary.last_message.unwrap().sent_at, Timestamp(1_705_314_600_100));
     let work = work.load(Ordering::Relaxed);
     assert!(work < 200, "{work} hundred instructions for some 140 messages");
@@ -202,7 +203,7 @@ async fn no_write_reads_a_table_whole() {
         // What its parameters are does not matter.
         let mut plan = statement.raw_query();
         while let Some(row) = plan.next().unwrap() {
-            let step: String = row.get(3).unwrap();
+            let step: String = row.get("detail").unwrap();
             // One of the two is emptied, or moved, at the end: it has some thousand messages at most.
             let is_small = step.contains("recent_") || step == "SCAN r" || step == "SCAN CONSTANT ROW";
             // What was made within the statement has the rows that it asked for; its parts are steps, too.

@@ -25,7 +25,9 @@ pub(super) fn note(connection: &Connection, conversation: i64, seq: i64) -> Resu
             "SELECT first_seq, last_seq FROM deleted_runs WHERE conversation = ?1 AND last_seq > ?2
              ORDER BY last_seq LIMIT 1",
         )?
-        .query_row([conversation, seq], |row| Ok(Span { first: row.get(0)?, last: row.get(1)? }))
+        .query_row([conversation, seq], |row| {
+            Ok(Span { first: row.get("first_seq")?, last: row.get("last_seq")? })
+        })
         .optional()?;
     let last = behind.filter(|behind| behind.first == seq + 1).map_or(seq, |behind| behind.last);
     connection
@@ -63,8 +65,8 @@ pub(super) fn shown_page(
     while page.missing > 0
         && let Some(run) = runs.next()?
     {
-        page.add(Span { first: run.get::<_, i64>(1)? + 1, last: end });
-        end = run.get::<_, i64>(0)? - 1;
+        page.add(Span { first: run.get::<_, i64>("last_seq")? + 1, last: end });
+        end = run.get::<_, i64>("first_seq")? - 1;
     }
     page.add(Span { first: 1, last: end });
     Ok(page.parts)
@@ -102,6 +104,8 @@ pub(super) fn run_before(connection: &Connection, conversation: i64, seq: i64) -
             "SELECT first_seq, last_seq FROM deleted_runs WHERE conversation = ?1 AND last_seq <= ?2
              ORDER BY last_seq DESC LIMIT 1",
         )?
-        .query_row(params![conversation, seq], |row| Ok(Span { first: row.get(0)?, last: row.get(1)? }))
+        .query_row(params![conversation, seq], |row| {
+            Ok(Span { first: row.get("first_seq")?, last: row.get("last_seq")? })
+        })
         .optional()
 }

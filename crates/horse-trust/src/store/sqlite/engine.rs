@@ -12,7 +12,7 @@ use super::checkpoint::Checkpoints;
 use super::codec::count;
 use super::job::Job;
 use super::memory::{Context, Memory};
-use super::{messages, people, statements};
+use super::{conversations, messages, people, statements};
 use crate::id::IdGenerator;
 use crate::store::clock::held_forward;
 use crate::store::error::{Result, StoreError};
@@ -193,7 +193,7 @@ impl Batch<'_> {
         let key = conversation.key;
         let mut last = match self.memory.last.get(&key) {
             Some(last) => *last,
-            None => statements::last_of(self.connection, key)?,
+            None => conversations::last_of(self.connection, key)?,
         };
         let seq = last.seq + 1;
         if let Some(client_id) = &new.client_id
@@ -248,7 +248,7 @@ impl Batch<'_> {
     /// Brings the rows of the conversations that got messages up to date, one update each.
     fn update_conversations(&mut self) -> Result<()> {
         for (key, added) in self.added.drain() {
-            statements::update_conversation(self.connection, key, self.memory.last[&key], added)?;
+            conversations::update_conversation(self.connection, key, self.memory.last[&key], added)?;
         }
         Ok(())
     }

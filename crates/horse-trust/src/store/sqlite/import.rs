@@ -2,10 +2,11 @@
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
+use super::accounts::insert_user;
 use super::codec::MessageId;
 use super::database::Database;
 use super::deleted;
-use super::statements::{insert_user, is_constraint_violation};
+use super::statements::is_constraint_violation;
 use crate::id::Id;
 use crate::store::error::Result;
 use crate::store::import::{ImportFile, ImportTarget, Staged, StagedConversation, StagedMessage};

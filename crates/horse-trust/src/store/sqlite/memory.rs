@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use rusqlite::Connection;
 
-use super::statements::{self, Last};
+use super::conversations::{self, Last};
 use crate::id::Id;
 
 /// How many conversations, and how many users, are remembered.
@@ -64,7 +64,7 @@ impl Memory {
 
     /// Remembers the total of `user` as the file has it.
     pub(super) fn read_total(&mut self, connection: &Connection, user: &Id) -> rusqlite::Result<i64> {
-        let total = statements::unread_count(connection, user)?;
+        let total = conversations::unread_count(connection, user)?;
         self.totals.insert(user.clone(), total);
         Ok(total)
     }

@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::append_buffer;
-use super::codec::MessageId;
-use super::codec::count;
+use super::codec::{MessageId, count};
+use super::conversations::{ConversationRow, read_conversation};
 use super::deleted;
 use super::memory::Context;
-use super::statements::{CONVERSATION, read_conversation};
+use super::message::MessageRow;
 use crate::id::Id;
 use crate::store::clock::is_within;
+use crate::store::columns::{columns, sql};
 use crate::store::types::{
     Change, Changed, Conversation, Delivered, Ends, History, Message, Missed, MissedMessage, Range, Read,
     Unread, integer,
@@ -76,7 +77,7 @@ pub(super) fn message_of_client(
 
 fn conversation_by_key(connection: &Connection, key: i64) -> Result<Arc<Conversation>> {
     connection
-        .prepare_cached(&format!("SELECT {CONVERSATION} FROM conversations WHERE key = ?1"))?
+        .prepare_cached(sql!("SELECT ", ConversationRow::COLUMNS, " FROM conversations c WHERE c.key = ?1"))?
         .query_row([key], read_conversation)
         .map(Arc::new)
 }
@@ -93,34 +94,23 @@ pub(super) fn message(connection: &Connection, id: &Id) -> Result<Option<(Arc<Co
     Ok(Some((conversation, message)))
 }
 
-/// What is read of a message. The sequence number has to be in it, or SQLite sorts whole conversations.
-pub(super) const MESSAGE: &str = "id, seq, sender, text, is_read, sent_at, client_id, edited_at, deleted_at";
-
 fn message_at(connection: &Connection, conversation: &Conversation, seq: i64) -> Result<Message> {
     let read_seq = ends_of(connection, conversation.key)?.read_seq;
     connection
-        .prepare_cached(&format!("SELECT {MESSAGE} FROM all_messages WHERE conversation = ?1 AND seq = ?2"))?
-        .query_row([conversation.key, seq], |row| read_message(row, conversation, read_seq))
+        .prepare_cached(sql!(SELECT, "m.seq = ?2"))?
+        .query_row([conversation.key, seq], |row| MessageRow::read(row, 0))
+        .map(|row| row.into_message(conversation, read_seq))
 }
 
-fn read_message(row: &Row<'_>, conversation: &Conversation, read_seq: [i64; 2]) -> Result<Message> {
-    let seq = row.get(1)?;
-    let sender = row.get::<_, usize>(2)? & 1;
-    let flag = row.get::<_, Option<bool>>(4)?.unwrap_or(false);
-    let time = |at: usize| row.get::<_, Option<i64>>(at).map(|time| time.map(Timestamp));
-    let deleted_at = time(8)?;
-    Ok(Message {
-        id: row.get::<_, MessageId>(0)?.0,
-        seq,
-        sender: conversation.participants[sender].clone(),
-        // An import brings deleted messages with their text.
-        text: if deleted_at.is_some() { String::new() } else { row.get(3)? },
-        is_read: flag || seq <= read_seq[1 - sender],
-        sent_at: Timestamp(row.get(5)?),
-        client_id: row.get(6)?,
-        edited_at: time(7)?,
-        deleted_at,
-    })
+/// The messages of a conversation, as far as what follows says.
+const SELECT: &str =
+    sql!("SELECT ", MessageRow::COLUMNS, " FROM all_messages m WHERE m.conversation = ?1 AND ");
+pub(super) const BETWEEN: &str = sql!(SELECT, "m.seq >= ?2 AND m.seq <= ?3 ORDER BY m.seq");
+pub(super) const AFTER: &str = sql!(SELECT, "m.seq > ?2 ORDER BY m.seq LIMIT ?3");
+pub(super) const BEFORE: &str = sql!(SELECT, "m.seq < ?2 ORDER BY m.seq DESC LIMIT ?3");
+
+columns! {
+    struct CountsRow of sqlite "c" { last_seq: i64, read_seq_a: i64, read_seq_b: i64, unread_a: i64, unread_b: i64 }
 }
 
 /// What a conversation's row says of its messages.
@@ -132,16 +122,12 @@ struct Counts {
 
 fn ends_of(connection: &Connection, key: i64) -> Result<Counts> {
     connection
-        .prepare_cached(
-            "SELECT last_seq, read_seq_a, read_seq_b, unread_a, unread_b FROM conversations
-             WHERE key = ?1",
-        )?
-        .query_row([key], |row| {
-            Ok(Counts {
-                last_seq: row.get(0)?,
-                read_seq: [row.get(1)?, row.get(2)?],
-                unread: [row.get(3)?, row.get(4)?],
-            })
+        .prepare_cached(sql!("SELECT ", CountsRow::COLUMNS, " FROM conversations c WHERE c.key = ?1"))?
+        .query_row([key], |row| CountsRow::read(row, 0))
+        .map(|row| Counts {
+            last_seq: row.last_seq,
+            read_seq: [row.read_seq_a, row.read_seq_b],
+            unread: [row.unread_a, row.unread_b],
         })
 }
 
@@ -152,18 +138,13 @@ pub(super) fn history(connection: &Connection, conversation: &Conversation, rang
             let mut messages = Vec::new();
             let parts = deleted::shown_page(connection, conversation.key, ends.last_seq, page.window())?;
             for part in parts.into_iter().rev() {
-                let order = "seq >= ?2 AND seq <= ?3 ORDER BY seq";
-                messages.extend(select(connection, conversation, &ends, order, [part.first, part.last])?);
+                messages.extend(select(connection, conversation, &ends, BETWEEN, [part.first, part.last])?);
             }
             messages
         }
-        Range::After(seq, limit) => {
-            let order = "seq > ?2 ORDER BY seq LIMIT ?3";
-            select(connection, conversation, &ends, order, [seq, integer(limit)])?
-        }
+        Range::After(seq, limit) => select(connection, conversation, &ends, AFTER, [seq, integer(limit)])?,
         Range::Before(seq, limit) => {
-            let order = "seq < ?2 ORDER BY seq DESC LIMIT ?3";
-            let mut messages = select(connection, conversation, &ends, order, [seq, integer(limit)])?;
+            let mut messages = select(connection, conversation, &ends, BEFORE, [seq, integer(limit)])?;
             messages.reverse();
             messages
         }
@@ -175,13 +156,41 @@ fn select(
     connection: &Connection,
     conversation: &Conversation,
     ends: &Counts,
-    order: &str,
+    sql: &str,
     bounds: [i64; 2],
 ) -> Result<Vec<Message>> {
     connection
-        .prepare_cached(&format!("SELECT {MESSAGE} FROM all_messages WHERE conversation = ?1 AND {order}"))?
+        .prepare_cached(sql)?
         .query_map([conversation.key, bounds[0], bounds[1]], |row| {
-            read_message(row, conversation, ends.read_seq)
+            Ok(MessageRow::read(row, 0)?.into_message(conversation, ends.read_seq))
+        })?
+        .collect()
+}
+
+columns! {
+    /// Of a conversation how far it goes, and whether there are deleted messages in it.
+    struct EndRow of sqlite "c" { last_seq: i64, has_deleted: bool = "c.deleted > 0" }
+}
+
+/// The conversations of a user that have messages, each once.
+const OF_USER: &str = sql!(
+    "SELECT ",
+    ConversationRow::COLUMNS,
+    ", ",
+    EndRow::COLUMNS,
+    " FROM conversations c WHERE c.user_a = ?1 AND c.last_seq > 0
+     UNION ALL SELECT ",
+    ConversationRow::COLUMNS,
+    ", ",
+    EndRow::COLUMNS,
+    " FROM conversations c WHERE c.user_b = ?1 AND c.user_a <> ?1 AND c.last_seq > 0"
+);
+
+fn conversations_of(connection: &Connection, user: &Id) -> Result<Vec<(Arc<Conversation>, EndRow)>> {
+    connection
+        .prepare_cached(OF_USER)?
+        .query_map([user], |row| {
+            Ok((Arc::new(read_conversation(row)?), EndRow::read(row, ConversationRow::COUNT)?))
         })?
         .collect()
 }
@@ -196,19 +205,11 @@ pub(super) fn missed(connection: &Connection, user: &Id, after: Option<&Id>, lim
             .query_row([MessageId(id.clone())], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?,
     };
-    let conversations = connection
-        .prepare_cached(&format!(
-            "SELECT {CONVERSATION}, last_seq, deleted > 0 FROM conversations WHERE user_a = ?1 AND last_seq > 0
-             UNION ALL SELECT {CONVERSATION}, last_seq, deleted > 0 FROM conversations
-             WHERE user_b = ?1 AND user_a <> ?1 AND last_seq > 0"
-        ))?
-        .query_map([user], |row| Ok((Arc::new(read_conversation(row)?), row.get::<_, i64>(6)?, row.get(7)?)))?
-        .collect::<Result<Vec<_>>>()?;
     let mut missed = Missed::default();
     let mut newest_first = connection.prepare_cached(
         "SELECT id, seq FROM all_messages WHERE conversation = ?1 AND seq > ?2 AND seq <= ?3 ORDER BY seq DESC",
     )?;
-    for (conversation, last_seq, has_deleted) in conversations {
+    for (conversation, EndRow { last_seq, has_deleted }) in conversations_of(connection, user)? {
         missed.last_seqs.push((conversation.key, last_seq));
         let own_place = place.filter(|(key, _)| *key == conversation.key).map(|(_, seq)| seq);
         let known = own_place.unwrap_or(0);
@@ -267,14 +268,11 @@ pub(super) fn messages_at(
 
 /// How far the conversations of these users go.
 pub(super) fn ends_of_users(connection: &Connection, users: &[Id]) -> Result<Vec<Ends>> {
-    let mut statement = connection.prepare_cached(&format!(
-        "SELECT {CONVERSATION}, last_seq FROM conversations WHERE user_a = ?1 AND last_seq > 0
-         UNION ALL SELECT {CONVERSATION}, last_seq FROM conversations WHERE user_b = ?1 AND last_seq > 0"
-    ))?;
     let mut ends = Vec::new();
     for user in users {
-        let rows = statement.query_map([user], |row| Ok((Arc::new(read_conversation(row)?), row.get(6)?)))?;
-        let conversations = rows.collect::<Result<Vec<(Arc<Conversation>, i64)>>>()?;
+        let conversations = conversations_of(connection, user)?;
+        let conversations: Vec<_> =
+            conversations.into_iter().map(|(conversation, end)| (conversation, end.last_seq)).collect();
         let position = conversations.iter().map(|(_, seq)| seq).sum();
         ends.push(Ends { user: user.clone(), position, conversations });
     }

@@ -3,9 +3,11 @@
 //! One thread writes, and commits in groups ([`engine`]); a few connections read ([`reader`]). The file is
 //! one that `sqlite3` opens; a lock beside it keeps a second process away.
 
+mod accounts;
 mod append_buffer;
 mod checkpoint;
 mod codec;
+mod conversations;
 #[cfg(test)]
 mod cost;
 mod database;
@@ -13,8 +15,8 @@ mod deleted;
 mod engine;
 mod import;
 mod job;
-mod lists;
 mod memory;
+mod message;
 mod messages;
 mod people;
 mod reader;

@@ -88,11 +88,15 @@ pub(super) fn blocked_by(connection: &Connection, user: &Id) -> Result<Vec<(Id, 
              WHERE b.blocker = ?1 ORDER BY b.created_at DESC, b.blocked",
         )?
         .query_map([user], |row| {
-            let profile = match row.get(1)? {
-                Some(id) => Some(Profile { id, full_name: row.get(2)?, profile_picture_url: row.get(3)? }),
+            let profile = match row.get("id")? {
+                Some(id) => Some(Profile {
+                    id,
+                    full_name: row.get("full_name")?,
+                    profile_picture_url: row.get("profile_picture_url")?,
+                }),
                 None => None,
             };
-            Ok((row.get(0)?, profile))
+            Ok((row.get("blocked")?, profile))
         })?
         .collect()
 }
@@ -158,16 +162,16 @@ pub(super) fn reports(connection: &Connection, page: Page) -> Result<Vec<Report>
         )?
         .query_map(page.window(), |row| {
             Ok(Report {
-                id: row.get(0)?,
-                reporter: row.get(1)?,
-                reason: row.get(2)?,
-                reported_at: Timestamp(row.get(3)?),
-                message_id: row.get(4)?,
-                conversation_id: row.get(5)?,
-                sender: row.get(6)?,
-                seq: row.get(7)?,
-                sent_at: Timestamp(row.get(8)?),
-                text: row.get(9)?,
+                id: row.get("id")?,
+                reporter: row.get("reporter")?,
+                reason: row.get("reason")?,
+                reported_at: row.get("reported_at")?,
+                message_id: row.get("message_id")?,
+                conversation_id: row.get("conversation_id")?,
+                sender: row.get("sender")?,
+                seq: row.get("seq")?,
+                sent_at: row.get("sent_at")?,
+                text: row.get("text")?,
             })
         })?
         .collect()
@@ -181,22 +185,22 @@ pub(super) fn withdrawn(
     let [limit, offset] = page.window();
     connection
         .prepare_cached(
-            "SELECT c.id, m.id, c.user_a, c.user_b, m.sender, w.seq, w.withdrawn_at, w.is_deleted, w.text
+            "SELECT c.id AS conversation_id, m.id AS message_id,
+                 CASE m.sender & 1 WHEN 0 THEN c.user_a ELSE c.user_b END AS sender, w.seq, w.withdrawn_at, w.is_deleted, w.text
              FROM withdrawn_texts w
              JOIN conversations c ON c.key = w.conversation
              JOIN messages m ON m.conversation = w.conversation AND m.seq = w.seq
              WHERE ?1 IS NULL OR c.id = ?1 ORDER BY w.key DESC LIMIT ?2 OFFSET ?3",
         )?
         .query_map(params![conversation, limit, offset], |row| {
-            let side = row.get::<_, usize>(4)? & 1;
             Ok(Withdrawn {
-                conversation_id: row.get(0)?,
-                message_id: row.get::<_, MessageId>(1)?.0,
-                sender: row.get(2 + side)?,
-                seq: row.get(5)?,
-                withdrawn_at: Timestamp(row.get(6)?),
-                is_deleted: row.get(7)?,
-                text: row.get(8)?,
+                conversation_id: row.get("conversation_id")?,
+                message_id: row.get::<_, MessageId>("message_id")?.0,
+                sender: row.get("sender")?,
+                seq: row.get("seq")?,
+                withdrawn_at: row.get("withdrawn_at")?,
+                is_deleted: row.get("is_deleted")?,
+                text: row.get("text")?,
             })
         })?
         .collect()

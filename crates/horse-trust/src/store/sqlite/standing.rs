@@ -24,7 +24,7 @@ pub(super) fn revoke_tokens(connection: &Connection, user: &Id) -> Result<Revoca
              RETURNING generation, not_before",
         )?
         .query_row(params![user, Timestamp::now().0 + 1], |row| {
-            Ok(Revocation { generation: row.get(0)?, not_before: Timestamp(row.get(1)?) })
+            Ok(Revocation { generation: row.get("generation")?, not_before: row.get("not_before")? })
         })
 }
 
@@ -59,7 +59,7 @@ pub(super) fn void_tokens(connection: &Connection) -> Result<Vec<VoidToken>> {
         .prepare_cached(
             "SELECT user, token, expires_at FROM void_tokens WHERE expires_at IS NULL OR expires_at >= ?1",
         )?
-        .query_map([Timestamp::now().0 - VoidToken::KEPT_AFTER_END], |row| read_void_token(row, 0))?
+        .query_map([Timestamp::now().0 - VoidToken::KEPT_AFTER_END], read_void_token)?
         .collect()
 }
 
@@ -74,13 +74,13 @@ pub(super) fn session_generation(connection: &Connection, user: &Id) -> Result<i
 pub(super) fn standings(connection: &Connection) -> Result<Vec<Standing>> {
     connection
         .prepare_cached(
-            "SELECT r.user, r.generation, r.not_before, coalesce(u.is_active, 1)
+            "SELECT r.user, r.generation, r.not_before, coalesce(u.is_active, 1) AS is_active
              FROM revocations r LEFT JOIN users u ON u.id = r.user
              UNION ALL
              SELECT u.id, NULL, NULL, 0 FROM users u
              WHERE u.is_active = 0 AND NOT EXISTS (SELECT 1 FROM revocations r WHERE r.user = u.id)",
         )?
-        .query_map([], |row| read_standing(row, 0))?
+        .query_map([], read_standing)?
         .collect()
 }
 
@@ -98,8 +98,8 @@ pub(super) fn last_change(connection: &Connection) -> Result<ChangeCursor> {
 pub(super) fn user_changes(connection: &Connection, after: &ChangeCursor) -> Result<UserChanges> {
     let mut last: i64 = after.0.parse().unwrap_or(0);
     let mut statement = connection.prepare_cached(
-        "SELECT c.number, c.other, c.user, r.generation, r.not_before, coalesce(u.is_active, 1),
-            c.user, c.token, c.token_expires_at
+        "SELECT c.number, c.other, c.user, r.generation, r.not_before, coalesce(u.is_active, 1) AS is_active,
+            c.token, c.token_expires_at AS expires_at
          FROM user_changes c LEFT JOIN users u ON u.id = c.user LEFT JOIN revocations r ON r.user = c.user
          WHERE c.number > ?1 ORDER BY c.number LIMIT ?2",
     )?;
@@ -110,13 +110,13 @@ pub(super) fn user_changes(connection: &Connection, after: &ChangeCursor) -> Res
         if changes.len() == MAX_CHANGES {
             return Ok(UserChanges { cursor: last_change(connection)?, changes: None });
         }
-        last = row.get(0)?;
-        changes.push(match row.get(1)? {
-            Some(other) => UserChange::Blocks([row.get(2)?, other]),
-            None if row.get::<_, Option<i64>>(7)?.is_some() => {
-                UserChange::TokenVoid(read_void_token(row, 6)?)
+        last = row.get("number")?;
+        changes.push(match row.get("other")? {
+            Some(other) => UserChange::Blocks([row.get("user")?, other]),
+            None if row.get::<_, Option<i64>>("token")?.is_some() => {
+                UserChange::TokenVoid(read_void_token(row)?)
             }
-            None => UserChange::User(read_standing(row, 2)?),
+            None => UserChange::User(read_standing(row)?),
         });
     }
     Ok(UserChanges { cursor: cursor(last), changes: Some(changes) })
@@ -133,23 +133,19 @@ fn cursor(number: i64) -> ChangeCursor {
     ChangeCursor(number.to_string().into())
 }
 
-/// User, token and its end, from a column on.
-fn read_void_token(row: &Row<'_>, column: usize) -> Result<VoidToken> {
-    let expires_at: Option<i64> = row.get(column + 2)?;
+fn read_void_token(row: &Row<'_>) -> Result<VoidToken> {
     Ok(VoidToken {
-        user: row.get(column)?,
-        token: TokenId(row.get(column + 1)?),
-        expires_at: expires_at.map(Timestamp),
+        user: row.get("user")?,
+        token: TokenId(row.get("token")?),
+        expires_at: row.get("expires_at")?,
     })
 }
 
-/// User, generation, time and whether the account is active, from a column on.
-fn read_standing(row: &Row<'_>, column: usize) -> Result<Standing> {
-    let generation: Option<i64> = row.get(column + 1)?;
-    let revocation = match generation {
-        Some(generation) => Some(Revocation { generation, not_before: Timestamp(row.get(column + 2)?) }),
+fn read_standing(row: &Row<'_>) -> Result<Standing> {
+    let revocation = match row.get("generation")? {
+        Some(generation) => Some(Revocation { generation, not_before: row.get("not_before")? }),
         None => None,
     };
-    let is_active: bool = row.get(column + 3)?;
-    Ok(Standing { user: row.get(column)?, revocation, suspension: (!is_active).then(Suspension::default) })
+    let is_active: bool = row.get("is_active")?;
+    Ok(Standing { user: row.get("user")?, revocation, suspension: (!is_active).then(Suspension::default) })
 }

@@ -14,7 +14,7 @@ use super::database::{Database, OpenError};
 use super::engine::SqliteEngine;
 use super::job::Job;
 use super::reader::Readers;
-use super::{lists, messages, people, standing, statements};
+use super::{accounts, conversations, messages, people, standing, statements};
 use crate::id::{Id, IdGenerator};
 use crate::store::clock::before;
 use crate::store::error::{Result, StoreError};
@@ -122,7 +122,7 @@ impl MessageStore for SqliteStore {
 
     async fn unread_count(&self, user: &Id) -> Result<u64> {
         let user = user.clone();
-        self.readers.read(move |connection| statements::unread_count(connection, &user).map(count)).await
+        self.readers.read(move |connection| conversations::unread_count(connection, &user).map(count)).await
     }
 }
 
@@ -130,30 +130,30 @@ impl MessageStore for SqliteStore {
 impl ConversationStore for SqliteStore {
     async fn conversation(&self, id: &Id) -> Result<Option<Conversation>> {
         let id = id.clone();
-        self.readers.read(move |connection| statements::conversation(connection, &id)).await
+        self.readers.read(move |connection| conversations::conversation(connection, &id)).await
     }
 
     async fn open_conversation(&self, conversation: NewConversation) -> Result<Conversation> {
         let ids = Arc::clone(&self.ids);
         self.write(move |connection| {
-            Ok(statements::find_or_insert_conversation(connection, &conversation, || ids.next())?)
+            Ok(conversations::find_or_insert_conversation(connection, &conversation, || ids.next())?)
         })
         .await
     }
 
     async fn conversation_list(&self, user: &Id, query: ListQuery) -> Result<Vec<ListPlace>> {
         let user = user.clone();
-        self.readers.read(move |connection| lists::list(connection, &user, query)).await
+        self.readers.read(move |connection| conversations::list(connection, &user, query)).await
     }
 
     async fn conversation_summaries(&self, keys: &[i64], user: &Id) -> Result<Vec<ConversationSummary>> {
         let (keys, user) = (keys.to_vec(), user.clone());
-        self.readers.read(move |connection| lists::summaries(connection, &keys, &user)).await
+        self.readers.read(move |connection| conversations::summaries(connection, &keys, &user)).await
     }
 
     async fn conversation_summary(&self, key: i64, user: &Id) -> Result<Option<ConversationSummary>> {
         let user = user.clone();
-        self.readers.read(move |connection| statements::conversation_summary(connection, key, &user)).await
+        self.readers.read(move |connection| conversations::conversation_summary(connection, key, &user)).await
     }
 
     async fn shared_conversations(&self, user: &Id, other: &Id, limit: u32) -> Result<Vec<i64>> {
@@ -201,7 +201,7 @@ impl DeliveryStore for SqliteStore {
 impl AccountStore for SqliteStore {
     async fn create_user(&self, user: User) -> Result<()> {
         self.write(move |connection| {
-            statements::insert_user(connection, &user).map_err(|error| {
+            accounts::insert_user(connection, &user).map_err(|error| {
                 if statements::is_taken(&error, "users.email") {
                     StoreError::EmailTaken
                 } else {
@@ -214,22 +214,22 @@ impl AccountStore for SqliteStore {
 
     async fn user(&self, id: &Id) -> Result<Option<User>> {
         let id = id.clone();
-        self.readers.read(move |connection| statements::user(connection, &id)).await
+        self.readers.read(move |connection| accounts::user(connection, &id)).await
     }
 
     async fn user_by_email(&self, email: &str) -> Result<Option<User>> {
         let email = email.to_owned();
-        self.readers.read(move |connection| statements::user_by_email(connection, &email)).await
+        self.readers.read(move |connection| accounts::user_by_email(connection, &email)).await
     }
 
     async fn set_password_hash(&self, user: &Id, hash: &str) -> Result<()> {
         let (user, hash) = (user.clone(), hash.to_owned());
-        self.write(move |connection| Ok(statements::set_password_hash(connection, &user, &hash)?)).await
+        self.write(move |connection| Ok(accounts::set_password_hash(connection, &user, &hash)?)).await
     }
 
     async fn profile(&self, user: &Id) -> Result<Option<Profile>> {
         let user = user.clone();
-        self.readers.read(move |connection| statements::profile(connection, &user)).await
+        self.readers.read(move |connection| accounts::profile(connection, &user)).await
     }
 }
 

@@ -1,0 +1,68 @@
+//! The columns of a message. A new one is named here, in `migrations/postgres/functions/messages.sql` (the view
+//! `shown_messages` and `append_messages`), and in a migration of the table `messages`.
+
+use tokio_postgres::types::ToSql;
+
+use super::codec::check_text;
+use crate::id::Id;
+use crate::store::columns::columns;
+use crate::store::error::Result;
+use crate::store::types::{Message, NewMessage};
+use crate::timestamp::Timestamp;
+
+columns! {
+    /// A message of `shown_messages m`.
+    struct MessageRow of postgres "m" {
+        id: Id,
+        seq: i64,
+        sender: i16,
+        text: String,
+        is_read: bool,
+        sent_at: Timestamp,
+        client_id: Option<String>,
+        edited_at: Option<Timestamp>,
+        deleted_at: Option<Timestamp>,
+    }
+}
+
+impl MessageRow {
+    pub(super) fn into_message(self, participants: &[Id; 2]) -> Message {
+        Message {
+            id: self.id,
+            seq: self.seq,
+            sender: participants[usize::from(self.sender == 1)].clone(),
+            text: self.text,
+            is_read: self.is_read,
+            sent_at: self.sent_at,
+            client_id: self.client_id,
+            edited_at: self.edited_at,
+            deleted_at: self.deleted_at,
+        }
+    }
+}
+
+/// Why a message can't be stored, if it can't.
+pub(super) fn check(new: &NewMessage) -> Result<()> {
+    new.conversation.require_side_of(&new.sender)?;
+    check_text(&new.text)?;
+    check_text(new.client_id.as_deref().unwrap_or_default())
+}
+
+/// The function that stores messages; its parameters are [`append_parameters`].
+pub(super) const APPEND: &str = "append_messages($1, $2, $3, $4)";
+
+/// A list of each thing that the messages have.
+pub(super) fn append_parameters<'a>(messages: &[&'a NewMessage]) -> Vec<Box<dyn ToSql + Sync + Send + 'a>> {
+    fn column<'a, T: ToSql + Sync + Send + 'a>(
+        messages: &[&'a NewMessage],
+        value: impl Fn(&'a NewMessage) -> T,
+    ) -> Box<dyn ToSql + Sync + Send + 'a> {
+        Box::new(messages.iter().map(|message| value(message)).collect::<Vec<T>>())
+    }
+    vec![
+        column(messages, |message| message.conversation.key),
+        column(messages, |message| i16::from(message.conversation.side_of(&message.sender) == Some(1))),
+        column(messages, |message| message.text.as_str()),
+        column(messages, |message| message.client_id.as_deref()),
+    ]
+}

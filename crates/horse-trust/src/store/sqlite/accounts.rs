@@ -1,0 +1,95 @@
+//! The SQL of accounts.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::id::Id;
+use crate::store::columns::{columns, sql};
+use crate::store::types::{Profile, Role, User};
+use crate::timestamp::Timestamp;
+
+type Result<T> = rusqlite::Result<T>;
+
+columns! {
+    /// An account.
+    struct UserRow of sqlite "u" {
+        id: Id,
+        email: String,
+        password_hash: String,
+        role: String,
+        full_name: Option<String>,
+        phone: Option<String>,
+        profile_picture_url: Option<String>,
+        is_active: bool,
+        created_at: Timestamp,
+    }
+}
+
+impl From<UserRow> for User {
+    fn from(row: UserRow) -> Self {
+        let UserRow { id, full_name, profile_picture_url, .. } = row;
+        Self {
+            profile: Profile { id, full_name, profile_picture_url },
+            email: row.email,
+            password_hash: row.password_hash,
+            role: Role::from_name(&row.role),
+            phone: row.phone,
+            is_active: row.is_active,
+            created_at: row.created_at,
+        }
+    }
+}
+
+/// Fails with a constraint violation if the id or the e-mail is taken.
+pub(super) fn insert_user(connection: &Connection, user: &User) -> Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO users (id, email, password_hash, role, full_name, phone, profile_picture_url, is_active,
+                 created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        )?
+        .execute(params![
+            user.profile.id,
+            user.email,
+            user.password_hash,
+            user.role.name(),
+            user.profile.full_name,
+            user.phone,
+            user.profile.profile_picture_url,
+            user.is_active,
+            user.created_at.0
+        ])
+        .map(drop)
+}
+
+pub(super) fn user(connection: &Connection, id: &Id) -> Result<Option<User>> {
+    connection
+        .prepare_cached(sql!("SELECT ", UserRow::COLUMNS, " FROM users u WHERE u.id = ?1"))?
+        .query_row([id], |row| UserRow::read(row, 0).map(User::from))
+        .optional()
+}
+
+pub(super) fn user_by_email(connection: &Connection, email: &str) -> Result<Option<User>> {
+    connection
+        .prepare_cached(sql!("SELECT ", UserRow::COLUMNS, " FROM users u WHERE u.email = ?1"))?
+        .query_row([email], |row| UserRow::read(row, 0).map(User::from))
+        .optional()
+}
+
+pub(super) fn set_password_hash(connection: &Connection, user: &Id, hash: &str) -> Result<()> {
+    connection
+        .prepare_cached("UPDATE users SET password_hash = ?2 WHERE id = ?1")?
+        .execute(params![user, hash])
+        .map(drop)
+}
+
+pub(super) fn profile(connection: &Connection, id: &Id) -> Result<Option<Profile>> {
+    connection
+        .prepare_cached("SELECT id, full_name, profile_picture_url FROM users WHERE id = ?1")?
+        .query_row([id], |row| {
+            Ok(Profile {
+                id: row.get("id")?,
+                full_name: row.get("full_name")?,
+                profile_picture_url: row.get("profile_picture_url")?,
+            })
+        })
+        .optional()
+}

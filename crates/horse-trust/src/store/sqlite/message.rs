@@ -1,0 +1,74 @@
+//! The columns of a message. A new one is named here, and in a migration for the four places where messages are:
+//! `messages`, `recent_a`, `recent_b` and the view `all_messages`.
+
+use rusqlite::{Connection, params};
+
+use super::codec::MessageId;
+use crate::store::columns::{columns, sql};
+use crate::store::types::{Conversation, Message};
+use crate::timestamp::Timestamp;
+
+columns! {
+    /// A message as `all_messages m` has it. The sequence number has to be in it, or SQLite sorts whole conversations.
+    struct MessageRow of sqlite "m" {
+        id: MessageId,
+        seq: i64,
+        sender: usize,
+        text: String,
+        is_read: Option<bool>,
+        sent_at: Timestamp,
+        client_id: Option<String>,
+        edited_at: Option<Timestamp>,
+        deleted_at: Option<Timestamp>,
+    }
+}
+
+impl MessageRow {
+    /// `read_seq` is up to where each of the two has read.
+    pub(super) fn into_message(self, conversation: &Conversation, read_seq: [i64; 2]) -> Message {
+        let sender = self.sender & 1;
+        Message {
+            id: self.id.0,
+            seq: self.seq,
+            sender: conversation.participants[sender].clone(),
+            // An import brings deleted messages with their text.
+            text: if self.deleted_at.is_some() { String::new() } else { self.text },
+            is_read: self.is_read.unwrap_or(false) || self.seq <= read_seq[1 - sender],
+            sent_at: self.sent_at,
+            client_id: self.client_id,
+            edited_at: self.edited_at,
+            deleted_at: self.deleted_at,
+        }
+    }
+}
+
+/// The columns that a message has from the beginning on; all others are empty until it is changed.
+pub(super) const STORED: &str = "conversation, seq, id, sender, sent_at, text, client_id";
+
+/// Into the two tables of messages that came lately; the parameters are those of [`STORED`].
+const INSERT: [&str; 2] = [
+    sql!("INSERT INTO recent_a (", STORED, ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"),
+    sql!("INSERT INTO recent_b (", STORED, ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"),
+];
+
+/// Stores a message in one of the two tables of those that came lately.
+pub(super) fn insert(
+    connection: &Connection,
+    table: usize,
+    conversation: i64,
+    side: usize,
+    message: &Message,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(INSERT[table])?
+        .execute(params![
+            conversation,
+            message.seq,
+            MessageId(message.id.clone()),
+            side,
+            message.sent_at.0,
+            message.text,
+            message.client_id
+        ])
+        .map(drop)
+}
