@@ -11,8 +11,8 @@ use tokio::net::{TcpListener, TcpSocket};
 
 use crate::auth::{AddressRate, Passwords, Throttle, Tokens};
 use crate::bus::{Bus, Delegate, Hub, NodeName, RedisBus, RedisError};
-use crate::chat::Chat;
-use crate::config::{Config, ConfigError, Database};
+use crate::chat::{Chat, ChatConfig};
+use crate::config::{Config, ConfigError, Database, all_cores_but_one};
 use crate::http::{self, AppState};
 use crate::metrics::{MeasuredStore, Metrics};
 use crate::realtime::{Expiries, Realtime};
@@ -20,6 +20,8 @@ use crate::store::postgres::{self, PostgresStore};
 use crate::store::sqlite::{OpenError, SqliteStore};
 use crate::store::{Store, StoreError};
 
+/// How many bytes of messages a slice of history has at most, if it has more than one message.
+const MAX_SLICE_BYTES: usize = 256 * 1024;
 /// How often what is no longer needed in memory is thrown away.
 const TIDY_INTERVAL: Duration = Duration::from_mins(1);
 /// How long the last sockets may take to finish and close at shutdown.
@@ -108,7 +110,7 @@ pub async fn open_store(config: &Config) -> Result<Arc<dyn Store>, RunError> {
     };
     let store = PostgresStore::open(url.expose()).await?;
     let is_cluster = config.redis_url.is_some();
-    if !config.allows_nodes_without_redis && !store.register(is_cluster).await? {
+    if !config.allow_nodes_without_redis && !store.register(is_cluster).await? {
         return Err(if is_cluster { RunError::LoneNode } else { RunError::OtherNode });
     }
     Ok(Arc::new(store))
@@ -127,7 +129,7 @@ pub async fn run(
     let metrics = Arc::new(Metrics::new());
     let store: Arc<dyn Store> = Arc::new(MeasuredStore::new(store, &metrics));
     let tokens = Arc::new(Tokens::new(secret.expose(), config.jwt_expires_in));
-    let mut engine = config.engine.clone();
+    let mut engine = config.engine();
     let node = NodeName::random()?;
     if let (Some(recovery), Some(_)) = (&mut engine.recovery, &config.redis_url) {
         node.mark(recovery)?;
@@ -145,7 +147,7 @@ pub async fn run(
         Some(redis) => Arc::clone(redis) as Arc<dyn Bus>,
         None => Arc::clone(&hub) as Arc<dyn Bus>,
     };
-    let chat = Chat::new(Arc::clone(&store), Arc::clone(&bus), Arc::clone(&tokens), config.chat.clone());
+    let chat = Chat::new(Arc::clone(&store), Arc::clone(&bus), Arc::clone(&tokens), chat_config(&config));
     if let Some(redis) = &redis {
         let delegate: Arc<dyn Delegate> = Arc::clone(&chat) as Arc<dyn Delegate>;
         redis.set_delegate(Arc::downgrade(&delegate));
@@ -161,7 +163,7 @@ pub async fn run(
     );
     let engine = socketio::Server::builder(engine).with(&namespace, realtime).build();
     let by_address =
-        |(burst, period)| Arc::new(AddressRate::new(burst, period, config.chat.message_rate.is_some()));
+        |(burst, period)| Arc::new(AddressRate::new(burst, period, config.message_rate.is_some()));
     let [registrations, email_lookups] = [REGISTRATIONS, EMAIL_LOOKUPS].map(by_address);
     let draining = Arc::new(AtomicBool::new(false));
     let state = AppState {
@@ -172,7 +174,7 @@ pub async fn run(
         chat: Arc::clone(&chat),
         store: Arc::clone(&store),
         tokens,
-        passwords: Arc::new(Passwords::new()),
+        passwords: Arc::new(Passwords::new(all_cores_but_one())),
         throttle: Arc::new(Throttle::default()),
         registrations: Arc::clone(&registrations),
         email_lookups: Arc::clone(&email_lookups),
@@ -189,7 +191,7 @@ pub async fn run(
         // A sender that is gone means the same.
         drop(stopped.await);
     };
-    let serving = tokio::spawn(socketio::serve(listener, router, config.listener.clone(), stopped));
+    let serving = tokio::spawn(socketio::serve(listener, router, config.listener(), stopped));
     shutdown.await;
     tracing::info!("shutting down");
     draining.store(true, Ordering::Release);
@@ -205,6 +207,18 @@ pub async fn run(
     store.close().await;
     tracing::info!("stopped");
     served.map_err(io::Error::other).and_then(|result| result).map_err(RunError::Serve)
+}
+
+fn chat_config(config: &Config) -> ChatConfig {
+    ChatConfig {
+        message_rate: config.message_rate,
+        connection_rate: config.connection_rate,
+        edit_window: config.edit_window,
+        withdrawn_retention: config.withdrawn_retention,
+        presence_grace: config.presence_grace,
+        // Of what may wait for a client: it may ask for more before it has taken that.
+        slice_bytes: MAX_SLICE_BYTES.min(config.outbox_bytes / 4),
+    }
 }
 
 /// Throws away what is no longer needed, as long as it runs.

@@ -10,12 +10,13 @@ use std::fmt::Display;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{Args as _, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use horse_trust::app::{self, RunError};
 use horse_trust::auth::{Passwords, Tokens};
-use horse_trust::config::{Config, Database, Flags, Secret, parse_duration};
+use horse_trust::config::{Config, Database, Secret, all_cores_but_one, explain, parse_duration};
 use horse_trust::demo;
 use horse_trust::env_file;
 use horse_trust::id::Id;
@@ -40,12 +41,12 @@ enum Command {
     /// Serve the chat
     Serve {
         #[command(flatten)]
-        flags: Flags,
+        config: Config,
     },
     /// Serve on an embedded store with two accounts and a conversation already there
     Demo {
         #[command(flatten)]
-        flags: Flags,
+        config: Config,
     },
     /// Bring in what mongoexport wrote; all or nothing a file, and twice changes nothing
     Import {
@@ -59,20 +60,21 @@ enum Command {
         #[arg(long)]
         messages: Option<PathBuf>,
         #[command(flatten)]
-        flags: Flags,
+        config: Config,
     },
     /// Print a token for a user
     Token {
         /// The user's id
-        user_id: String,
+        #[arg(value_parser = parse_id)]
+        user_id: Id,
         /// seller or admin
-        #[arg(long, default_value = "seller")]
-        role: String,
+        #[arg(long, default_value = "seller", value_parser = parse_role)]
+        role: Role,
         /// How long it is valid: 30m, 12h, 7d [default: as `JWT_EXPIRES_IN` says]
-        #[arg(long)]
-        expires_in: Option<String>,
+        #[arg(long, value_parser = parse_duration)]
+        expires_in: Option<Duration>,
         #[command(flatten)]
-        flags: Flags,
+        config: Config,
     },
 }
 
@@ -109,21 +111,17 @@ fn start() -> Result<(), Failure> {
             return Err(Failure("give a command: serve, demo, import, token; --help says more".to_owned()));
         }
         Err(error) => {
-            let message = error.to_string();
-            // What follows the first paragraph is the usage.
-            let problem: Vec<&str> =
-                message.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
-            return Err(Failure(problem.join(" ").trim_start_matches("error: ").to_owned()));
+            return Err(Failure(explain(&error, &Config::augment_args(clap::Command::new("settings")))));
         }
     };
     match cli.command {
-        Command::Serve { flags } => serve(Config::new(&flags)?),
-        Command::Demo { flags } => run_demo(Config::new(&flags)?),
-        Command::Import { users, conversations, messages, flags } => {
-            run_import(&Config::new(&flags)?, &ImportOptions { users, conversations, messages })
+        Command::Serve { config } => serve(config.check()?),
+        Command::Demo { config } => run_demo(config.check()?),
+        Command::Import { users, conversations, messages, config } => {
+            run_import(&config.check()?, &ImportOptions { users, conversations, messages })
         }
-        Command::Token { user_id, role, expires_in, flags } => {
-            print_token(&Config::new(&flags)?, &user_id, &role, expires_in.as_deref())
+        Command::Token { user_id, role, expires_in, config } => {
+            print_token(&config.check()?, &user_id, role, expires_in)
         }
     }
 }
@@ -161,7 +159,7 @@ fn serve(config: Config) -> Result<(), Failure> {
 fn run_demo(mut config: Config) -> Result<(), Failure> {
     let default = || Database::Sqlite(demo::DEFAULT_DATABASE.into());
     // The secret is kept beside the file; with a PostgreSQL, beside where the file would be.
-    let database = match config.database.get_or_insert_with(default) {
+    let database = match config.database_url.get_or_insert_with(default) {
         Database::Sqlite(path) => path.clone(),
         Database::Postgres(_) => demo::DEFAULT_DATABASE.into(),
     };
@@ -174,7 +172,7 @@ fn run_demo(mut config: Config) -> Result<(), Failure> {
             None => Secret::new(demo::secret(&database).map_err(|error| RunError::Demo(error.to_string()))?),
         };
         config.jwt_secret = Some(secret.clone());
-        let prepared = demo::prepare(&store, &Passwords::new()).await;
+        let prepared = demo::prepare(&store, &Passwords::new(all_cores_but_one())).await;
         let conversation = prepared.map_err(|error| RunError::Demo(error.to_string()))?;
         let listener = app::listen(&config).await?;
         let address = listener.local_addr().map_err(RunError::Serve)?;
@@ -213,19 +211,22 @@ fn run_import(config: &Config, options: &ImportOptions) -> Result<(), Failure> {
     Ok(())
 }
 
-fn print_token(config: &Config, user_id: &str, role: &str, expires_in: Option<&str>) -> Result<(), Failure> {
-    let user = Id::parse(user_id).map_err(|error| format!("USER_ID: {user_id:?}: {error}"))?;
-    let role = match role {
-        "seller" => Role::Seller,
-        "admin" => Role::Admin,
-        _ => return Err(Failure(format!("--role: {role:?} is neither seller nor admin"))),
-    };
-    let expires_in = match expires_in {
-        Some(text) => parse_duration(text).map_err(|message| format!("--expires-in: {message}"))?,
-        None => config.jwt_expires_in,
-    };
+fn parse_id(text: &str) -> Result<Id, String> {
+    Id::parse(text).map_err(|error| format!("{text:?}: {error}"))
+}
+
+fn parse_role(text: &str) -> Result<Role, String> {
+    match text {
+        "seller" => Ok(Role::Seller),
+        "admin" => Ok(Role::Admin),
+        _ => Err(format!("{text:?} is neither seller nor admin")),
+    }
+}
+
+fn print_token(config: &Config, user: &Id, role: Role, expires_in: Option<Duration>) -> Result<(), Failure> {
+    let expires_in = expires_in.unwrap_or(config.jwt_expires_in);
     let secret = config.require_secret()?;
-    println!("{}", Tokens::new(secret.expose(), expires_in).issue_for(&user, role, expires_in, None));
+    println!("{}", Tokens::new(secret.expose(), expires_in).issue_for(user, role, expires_in, None));
     Ok(())
 }
 

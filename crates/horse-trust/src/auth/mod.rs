@@ -1,6 +1,8 @@
 //! Who is who: tokens, passwords, and limits on guessing them.
 
 mod address;
+mod claims;
+mod jws;
 mod passwords;
 mod standing;
 mod throttle;
@@ -8,8 +10,9 @@ mod tokens;
 mod turns;
 
 pub use address::AddressRate;
-pub use passwords::{Busy, Passwords, Verdict};
+pub use claims::{Claims, Rejection};
+pub use passwords::{Passwords, Verdict};
 pub use standing::Ended;
 pub use throttle::Throttle;
-pub use tokens::{Claims, Rejection, Tokens};
-pub use turns::{Lane, Turn};
+pub use tokens::Tokens;
+pub use turns::{Busy, Lane, Turn};

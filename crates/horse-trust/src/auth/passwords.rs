@@ -1,11 +1,12 @@
 //! Password hashes: argon2id for new ones, bcrypt to verify what an import brought.
 
+use std::num::NonZeroUsize;
+
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 
-use super::turns::{Turn, Turns};
-use crate::config::all_cores_but_one;
+use super::turns::{Busy, Turn, Turns};
 use crate::unicode;
 
 /// Computes hashes on the runtime's blocking threads, as many at once as there are cores: each takes 19 MiB
@@ -16,11 +17,6 @@ pub struct Passwords(Turns);
 /// that nobody kept. Written down, because to make one takes longer than all else at the start.
 const DECOY: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$J9cd49e8sVRnJYiD2fnBUw$ZlDCZy1+cM3kArw1KLmRoOUI4Jip5t1Pb/NAktEP2IU";
-
-/// Too many hashes are waited for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("too many passwords wait to be checked")]
-pub struct Busy;
 
 /// Whether a password is right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,10 +30,10 @@ pub enum Verdict {
 }
 
 impl Passwords {
-    /// A pool for one hash fewer at once than there are cores: strangers can ask for them, and all others want to be
+    /// A pool for so many hashes at once. Fewer than there are cores: strangers can ask for them, and all others want to be
     /// served meanwhile.
-    pub fn new() -> Self {
-        Self(Turns::new(all_cores_but_one().get()))
+    pub fn new(places: NonZeroUsize) -> Self {
+        Self(Turns::new(places.get()))
     }
 
     /// The argon2id hash of a password, as a PHC string (19 MiB, 2 passes: OWASP's recommendation). The password is
@@ -92,12 +88,6 @@ impl Passwords {
     }
 }
 
-impl Default for Passwords {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 /// A password in its normal form, as it came, and decomposed, each once.
 fn spellings(password: &str) -> Vec<String> {
     let mut spellings = vec![unicode::nfc(password).into_owned()];
@@ -143,7 +133,7 @@ mod tests {
     use super::*;
 
     fn turn() -> Turn {
-        Turn::new(super::super::Lane::Login, std::net::Ipv4Addr::LOCALHOST.into())
+        Turn::new(crate::auth::Lane::Login, std::net::Ipv4Addr::LOCALHOST.into())
     }
 
     #[test]
@@ -155,7 +145,7 @@ mod tests {
 
     #[tokio::test]
     async fn new_and_imported_hashes_verify() {
-        let passwords = Passwords::new();
+        let passwords = Passwords::new(NonZeroUsize::MIN);
         let hash = passwords.hash("s3cret pass".into(), turn()).await.unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
         let verify =
@@ -176,7 +166,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_password_is_the_same_from_any_keyboard() {
-        let passwords = Passwords::new();
+        let passwords = Passwords::new(NonZeroUsize::MIN);
         let (composed, decomposed) = ("contrase\u{f1}a caf\u{e9}", "contrasen\u{303}a cafe\u{301}");
         let made = passwords.hash(decomposed.into(), turn()).await.unwrap();
         for typed in [composed, decomposed] {

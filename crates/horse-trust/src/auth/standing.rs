@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 
-use super::{Claims, Rejection};
+use super::claims::{Claims, Rejection};
 use crate::id::Id;
 use crate::store::{MAX_VOID_TOKENS, Revocation, Standing, Suspension, TokenId, VoidToken};
 use crate::timestamp::Timestamp;

@@ -1,50 +1,20 @@
 //! JSON Web Tokens, HS256 alone.
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 
+use super::claims::{Claims, Rejection};
+use super::jws::{self, present};
 use super::standing::{Ended, Standings};
 use crate::id::Id;
-use crate::store::{Revocation, Role, Standing, Suspension, TokenId, VoidToken};
+use crate::store::{Revocation, Role, Standing, VoidToken};
 use crate::timestamp::Timestamp;
-
-/// Why a token is not accepted.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Rejection {
-    /// It does not verify, or is void. The reason goes to the log at debug level, never to the client.
-    #[error("invalid token")]
-    Invalid,
-    /// It is valid, and its user's account is suspended.
-    #[error("account suspended")]
-    Suspended(Arc<Suspension>),
-}
-
-/// What a valid token says.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Claims {
-    /// The user.
-    pub user: Id,
-    /// The user's rights; a role that is unknown or missing gives none beyond a seller's.
-    pub role: Role,
-    /// Which token it is.
-    pub token: TokenId,
-    /// When the token ends, in seconds since 1970, if it does.
-    pub expires_at: Option<f64>,
-    /// When the token was issued, if it says so.
-    pub issued_at: Option<Timestamp>,
-    /// How often all sessions of the user had been ended when the token was issued, if it was issued here; see
-    /// [`Revocation`].
-    pub generation: Option<i64>,
-}
 
 /// Issues and verifies tokens.
 pub struct Tokens {
@@ -52,15 +22,6 @@ pub struct Tokens {
     decoding: DecodingKey,
     expires_in: Duration,
     standings: Standings,
-}
-
-/// The parts of a JOSE header that decide whether a token is accepted. All others (`kid`, `typ`, `jku` …) are ignored,
-/// whatever their type: no key is looked up by them.
-#[derive(Deserialize)]
-struct RawHeader {
-    alg: String,
-    #[serde(default, deserialize_with = "present")]
-    crit: Option<Value>,
 }
 
 /// The claims as they stand in a token. Times are checked by hand, because the contract gives no leeway and
@@ -77,11 +38,6 @@ struct RawClaims {
     exp: Option<Value>,
     #[serde(default, deserialize_with = "present")]
     nbf: Option<Value>,
-}
-
-/// Tells `null` from a claim that is not there.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
-    Value::deserialize(deserializer).map(Some)
 }
 
 impl Tokens {
@@ -166,7 +122,7 @@ impl Tokens {
     /// Checks signature, algorithm, times and user, and that neither token nor account is barred.
     pub fn verify(&self, token: &str) -> Result<Claims, Rejection> {
         let (RawClaims { user_id, role, iat, iat_ms, session_generation, exp, nbf }, token) =
-            self.decode(token).map_err(|reason| {
+            jws::verify(token, &self.decoding).map_err(|reason| {
                 // A parser's own error would quote the token.
                 tracing::debug!(reason, "a token was refused");
                 Rejection::Invalid
@@ -193,43 +149,6 @@ impl Tokens {
         self.check(&claims)?;
         Ok(claims)
     }
-}
-
-impl Tokens {
-    /// Checks header and signature of a compact JWS (RFC 7515, section 7.1), and parses its claims.
-    fn decode(&self, token: &str) -> Result<(RawClaims, TokenId), &'static str> {
-        let (signed, signature) = token.rsplit_once('.').ok_or("no signature")?;
-        let (header, claims) = signed.split_once('.').ok_or("not of three parts")?;
-        let header: RawHeader = decode_part(header).ok_or("the header is not a JSON object with alg")?;
-        if header.alg != "HS256" {
-            return Err("the algorithm is not HS256");
-        }
-        // An extension that the issuer marks as critical must be refused if it is not understood (section 4.1.11).
-        if header.crit.is_some() {
-            return Err("a critical extension");
-        }
-        match jsonwebtoken::crypto::verify(signature, signed.as_bytes(), &self.decoding, Algorithm::HS256) {
-            Ok(true) => {
-                let claims = decode_part(claims).ok_or("the claims are not a JSON object")?;
-                Ok((claims, token_id(signed)))
-            }
-            _ => Err("the signature does not match"),
-        }
-    }
-}
-
-/// See [`TokenId`]. The signature is not part of it: a signature may be written in several ways.
-fn token_id(signed: &str) -> TokenId {
-    let digest = Sha256::digest(signed);
-    TokenId(i64::from_be_bytes(std::array::from_fn(|place| digest[place])))
-}
-
-/// Parses a part of a token: base64url of a JSON object.
-fn decode_part<T: DeserializeOwned>(part: &str) -> Option<T> {
-    let json = URL_SAFE_NO_PAD.decode(part).ok()?;
-    // A struct would be read from an array, too.
-    json.iter().find(|byte| !byte.is_ascii_whitespace()).filter(|byte| **byte == b'{')?;
-    serde_json::from_slice(&json).ok()
 }
 
 impl fmt::Debug for Tokens {
@@ -285,12 +204,6 @@ mod tests {
         }
     }
 
-    #[test]
-    fn the_id_of_a_token_stays_what_it_was() {
-        // Stored ids have to mean the same tokens after an update.
-        assert_eq!(token_id("header.claims"), TokenId(0x01b2_2370_5404_6a8f | i64::MIN));
-    }
-
     fn claims_user() -> Id {
         Id::parse("u").unwrap()
     }
@@ -306,7 +219,7 @@ mod tests {
             Ok(Claims {
                 user: claims_user(),
                 role: Role::Seller,
-                token: token_id(token.rsplit_once('.').unwrap().0),
+                token: tokens.verify(&token).unwrap().token,
                 expires_at: None,
                 issued_at: None,
                 generation: None

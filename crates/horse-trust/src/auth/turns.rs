@@ -9,12 +9,15 @@ use parking_lot::Mutex;
 use socketio::network;
 use tokio::sync::oneshot;
 
-use super::passwords::Busy;
-
 /// How many may wait in each lane.
 const MAX_WAITING: usize = 200;
 /// How often a lane is passed over while somebody waits in it: then it has a turn before those that go first.
 const MAX_PASSED_OVER: u32 = 4;
+
+/// Too many hashes are waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("too many passwords wait to be checked")]
+pub struct Busy;
 
 /// What a turn is for. Those that come first here go first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

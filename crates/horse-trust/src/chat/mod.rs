@@ -65,19 +65,6 @@ pub struct ChatConfig {
     pub slice_bytes: usize,
 }
 
-impl Default for ChatConfig {
-    fn default() -> Self {
-        Self {
-            message_rate: NonZeroU32::new(10),
-            connection_rate: NonZeroU32::new(100),
-            edit_window: Duration::from_mins(15),
-            withdrawn_retention: Duration::from_hours(90 * 24),
-            presence_grace: Duration::from_secs(5),
-            slice_bytes: 256 * 1024,
-        }
-    }
-}
-
 /// The chat.
 pub struct Chat {
     store: Arc<dyn Store>,

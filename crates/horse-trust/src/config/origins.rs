@@ -1,6 +1,8 @@
 //! The origins that browsers may call from, compared as browsers write them (HTML, "serialization of an origin"):
 //! host in lower case and punycode, no default port, nothing behind.
 
+use std::str::FromStr;
+
 use url::Host;
 
 use super::parse::redact;
@@ -55,16 +57,20 @@ impl Subdomains {
     }
 }
 
-/// Comma-separated origins, or `*` alone. What can never match is an error.
-pub(super) fn parse_origins(text: &str) -> Result<CorsOrigins, String> {
-    if text == "*" {
-        return Ok(CorsOrigins::Any);
+impl FromStr for CorsOrigins {
+    type Err = String;
+
+    /// Comma-separated origins, or `*` alone. What can never match is an error.
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.trim() == "*" {
+            return Ok(Self::Any);
+        }
+        let mut list = OriginList::default();
+        for origin in text.split(',').map(str::trim).filter(|origin| !origin.is_empty()) {
+            list.add(origin).map_err(|problem| format!("{:?} {problem}", redact(origin)))?;
+        }
+        Ok(Self::Listed(list))
     }
-    let mut list = OriginList::default();
-    for origin in text.split(',').map(str::trim).filter(|origin| !origin.is_empty()) {
-        list.add(origin).map_err(|problem| format!("{:?} {problem}", redact(origin)))?;
-    }
-    Ok(CorsOrigins::Listed(list))
 }
 
 impl OriginList {
@@ -155,7 +161,7 @@ mod tests {
     use super::*;
 
     fn list(text: &str) -> OriginList {
-        match parse_origins(text) {
+        match text.parse::<CorsOrigins>() {
             Ok(CorsOrigins::Listed(list)) => list,
             other => panic!("{text}: {other:?}"),
         }
@@ -269,7 +275,7 @@ mod tests {
             ("*.example.com", "is not an origin"),
             ("*://a.example", "is not an origin"),
         ] {
-            let message = parse_origins(setting).unwrap_err();
+            let message = setting.parse::<CorsOrigins>().unwrap_err();
             assert!(message.contains(problem), "{setting}: {message}");
             assert!(!message.contains("hush") && !message.contains('\n'), "{message}");
         }
@@ -285,7 +291,7 @@ mod tests {
             let text = format!("{scheme}://{host}{}", port.map_or_else(String::new, |port| format!(":{port}")));
             // The library that follows the browsers' standard is the oracle.
             let written = url::Url::parse(&text).ok().map(|url| url.origin().ascii_serialization());
-            match (parse_origins(&text), written) {
+            match (text.parse::<CorsOrigins>(), written) {
                 (Ok(CorsOrigins::Listed(found)), Some(written)) => {
                     prop_assert_eq!(&found.exact, &vec![written.clone()]);
                     prop_assert!(found.contains(&written));
@@ -306,7 +312,7 @@ mod tests {
 
         #[test]
         fn any_text_is_taken_or_refused(text in "\\PC{0,40}", origin in "\\PC{0,40}") {
-            if let Ok(CorsOrigins::Listed(found)) = parse_origins(&text) {
+            if let Ok(CorsOrigins::Listed(found)) = text.parse::<CorsOrigins>() {
                 let _ = found.contains(&origin);
             }
         }

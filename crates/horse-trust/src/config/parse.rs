@@ -1,4 +1,5 @@
-//! The values of settings, out of their texts. An error says what is wrong, not which setting it is.
+//! The values of settings, out of their texts, with or without spaces around. An error says what is wrong, not which
+//! setting it is.
 
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::str::FromStr;
@@ -6,14 +7,16 @@ use std::time::Duration;
 
 use ipnet::{IpNet, Ipv4Net};
 
-use super::{Database, LogFormat, Secret};
+use super::values::{Database, LogFormat, Secret};
 
 /// A number of digits alone: `parse` takes a sign, too, which means nothing in a setting.
 fn whole<T: FromStr>(text: &str) -> Option<T> {
+    let text = text.trim();
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
 
 pub(super) fn parse_host(text: &str) -> Result<String, String> {
+    let text = text.trim();
     if text.is_empty() || text.contains(char::is_whitespace) {
         return Err(format!("{text:?} is not an address"));
     }
@@ -30,15 +33,18 @@ pub(super) fn parse_rate(text: &str) -> Result<Option<NonZeroU32>, String> {
 }
 
 pub(super) fn parse_bool(text: &str) -> Result<bool, String> {
+    let text = text.trim();
     text.parse().map_err(|_| format!("{text:?} is neither true nor false"))
 }
 
 pub(super) fn parse_filter(text: &str) -> Result<String, String> {
+    let text = text.trim();
     let filter = text.parse::<tracing_subscriber::EnvFilter>();
     filter.map(|_| text.to_owned()).map_err(|_| format!("{text:?} is not a tracing filter"))
 }
 
 pub(super) fn parse_log_format(text: &str) -> Result<LogFormat, String> {
+    let text = text.trim();
     match text {
         "pretty" => Ok(LogFormat::Pretty),
         "json" => Ok(LogFormat::Json),
@@ -48,6 +54,7 @@ pub(super) fn parse_log_format(text: &str) -> Result<LogFormat, String> {
 
 /// `90` (seconds), `90s`, `15m`, `12h`, `7d`, `2w`.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    let text = text.trim();
     let error = || format!("{text:?} is not a time like 30s, 15m, 12h or 7d");
     let digits = text.trim_end_matches(|character: char| character.is_ascii_alphabetic());
     let unit = match text[digits.len()..].to_ascii_lowercase().as_str() {
@@ -65,20 +72,22 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
 
 /// A time, which may be none.
 pub(super) fn parse_drain(text: &str) -> Result<Duration, String> {
+    let text = text.trim();
     if matches!(text, "0" | "0s") { Ok(Duration::ZERO) } else { parse_duration(text) }
 }
 
-/// The prefix of a node's session ids: its name, and what parts it from the rest.
+/// A node's name; empty if it has none.
 pub(super) fn parse_node(text: &str) -> Result<Box<str>, String> {
+    let text = text.trim();
     let is_name = text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
-    match text {
-        "" => Ok("".into()),
-        _ if is_name && text.len() <= 16 => Ok(format!("{text}-").into()),
-        _ => Err(format!("{text:?} is not a name of at most 16 characters from a to z and 0 to 9")),
+    if is_name && text.len() <= 16 {
+        return Ok(text.into());
     }
+    Err(format!("{text:?} is not a name of at most 16 characters from a to z and 0 to 9"))
 }
 
 pub(super) fn parse_metrics_token(text: &str) -> Result<Option<Secret>, String> {
+    let text = text.trim();
     match text.len() {
         0 => Ok(None),
         16.. => Ok(Some(Secret::new(text.to_owned()))),
@@ -128,6 +137,7 @@ fn canonical_network(network: IpNet) -> IpNet {
 }
 
 pub(super) fn parse_database_url(text: &str) -> Result<Database, String> {
+    let text = text.trim();
     if text.starts_with("postgres://") || text.starts_with("postgresql://") {
         return Ok(Database::Postgres(Secret::new(text.to_owned())));
     }
@@ -143,20 +153,21 @@ pub(super) fn parse_database_url(text: &str) -> Result<Database, String> {
     Ok(Database::Sqlite(path.into()))
 }
 
-/// Its text is not shown in the error: it may hold a password.
-pub(super) fn parse_redis_url(text: &str, is_cluster: bool) -> Result<Option<Secret>, String> {
-    let is_url = |url: &str| url.starts_with("redis://") || url.starts_with("rediss://");
+/// One URL or several. The text is not shown in the error: it may hold a password.
+pub(super) fn parse_redis_url(text: &str) -> Result<Option<Secret>, String> {
+    let text = text.trim();
+    let is_url = |url: &str| url.trim().starts_with("redis://") || url.trim().starts_with("rediss://");
     match text {
         "" => Ok(None),
-        _ if is_cluster && text.split(',').all(|url| is_url(url.trim())) => {
-            Ok(Some(Secret::new(text.to_owned())))
-        }
-        _ if !is_cluster && (text.contains(",redis://") || text.contains(",rediss://")) => {
-            Err("it names several servers: only a cluster has those, with REDIS_CLUSTER=true".to_owned())
-        }
-        _ if is_url(text) && !is_cluster => Ok(Some(Secret::new(text.to_owned()))),
+        _ if text.split(',').all(is_url) => Ok(Some(Secret::new(text.to_owned()))),
         _ => Err("it is not a URL like redis://127.0.0.1:6379".to_owned()),
     }
+}
+
+/// As it is: a space may belong to it.
+#[expect(clippy::unnecessary_wraps, reason = "clap wants a result")]
+pub(super) fn parse_secret(text: &str) -> Result<Option<Secret>, String> {
+    Ok((!text.is_empty()).then(|| Secret::new(text.to_owned())))
 }
 
 /// A URL without what may be a password.
@@ -175,8 +186,7 @@ mod tests {
 
     #[test]
     fn what_is_no_number_is_none() {
-        for text in
-            ["", "+5", "-5", "5.0", "5e0", "0x5", "5 ", " 5", "5_0", "\u{0665}", "99999999999999999999999"]
+        for text in ["", "+5", "-5", "5.0", "5e0", "0x5", "5 5", "5_0", "\u{0665}", "99999999999999999999999"]
         {
             assert!(parse_port(text).is_err() && parse_rate(text).is_err(), "{text:?}");
             assert!(parse_bytes(text).is_err() && parse_count(text).is_err(), "{text:?}");
@@ -241,7 +251,7 @@ mod tests {
         fn any_text_is_answered(text in "\\PC{0,30}") {
             let _ = (parse_port(&text), parse_rate(&text), parse_duration(&text), parse_drain(&text));
             let _ = (parse_bytes(&text), parse_count(&text), parse_threads(&text), parse_networks(&text));
-            let _ = (parse_database_url(&text), parse_redis_url(&text, true), parse_redis_url(&text, false));
+            let _ = (parse_database_url(&text), parse_redis_url(&text));
             let _ = (parse_node(&text), parse_host(&text), parse_filter(&text), parse_metrics_token(&text));
         }
     }

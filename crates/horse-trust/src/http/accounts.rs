@@ -7,9 +7,10 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use tokio::time::{Duration, Instant};
 
-use super::error::FieldError;
+use super::address::client_address;
+use super::error::{ApiError, FieldError};
 use super::extract::{Authenticated, Fields};
-use super::{ApiError, AppState, client_address};
+use super::state::AppState;
 use crate::auth::{Lane, Turn, Verdict};
 use crate::chat::view;
 use crate::id::Id;

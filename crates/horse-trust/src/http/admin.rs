@@ -5,9 +5,10 @@ use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
+use super::error::ApiError;
 use super::extract::Admin;
 use super::query::{number, parameter};
-use super::{ApiError, AppState};
+use super::state::AppState;
 use crate::contract::Refusal;
 use crate::id::Id;
 use crate::store::Page;

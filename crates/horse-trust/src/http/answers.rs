@@ -13,7 +13,8 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use parking_lot::Mutex;
 
-use super::{ApiError, client_address};
+use super::address::client_address;
+use super::error::ApiError;
 
 /// Bytes of answers that are held for all.
 const MAX_HELD: usize = 128 * 1024 * 1024;

@@ -6,8 +6,9 @@ use axum::{Json, Router};
 use http::StatusCode;
 use serde_json::{Value, json};
 
+use super::error::ApiError;
 use super::extract::{Authenticated, Fields, PathId};
-use super::{ApiError, AppState};
+use super::state::AppState;
 use crate::chat::view;
 
 /// The routes of blocks.

@@ -12,8 +12,9 @@ use axum::response::Response;
 use http_body_util::BodyExt as _;
 use parking_lot::Mutex;
 
+use super::address::client_address;
+use super::error::ApiError;
 use super::extract::bearer_token;
-use super::{ApiError, client_address};
 use crate::auth::Tokens;
 
 /// The longest body, in bytes.

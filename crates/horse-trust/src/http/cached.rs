@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header, response};
 use parking_lot::Mutex;
 
-use super::ApiError;
+use super::error::ApiError;
 
 /// A path, and an encoding.
 type Place = (String, &'static str);

@@ -17,10 +17,12 @@ use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::SizeAbove;
 
+use super::address::client_address;
 use super::answers::{self, Answers};
+use super::error::ApiError;
 use super::extract::{Authenticated, Fields, PathId};
 use super::query::{number, parameter, seq};
-use super::{ApiError, AppState, client_address};
+use super::state::AppState;
 use crate::chat::{Chat, view};
 use crate::contract::{self, Draft, Refusal};
 use crate::id::Id;

@@ -10,8 +10,9 @@ use http::request::Parts;
 use http::{Method, header};
 use serde_json::value::RawValue;
 
-use super::error::FieldError;
-use super::{ApiError, AppState, client_address};
+use super::address::client_address;
+use super::error::{ApiError, FieldError};
+use super::state::AppState;
 use crate::auth::{Claims, Rejection};
 use crate::json::{self, LossyString};
 use crate::store::Role;

@@ -6,14 +6,9 @@ use axum::{Json, Router};
 use http::StatusCode;
 use serde_json::{Value, json};
 use std::sync::atomic::Ordering;
-use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::AppState;
-
-/// When the store was asked last, and whether it answered. Held while it is asked, so that it is asked once at a time:
-/// asking commits something, and anybody may ask.
-pub type StoreHealth = Mutex<Option<(Instant, bool)>>;
+use super::state::AppState;
 
 /// The routes of health.
 pub(super) fn router() -> Router<AppState> {

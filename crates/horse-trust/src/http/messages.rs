@@ -8,8 +8,9 @@ use http::StatusCode;
 use tokio::sync::oneshot;
 
 use super::conversations::json_text;
+use super::error::ApiError;
 use super::extract::{Authenticated, Fields, PathId};
-use super::{ApiError, AppState};
+use super::state::AppState;
 use crate::contract::{self, Refusal};
 use crate::id::Id;
 

@@ -6,7 +6,9 @@ use axum::routing::get;
 use axum::{Extension, Router};
 use http::{HeaderMap, header};
 
-use super::{ApiError, AppState, client_address};
+use super::address::client_address;
+use super::error::ApiError;
+use super::state::AppState;
 use crate::config::Secret;
 
 /// Headers that proxies add: the request is of somebody elsewhere.

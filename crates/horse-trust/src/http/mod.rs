@@ -1,6 +1,7 @@
 //! The routes, one file a resource, each with its `router()`.
 
 mod accounts;
+mod address;
 mod admin;
 mod answers;
 mod blocks;
@@ -19,57 +20,24 @@ mod page;
 mod query;
 mod reports;
 mod security;
+mod state;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use axum::response::IntoResponse;
 use axum::{Router, middleware};
-use http::{Extensions, HeaderValue, Method, header};
+use http::{HeaderValue, Method, header};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
 
 pub use self::error::ApiError;
-pub use self::health::StoreHealth;
-use crate::auth::{AddressRate, Passwords, Throttle, Tokens};
-use crate::chat::Chat;
-use crate::config::{CorsOrigins, Secret};
+use self::observe::ENGINE_PATHS;
+pub use self::state::{AppState, StoreHealth};
+use crate::config::CorsOrigins;
 use crate::logging;
-use crate::metrics::Metrics;
-use crate::store::Store;
-
-/// What the routes share.
-#[derive(Clone)]
-pub struct AppState {
-    /// The rules.
-    pub chat: Arc<Chat>,
-    /// What is remembered.
-    pub store: Arc<dyn Store>,
-    /// Issues and verifies tokens.
-    pub tokens: Arc<Tokens>,
-    /// Computes password hashes.
-    pub passwords: Arc<Passwords>,
-    /// Counts wrong logins.
-    pub throttle: Arc<Throttle>,
-    /// How many accounts an address may make.
-    pub registrations: Arc<AddressRate>,
-    /// How many e-mails an address may look up.
-    pub email_lookups: Arc<AddressRate>,
-    /// What is counted and timed.
-    pub metrics: Arc<Metrics>,
-    /// What opens the metrics to others than this machine.
-    pub metrics_token: Option<Secret>,
-    /// Whether the server is about to end, and wants no new clients.
-    pub draining: Arc<AtomicBool>,
-    /// Whether the store answered when it was asked last.
-    pub store_health: Arc<StoreHealth>,
-}
-
-/// Where the engine is: its path as clients are set up with it, also without its last slash or with one too many.
-const ENGINE_PATHS: [&str; 3] = ["/socket.io/", "/socket.io", "/socket.io//"];
 
 /// All routes, with the engine under `/socket.io/`.
 pub fn router(state: AppState, engine: socketio::Server, origins: &CorsOrigins) -> Router {
@@ -136,10 +104,4 @@ fn cors(origins: &CorsOrigins) -> CorsLayer {
             layer.allow_origin(AllowOrigin::predicate(allows)).allow_credentials(true)
         }
     }
-}
-
-/// Where the request with these extensions comes from.
-fn client_address(extensions: &Extensions) -> std::net::IpAddr {
-    let unknown = std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
-    extensions.get::<socketio::ClientAddress>().map_or(unknown, |address| address.0)
 }

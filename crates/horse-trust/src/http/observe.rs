@@ -9,8 +9,11 @@ use axum::response::Response;
 use http::{HeaderName, HeaderValue};
 use tracing::Instrument as _;
 
-use super::{ENGINE_PATHS, client_address};
+use super::address::client_address;
 use crate::metrics::Metrics;
+
+/// Where the engine is: its path as clients are set up with it, also without its last slash or with one too many.
+pub(super) const ENGINE_PATHS: [&str; 3] = ["/socket.io/", "/socket.io", "/socket.io//"];
 
 /// The header that has a request's id, in the request and in its answer.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

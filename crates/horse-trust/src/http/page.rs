@@ -7,7 +7,7 @@ use axum::{Json, Router};
 use http::{HeaderMap, HeaderName, StatusCode, header};
 use serde_json::{Value, json};
 
-use super::ApiError;
+use super::error::ApiError;
 use crate::demo;
 
 // `FILES: &[(name, bytes)]`, empty if the page was not built when this was, and `TAG`, quoted.

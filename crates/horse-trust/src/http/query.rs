@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use url::form_urlencoded;
 
-use super::ApiError;
+use super::error::ApiError;
 
 /// The value of a parameter. One that stands there twice is an error: which of the two is meant, nobody can tell.
 pub(super) fn parameter<'a>(query: &'a str, name: &'static str) -> Result<Option<Cow<'a, str>>, ApiError> {

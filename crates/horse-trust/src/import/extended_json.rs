@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::field_error::FieldError;
 use super::record::Record;
 use crate::id::Id;
 use crate::json::LossyString;
@@ -12,19 +13,6 @@ use crate::timestamp::Timestamp;
 
 /// The longest value that is looked into, other than a text: none that is right has so many bytes.
 const MAX_VALUE: usize = 64 * 1024;
-
-/// A field that is not what it should be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct FieldError {
-    pub(super) field: String,
-    pub(super) problem: String,
-}
-
-impl FieldError {
-    pub(super) fn new(field: impl Into<String>, problem: impl Into<String>) -> Self {
-        Self { field: field.into(), problem: problem.into() }
-    }
-}
 
 /// The fields of a record, each taken with its type. A missing field and `null` are the same.
 impl<'a> Record<'a> {

@@ -3,6 +3,7 @@
 
 mod documents;
 mod extended_json;
+mod field_error;
 mod record;
 mod records;
 
@@ -13,7 +14,7 @@ use std::path::{Path, PathBuf};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use self::documents::Documents;
-use self::extended_json::FieldError;
+use self::field_error::FieldError;
 use self::record::Record;
 use self::records::Dated;
 use crate::store::{ImportFile, ImportTarget, Staged, StoreError};

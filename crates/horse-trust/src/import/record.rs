@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::extended_json::FieldError;
+use super::field_error::FieldError;
 use crate::json::LossyString;
 
 /// The fields of a record that have one of the names that are asked for, in the file's order.

@@ -1,6 +1,6 @@
 //! The records of the three collections, by Mongoose's field names.
 
-use super::extended_json::FieldError;
+use super::field_error::FieldError;
 use super::record::Record;
 use crate::id::Id;
 use crate::store::{LastMessage, Profile, Role, StagedConversation, StagedMessage, User};

@@ -159,7 +159,7 @@ async fn imported_accounts_log_in() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn guessing_ends_also_all_at_once() {
-    let server = Server::with(|flags| flags.trusted_proxies = Some("127.0.0.1".into())).await;
+    let server = Server::with(|config| config.trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()]).await;
     register(&server, "ana").await;
     let try_from = async |address: &str, password: &str| {
         let request = server.request(Method::POST, "/api/auth/login").header("x-forwarded-for", address);
@@ -280,7 +280,7 @@ async fn an_address_makes_so_many_accounts_and_no_more() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn registrations_that_wait_hold_up_no_login() {
-    let server = std::sync::Arc::new(Server::with(|flags| flags.message_rate = Some("0".into())).await);
+    let server = std::sync::Arc::new(Server::with(|config| config.message_rate = None).await);
     register(&server, "ana").await;
     let registering: Vec<_> = (0..260)
         .map(|number| {

@@ -58,7 +58,8 @@ async fn every_answer_tells_browsers_to_be_strict() {
 #[tokio::test(flavor = "multi_thread")]
 async fn browsers_of_the_named_origins_may_call() {
     let server =
-        Server::with(|flags| flags.cors_origins = Some("https://a.example,https://b.example".into())).await;
+        Server::with(|config| config.cors_origins = "https://a.example,https://b.example".parse().unwrap())
+            .await;
     let from = async |server: &Server, origin: &str, path: &str| {
         server.send(server.request(Method::GET, path).header("origin", origin), "").await
     };
@@ -70,7 +71,7 @@ async fn browsers_of_the_named_origins_may_call() {
         assert_eq!(other.header("access-control-allow-origin"), None, "{path}");
     }
     let written = "https://App.Example.com,https://c.example:443,https://*.d.example,capacitor://localhost";
-    let others = Server::with(|flags| flags.cors_origins = Some(written.into())).await;
+    let others = Server::with(|config| config.cors_origins = written.parse().unwrap()).await;
     for origin in
         ["https://app.example.com", "https://c.example", "https://x.y.d.example", "capacitor://localhost"]
     {
@@ -93,7 +94,7 @@ async fn browsers_of_the_named_origins_may_call() {
     let methods = preflight.header("access-control-allow-methods").unwrap();
     assert_eq!(methods, "GET,HEAD,PUT,PATCH,POST,DELETE");
 
-    let any = Server::with(|flags| flags.cors_origins = Some("*".into())).await;
+    let any = Server::with(|config| config.cors_origins = "*".parse().unwrap()).await;
     let allowed = from(&any, "https://c.example", "/health").await;
     assert_eq!(allowed.header("access-control-allow-origin"), Some("*"));
     assert_eq!(allowed.header("access-control-allow-credentials"), None);

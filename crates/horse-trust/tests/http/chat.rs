@@ -36,7 +36,7 @@ async fn there_is_one_conversation_of_two_about_a_horse() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn messages_are_paged_read_and_counted() {
-    let server = Server::with(|flags| flags.message_rate = Some("0".into())).await;
+    let server = Server::with(|config| config.message_rate = None).await;
     let (ana, bruno) = (register(&server, "ana").await, register(&server, "bruno").await);
     let carla = register(&server, "carla").await;
     let (older, newer) = (open(&server, &ana, &bruno).await, open(&server, &ana, &carla).await);
@@ -155,7 +155,7 @@ async fn what_can_not_be_sent() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn too_many_messages_are_told_when_to_come_back() {
-    let server = Server::with(|flags| flags.message_rate = Some("1".into())).await;
+    let server = Server::with(|config| config.message_rate = std::num::NonZeroU32::new(1)).await;
     let (ana, bruno) = (register(&server, "ana").await, register(&server, "bruno").await);
     let path = messages(&open(&server, &ana, &bruno).await);
     let body = json!({"text": "x"});
@@ -174,7 +174,7 @@ async fn too_many_messages_are_told_when_to_come_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_unknown_counts_as_the_known_does() {
-    let server = Server::with(|flags| flags.message_rate = Some("1".into())).await;
+    let server = Server::with(|config| config.message_rate = std::num::NonZeroU32::new(1)).await;
     for (event, burst) in [
         (r#"["send_message",{"conversation_id":"unknown","text":"x"}]"#, 5),
         (r#"["mark_read",{"conversation_id":"unknown"}]"#, 50),
@@ -209,7 +209,7 @@ async fn the_unknown_counts_as_the_known_does() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn read_is_what_was_returned() {
-    let server = Server::with(|flags| flags.message_rate = Some("0".into())).await;
+    let server = Server::with(|config| config.message_rate = None).await;
     let (ana, bruno) = (register(&server, "ana").await, register(&server, "bruno").await);
     let conversation = open(&server, &ana, &bruno).await;
     for number in 1..=6 {

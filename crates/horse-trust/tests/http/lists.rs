@@ -53,7 +53,7 @@ async fn nobody_sees_what_a_stranger_opened_and_never_wrote_in() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_list_comes_in_pages() {
-    let server = Server::with(|flags| flags.message_rate = Some("0".into())).await;
+    let server = Server::with(|config| config.message_rate = None).await;
     let ana = register(&server, "ana").await;
     let mut made = written_to(&server, &ana, 7).await;
     made.reverse();
@@ -97,7 +97,7 @@ async fn the_list_comes_in_pages() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_long_list_comes_whole_in_parts_and_compressed() {
-    let server = Server::with(|flags| flags.message_rate = Some("0".into())).await;
+    let server = Server::with(|config| config.message_rate = None).await;
     let ana = register(&server, "ana").await;
     let mut made = written_to(&server, &ana, 130).await;
     made.reverse();
@@ -138,7 +138,7 @@ async fn a_conversation_is_not_opened_under_a_block() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn opening_counts_as_a_message_and_emails_are_looked_up_slowly() {
-    let server = Server::with(|flags| flags.message_rate = Some("2".into())).await;
+    let server = Server::with(|config| config.message_rate = std::num::NonZeroU32::new(2)).await;
     let (ana, bruno) = (register(&server, "ana").await, register(&server, "bruno").await);
     let mut answers = Vec::new();
     for number in 0..30 {
@@ -154,7 +154,7 @@ async fn opening_counts_as_a_message_and_emails_are_looked_up_slowly() {
     assert_eq!((late.status.as_u16(), late.json()["message"].as_str()), (429, Some("Too many messages")));
     assert!(late.header("retry-after").is_some() && late.json()["retry_after"].is_u64());
 
-    let server = Server::with(|flags| flags.message_rate = Some("1000".into())).await;
+    let server = Server::with(|config| config.message_rate = std::num::NonZeroU32::new(1000)).await;
     let carla = register(&server, "carla").await;
     let mut answered = 0;
     for number in 0..40 {
@@ -201,7 +201,7 @@ async fn blocks_do_not_tell_which_ids_there_are() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn reads_and_unknown_events_have_rates() {
-    let server = Server::with(|flags| flags.message_rate = Some("1".into())).await;
+    let server = Server::with(|config| config.message_rate = std::num::NonZeroU32::new(1)).await;
     let (ana, bruno) = (register(&server, "ana").await, register(&server, "bruno").await);
     let mut answers = Vec::new();
     for _ in 0..200 {

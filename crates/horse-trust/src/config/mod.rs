@@ -1,0 +1,16 @@
+//! The settings, as flags, environment variables or lines of the `.env` file. Above it is what is set; it imports the
+//! engine alone.
+
+#[cfg(test)]
+mod document;
+mod error;
+mod origins;
+mod parse;
+mod settings;
+mod values;
+
+pub use self::error::{ConfigError, explain};
+pub use self::origins::{CorsOrigins, OriginList};
+pub use self::parse::parse_duration;
+pub use self::settings::Config;
+pub use self::values::{Database, LogFormat, Secret, all_cores_but_one};
