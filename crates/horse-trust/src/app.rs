@@ -1,4 +1,4 @@
-//! The one place where store and bus are chosen and wired.
+//! Chooses the store and the bus, and wires everything together.
 
 use std::io;
 use std::net::SocketAddr;
@@ -22,17 +22,17 @@ use crate::store::{Store, StoreError};
 
 /// How many bytes of messages a slice of history has at most, if it has more than one message.
 const MAX_SLICE_BYTES: usize = 256 * 1024;
-/// How often what is no longer needed in memory is thrown away.
+/// How often memory that is no longer needed is freed.
 const TIDY_INTERVAL: Duration = Duration::from_mins(1);
 /// How long the last sockets may take to finish and close at shutdown.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Accounts that an address may make: at once, and how long until the next. A school or a mobile network has one address;
-/// a script wants thousands.
+/// Registrations of an address: the burst, and the period of one more. A school or a mobile network shares one address; a
+/// script wants thousands.
 const REGISTRATIONS: (NonZeroU32, Duration) = (NonZeroU32::new(100).unwrap(), Duration::from_secs(5));
-/// E-mails that the users of an address may look up: as much as ten of them.
+/// Look-ups of e-mails by an address: as many as ten users have.
 const EMAIL_LOOKUPS: (NonZeroU32, Duration) = (NonZeroU32::new(100).unwrap(), Duration::from_secs(36));
-/// How many connections may wait to be accepted: all clients come back at once after a restart.
+/// How many connections may wait to be accepted; after a restart all clients reconnect at once.
 const BACKLOG: u32 = 4096;
 
 /// Why the server does not run. One line that names the thing.
@@ -61,13 +61,13 @@ pub enum RunError {
     /// The PostgreSQL.
     #[error("DATABASE_URL: {0}")]
     Postgres(#[from] postgres::OpenError),
-    /// Another node uses the database, and this one could not tell it anything.
+    /// Another node uses the database, and this one could not exchange events with it.
     #[error(
         "REDIS_URL: another node uses this database: set it on all nodes, so that they tell each other what \
          happens (or ALLOW_NODES_WITHOUT_REDIS=true, and people on different nodes do not hear each other live)"
     )]
     OtherNode,
-    /// A node that can't be told anything uses the database.
+    /// A node without Redis uses the database.
     #[error(
         "REDIS_URL: a node without it uses this database: set it there, too (or wait for an import to end)"
     )]
@@ -102,7 +102,7 @@ fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Opens the configured store. A PostgreSQL that other nodes use is opened if all of them tell each other.
+/// Opens the configured store. A PostgreSQL that other nodes use is opened only if all of them have Redis.
 pub async fn open_store(config: &Config) -> Result<Arc<dyn Store>, RunError> {
     let url = match config.database() {
         Database::Sqlite(path) => return Ok(Arc::new(SqliteStore::open(&path)?)),
@@ -188,7 +188,7 @@ pub async fn run(
     }
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let stopped = async move {
-        // A sender that is gone means the same.
+        // A dropped sender means the same.
         drop(stopped.await);
     };
     let serving = tokio::spawn(socketio::serve(listener, router, config.listener(), stopped));
@@ -197,7 +197,7 @@ pub async fn run(
     draining.store(true, Ordering::Release);
     tokio::time::sleep(config.drain_delay).await;
     // No further session is opened. Connections are still taken until the last session has ended: a polling
-    // client fetches its acknowledgements, and the news of the end, with further requests.
+    // client fetches its acknowledgements, and the close, with further requests.
     engine.close_sessions(config.drain_time, CLOSE_TIMEOUT).await;
     drop(stop);
     let served = serving.await;
@@ -221,7 +221,7 @@ fn chat_config(config: &Config) -> ChatConfig {
     }
 }
 
-/// Throws away what is no longer needed, as long as it runs.
+/// Frees memory that is no longer needed, as long as it runs.
 async fn tidy(chat: Arc<Chat>, rates: [Arc<AddressRate>; 2]) {
     let mut interval = tokio::time::interval(TIDY_INTERVAL);
     loop {

@@ -1,4 +1,4 @@
-//! The demo: two people who can chat at once.
+//! The demo: two accounts with a conversation.
 
 use std::fmt::Write as _;
 use std::io;
@@ -11,7 +11,7 @@ use crate::id::Id;
 use crate::store::{Conversation, NewConversation, Profile, Role, Store, StoreError, User};
 use crate::timestamp::Timestamp;
 
-/// Where the demo's store is if nothing is said.
+/// The demo's store, if `DATABASE_URL` is not set.
 pub const DEFAULT_DATABASE: &str = "data/demo.db";
 
 /// One of the two.
@@ -86,7 +86,7 @@ pub async fn prepare(store: &Arc<dyn Store>, passwords: &Passwords) -> Result<Co
     let twin = NewConversation { participants: [seller, buyer], horse_id: horse_id.clone() };
     store.open_conversation(NewConversation { participants, horse_id }).await?;
     let conversation = store.open_conversation(twin).await?;
-    // Whoever prepared it before found the same one.
+    // Preparing it again finds the same conversation.
     CONVERSATION.get_or_init(|| conversation.id.clone());
     Ok(conversation)
 }

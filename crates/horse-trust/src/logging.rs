@@ -1,4 +1,4 @@
-//! The log: lines on stderr, without anything that people wrote or that lets somebody in.
+//! The log: lines on stderr, without user content and without credentials.
 
 use std::any::Any;
 use std::io::IsTerminal as _;
@@ -41,8 +41,9 @@ pub fn init(filter: &str, format: LogFormat) -> WorkerGuard {
     guard
 }
 
-/// What no filter can turn on: below a warning, dependencies print what passes through them. `tokio_postgres`, for one,
-/// prints the parameters of each statement at debug level: texts, e-mail addresses and password hashes.
+/// The events that no filter can enable. Below a warning, dependencies log the data that passes through them:
+/// `tokio_postgres`, for one, logs the parameters of each statement at debug level, with texts, e-mail addresses and
+/// password hashes.
 fn cap() -> Targets {
     let own = OWN_CRATES.map(|name| (name, LevelFilter::TRACE));
     Targets::new().with_default(LevelFilter::WARN).with_targets(own)

@@ -1,4 +1,4 @@
-//! What one address may ask for.
+//! Rate limits by client address.
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
@@ -8,7 +8,8 @@ use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
 use socketio::network;
 
-/// A rate of each address, and ten times as much of all together. A network of IPv6 (a /64) is one address.
+/// A rate limit for each address, and one of ten times as much for all addresses together. An IPv6 network (/64) counts as
+/// one address.
 pub struct AddressRate(Option<Rates>);
 
 struct Rates {
@@ -17,7 +18,7 @@ struct Rates {
 }
 
 impl AddressRate {
-    /// `burst` at once, then one each `period`; `is_limited` is whether there is a limit at all.
+    /// Allows `burst` requests at once, then one each `period`; without `is_limited`, any number.
     pub fn new(burst: NonZeroU32, period: Duration, is_limited: bool) -> Self {
         let all = NonZeroU32::new(burst.get().saturating_mul(10)).unwrap_or(burst);
         let quota = |burst, period| Some(Quota::with_period(period)?.allow_burst(burst));
@@ -30,7 +31,8 @@ impl AddressRate {
         Self(is_limited.then(rates).flatten())
     }
 
-    /// Counts one; if it is too many, how long to wait. What an address is refused is not counted against the others.
+    /// Counts a request; if there are too many, the error is how long to wait. A request that an address is refused does not
+    /// count towards the limit of all.
     pub fn check(&self, address: IpAddr) -> Result<(), Duration> {
         let Some(Rates { each, all }) = &self.0 else { return Ok(()) };
         let now = DefaultClock::default().now();
@@ -38,7 +40,7 @@ impl AddressRate {
         all.check().map_err(|not_until| not_until.wait_time_from(now))
     }
 
-    /// Frees what is held of addresses that are quiet. To be called every minute or so.
+    /// Frees the counters of addresses that are idle. To be called every minute or so.
     pub fn tidy(&self) {
         if let Some(rates) = &self.0 {
             rates.each.retain_recent();

@@ -1,4 +1,4 @@
-//! Signed tokens in their compact form: HS256 alone.
+//! Verification of signed tokens in compact form (JWS, RFC 7515), with HS256 alone.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -19,7 +19,7 @@ struct RawHeader {
     crit: Option<Value>,
 }
 
-/// Tells `null` from a claim that is not there.
+/// Distinguishes `null` from a missing claim.
 pub(super) fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(deserializer).map(Some)
 }
@@ -58,7 +58,7 @@ fn token_id(signed: &str) -> TokenId {
 /// Parses a part of a token: base64url of a JSON object.
 fn decode_part<T: DeserializeOwned>(part: &str) -> Option<T> {
     let json = URL_SAFE_NO_PAD.decode(part).ok()?;
-    // A struct would be read from an array, too.
+    // serde also reads a struct from an array.
     json.iter().find(|byte| !byte.is_ascii_whitespace()).filter(|byte| **byte == b'{')?;
     serde_json::from_slice(&json).ok()
 }

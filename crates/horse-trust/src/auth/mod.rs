@@ -1,4 +1,4 @@
-//! Who is who: tokens, passwords, and limits on guessing them.
+//! Authentication: tokens, password hashes, and limits on guessing. It imports the store's types and the engine alone.
 
 mod address;
 mod claims;

@@ -1,4 +1,4 @@
-//! Password hashes: argon2id for new ones, bcrypt to verify what an import brought.
+//! Password hashes: argon2id for new ones; bcrypt, to verify imported ones.
 
 use std::num::NonZeroUsize;
 
@@ -9,29 +9,29 @@ use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use super::turns::{Busy, Turn, Turns};
 use crate::unicode;
 
-/// Computes hashes on the runtime's blocking threads, as many at once as there are cores: each takes 19 MiB
-/// and some tens of milliseconds. Who waits for one has their [`Turn`].
+/// Computes hashes on the runtime's blocking threads, a bounded number at once: each takes 19 MiB and some tens of
+/// milliseconds. Requests wait in a fair queue ([`Turn`]).
 pub struct Passwords(Turns);
 
-/// Verified when there is no account, so that an answer takes as long as with one: the hash of random bytes
-/// that nobody kept. Written down, because to make one takes longer than all else at the start.
+/// Verified when the account does not exist, so that the answer takes as long as for one that does: the hash of discarded
+/// random bytes. A constant, because computing it would dominate the start-up time.
 const DECOY: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$J9cd49e8sVRnJYiD2fnBUw$ZlDCZy1+cM3kArw1KLmRoOUI4Jip5t1Pb/NAktEP2IU";
 
 /// Whether a password is right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is not.
+    /// Wrong.
     Wrong,
-    /// It is.
+    /// Right.
     Right,
-    /// It is, and its hash is of an old kind that should be replaced.
+    /// Right, but the stored hash is of an old kind and should be replaced.
     RightButOld,
 }
 
 impl Passwords {
-    /// A pool for so many hashes at once. Fewer than there are cores: strangers can ask for them, and all others want to be
-    /// served meanwhile.
+    /// Computes at most `places` hashes at once. Use fewer than there are cores: strangers can request hashes, and the other
+    /// cores serve everyone else meanwhile.
     pub fn new(places: NonZeroUsize) -> Self {
         Self(Turns::new(places.get()))
     }
@@ -42,10 +42,10 @@ impl Passwords {
         self.run(turn, move || hash(&unicode::nfc(&password))).await
     }
 
-    /// Whether `password` belongs to `stored`; without a hash it never does, and takes as long to say so.
+    /// Whether `password` matches the hash `stored`. Without a hash it never does, after the same time.
     ///
-    /// A hash made elsewhere is of the password as some keyboard sent it, so each spelling of a password that has several
-    /// is tried.
+    /// An imported hash is of the password in the form that some keyboard sent, so each Unicode form of the password is
+    /// tried.
     pub async fn verify(
         &self,
         password: String,

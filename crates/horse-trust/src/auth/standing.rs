@@ -1,4 +1,4 @@
-//! Whose tokens are accepted: what the store knows of it, in memory, so that no connection and no request has to ask.
+//! Revoked tokens and suspended accounts: a copy of the store's in memory, so that connections and requests need no query.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -11,7 +11,7 @@ use crate::id::Id;
 use crate::store::{MAX_VOID_TOKENS, Revocation, Standing, Suspension, TokenId, VoidToken};
 use crate::timestamp::Timestamp;
 
-/// The users who have signed out or ended their sessions, or are suspended; all others are not in it.
+/// The users with revoked tokens or a suspension. No other user has an entry.
 #[derive(Default)]
 pub(super) struct Standings(RwLock<HashMap<Id, State>>);
 
@@ -19,23 +19,23 @@ pub(super) struct Standings(RwLock<HashMap<Id, State>>);
 struct State {
     revocation: Option<Revocation>,
     suspension: Option<Arc<Suspension>>,
-    /// Tokens that were signed out, in the order in which this node learned of them; [`MAX_VOID_TOKENS`] at most.
+    /// Tokens that were signed out, the oldest first; at most [`MAX_VOID_TOKENS`].
     void: Vec<VoidToken>,
 }
 
-/// What a change of a user's standing means for the sockets that are open.
+/// Which open sockets of a user have to end after a change of standing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ended {
-    /// Those of tokens from before have to end.
+    /// Those with a token from before the revocation.
     Revoked(Revocation),
-    /// Those of this token have to end.
+    /// Those with this token.
     SignedOut(TokenId),
-    /// All have to end.
+    /// All of them.
     Suspended(Arc<Suspension>),
 }
 
 impl Standings {
-    /// Whether a token with these claims is accepted now.
+    /// Whether a token with these claims is accepted at this moment.
     pub(super) fn check(&self, claims: &Claims) -> Result<(), Rejection> {
         let states = self.0.read();
         let Some(state) = states.get(&claims.user) else { return Ok(()) };
@@ -53,7 +53,7 @@ impl Standings {
         }
     }
 
-    /// All sessions of `user` were ended; answers whether that was not known. Never takes back.
+    /// Records a revocation, unless a later one is known. Returns whether it is new.
     pub(super) fn revoke(&self, user: Id, revocation: Revocation) -> bool {
         let mut states = self.0.write();
         if generation_of(states.get(&user).and_then(|state| state.revocation)) >= revocation.generation {
@@ -63,7 +63,7 @@ impl Standings {
         true
     }
 
-    /// A token was signed out; answers whether that was not known.
+    /// Records a token that was signed out. Returns whether it is new.
     pub(super) fn void(&self, void: VoidToken) -> bool {
         let mut states = self.0.write();
         let known = &mut states.entry(void.user.clone()).or_default().void;
@@ -78,7 +78,7 @@ impl Standings {
         true
     }
 
-    /// Forgets tokens that no node takes any more.
+    /// Forgets void tokens that have expired on every node.
     pub(super) fn forget_over(&self, now: Timestamp) {
         self.0.write().retain(|_, state| {
             state.void.retain(|void| !void.is_over(now));
@@ -86,15 +86,15 @@ impl Standings {
         });
     }
 
-    /// Takes over what the store says of a user now; answers what has to end.
+    /// Replaces a user's suspension, and the revocation if it is later. Returns the sockets that have to end.
     pub(super) fn set(&self, standing: Standing) -> Option<Ended> {
         set_in(&mut self.0.write(), standing)
     }
 
-    /// Takes over all that the store knows; answers what has to end.
+    /// Replaces all suspensions, and revocations that are later. Returns the sockets that have to end.
     pub(super) fn replace(&self, standings: Vec<Standing>) -> Vec<(Id, Ended)> {
         let mut states = self.0.write();
-        // Suspensions that were lifted are not among them; revocations are never taken back.
+        // A lifted suspension is missing from `standings`; revocations are never taken back.
         let mut suspended: HashMap<Id, Arc<Suspension>> = states
             .iter_mut()
             .filter_map(|(user, state)| Some((user.clone(), state.suspension.take()?)))
@@ -144,9 +144,9 @@ impl State {
     }
 }
 
-/// Whether a token was issued before the revocation. A number says so by itself; one that is greater than the known one
-/// was issued after a revocation that this node is yet to hear of. One without a number was issued elsewhere, or by a
-/// version that gave none; it goes by the time, and without a time counts as older.
+/// Whether a token was issued before the revocation. Generations decide; a greater one than the known one comes from a
+/// revocation that has not reached this node. Tokens without a generation, of other issuers or earlier versions, compare
+/// by time, and without a time count as older.
 fn is_void(claims: &Claims, revocation: Revocation) -> bool {
     match claims.generation {
         Some(generation) => generation < revocation.generation,
@@ -154,8 +154,8 @@ fn is_void(claims: &Claims, revocation: Revocation) -> bool {
     }
 }
 
-/// Which of two is known from now on: the later one, and of the same one what was said last, as the time may have been a
-/// guess before the store said it.
+/// The later of two revocations. Of equal generations the new one, because the known time may be a guess from before the
+/// store was read.
 fn latest(known: Option<Revocation>, said: Option<Revocation>) -> Option<Revocation> {
     if generation_of(said) >= generation_of(known) { said.or(known) } else { known }
 }

@@ -1,4 +1,4 @@
-//! Limits on guessing passwords.
+//! Limits on guessing passwords: counters of wrong logins.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -11,20 +11,20 @@ use socketio::network;
 
 use super::turns::{Lane, Turn};
 
-/// For how long failures count.
+/// How long failures count.
 const WINDOW: Duration = Duration::from_mins(15);
 /// Failures for one account from one address.
 const PER_ACCOUNT_AND_ADDRESS: u32 = 20;
-/// Failures for one account from anywhere. Where the account was logged in from before, this does not
-/// count, so that strangers do not lock the owner out.
+/// Failures for one account from all addresses. It does not apply to an address that has logged in to the account
+/// before, so that strangers do not lock the owner out.
 const PER_ACCOUNT: u32 = 100;
 /// Failures from one address for any account.
 const PER_ADDRESS: u32 = 100;
-/// How many places are remembered from which an account was logged in.
+/// How many pairs of an account and an address that logged in to it are remembered.
 const MAX_FAMILIAR: usize = 50_000;
-/// How many counters are kept. When there are more, those whose window is over go, then the lowest ones, a quarter of all
-/// at least, so that it is done seldom. To have a counter forgotten that has come to n, somebody has to bring 75 000
-/// others to n, with 25 000 wrong passwords for each of the n.
+/// How many counters are kept. Beyond, expired counters are dropped, then the lowest ones, at least a quarter of all, so
+/// that this is rare. To have a counter of n dropped, an attacker has to raise 75 000 others to n, which takes 25 000 * n
+/// wrong passwords.
 const MAX_COUNTERS: usize = 100_000;
 
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -34,7 +34,7 @@ enum Key {
     Address(IpAddr),
 }
 
-/// How often, and since when.
+/// The number of failures, and the time of the first.
 type Failures = HashMap<Key, (u32, Instant)>;
 
 /// Counts wrong logins per account and per address.
@@ -56,24 +56,24 @@ impl fmt::Debug for Throttle {
 }
 
 impl Throttle {
-    /// Whether another try is allowed; if not, how long to wait.
+    /// Whether a login may be tried; the error is how long to wait.
     pub fn check(&self, account: &str, address: IpAddr) -> Result<(), Duration> {
         self.check_at(account, address, Instant::now())
     }
 
-    /// A try was wrong.
+    /// Counts a wrong password.
     pub fn failed(&self, account: &str, address: IpAddr) {
         self.failed_at(account, address, Instant::now());
     }
 
-    /// A try was right: the account's failures from there are forgiven.
+    /// Notes a right password: the address becomes familiar, and the account's failures from it are forgotten.
     pub fn succeeded(&self, account: &str, address: IpAddr) {
         let place = (account.to_owned(), network(address));
         self.familiar.insert(place.clone(), ());
         self.failures.lock().remove(&Key::AccountAndAddress(place.0, place.1));
     }
 
-    /// The turn of a login, by what is known of account and address.
+    /// The place of a login in the queue for password checks.
     pub fn turn(&self, account: &str, address: IpAddr) -> Turn {
         self.turn_at(account, address, Instant::now())
     }

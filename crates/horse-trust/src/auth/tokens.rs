@@ -1,4 +1,4 @@
-//! JSON Web Tokens, HS256 alone.
+//! Issues and verifies JSON Web Tokens (RFC 7519) with HS256.
 
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -41,7 +41,7 @@ struct RawClaims {
 }
 
 impl Tokens {
-    /// Tokens signed with `secret`, that end after `expires_in`.
+    /// Signs tokens with `secret`; they expire after `expires_in`.
     pub fn new(secret: &str, expires_in: Duration) -> Self {
         Self {
             encoding: EncodingKey::from_secret(secret.as_bytes()),
@@ -51,43 +51,44 @@ impl Tokens {
         }
     }
 
-    /// All sessions of `user` were ended: tokens from before are void. Answers whether that was not known.
+    /// Rejects the tokens of `user` that were issued before all sessions were ended. Returns whether the revocation is new.
     pub fn revoke(&self, user: Id, revocation: Revocation) -> bool {
         self.standings.revoke(user, revocation)
     }
 
-    /// A token was signed out. Answers whether that was not known.
+    /// Rejects a token that was signed out. Returns whether that is new.
     pub fn void(&self, void: VoidToken) -> bool {
         self.standings.void(void)
     }
 
-    /// Forgets void tokens that nobody would take any more. To be called every minute or so.
+    /// Forgets void tokens that have expired on every node. To be called every minute or so.
     pub fn tidy(&self) {
         self.standings.forget_over(Timestamp::now());
     }
 
-    /// Takes over what the store says of a user; answers which sockets of the user have to end.
+    /// Applies a user's standing in the store; returns which of the user's sockets have to end.
     pub fn set_standing(&self, standing: Standing) -> Option<Ended> {
         self.standings.set(standing)
     }
 
-    /// Takes over all that the store says of users; answers whose sockets have to end.
+    /// Applies all standings in the store; returns the users with sockets that have to end.
     pub fn replace_standings(&self, standings: Vec<Standing>) -> Vec<(Id, Ended)> {
         self.standings.replace(standings)
     }
 
-    /// Whether a token that was verified is accepted still.
+    /// Whether a token that was verified before is still accepted.
     pub fn check(&self, claims: &Claims) -> Result<(), Rejection> {
         self.standings.check(claims)
     }
 
-    /// A token for a user, whose sessions were all ended `generation` times, as the store says now.
+    /// Issues a token for a user; `generation` is [`session_generation`](crate::store::StandingStore::session_generation) of
+    /// the store at this moment.
     pub fn issue(&self, user: &Id, role: Role, generation: i64) -> String {
         self.issue_for(user, role, self.expires_in, Some(generation))
     }
 
-    /// A token for a user that ends after `expires_in`. Without a generation, for want of the store, it goes by its time,
-    /// as tokens of other issuers do.
+    /// Issues a token that expires after `expires_in`. Without a generation, where there is no store, a revocation compares
+    /// its time, as for tokens of other issuers.
     pub fn issue_for(&self, user: &Id, role: Role, expires_in: Duration, generation: Option<i64>) -> String {
         #[derive(Serialize)]
         struct Issued<'a> {
@@ -96,7 +97,7 @@ impl Tokens {
             role: Role,
             iat: u64,
             exp: u64,
-            /// Tells tokens of the same user and millisecond apart (RFC 7519, section 4.1.7).
+            /// Makes tokens of the same user and millisecond differ (RFC 7519, section 4.1.7).
             jti: String,
             /// As `iat`, in milliseconds: a token may be issued in the second in which others were revoked.
             iat_ms: u64,
@@ -119,7 +120,8 @@ impl Tokens {
             .expect("claims of text and numbers are signed with a symmetric key")
     }
 
-    /// Checks signature, algorithm, times and user, and that neither token nor account is barred.
+    /// Checks the signature, algorithm, times and user of a token, and that neither token nor account was revoked or
+    /// suspended.
     pub fn verify(&self, token: &str) -> Result<Claims, Rejection> {
         let (RawClaims { user_id, role, iat, iat_ms, session_generation, exp, nbf }, token) =
             jws::verify(token, &self.decoding).map_err(|reason| {
@@ -139,7 +141,7 @@ impl Tokens {
         let user = user_id.as_ref().and_then(Value::as_str).and_then(|id| Id::parse(id).ok());
         let role =
             if role.as_ref().and_then(Value::as_str) == Some("admin") { Role::Admin } else { Role::Seller };
-        // A time that no date can express says nothing: the token counts as older than any revocation.
+        // A time outside the range of dates is ignored: the token counts as older than any revocation.
         let seconds = iat.as_ref().and_then(Value::as_f64).and_then(Timestamp::from_seconds);
         // A token of another issuer has whole seconds: within its second it may be older than a revocation.
         let issued_at = iat_ms.as_ref().and_then(Value::as_i64).map(Timestamp).or(seconds);

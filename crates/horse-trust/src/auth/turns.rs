@@ -1,5 +1,5 @@
-//! Who has their turn next, where many wait for few places. Lanes go in an order of trust, and within a lane those who
-//! wait have turns, so that neither one party nor a flood of strangers fills places or queue for others.
+//! A fair queue for a bounded number of places. Its lanes are served in an order of trust, and within a lane the parties
+//! (accounts or networks) take turns, so that neither one party nor a flood of strangers keeps others out.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
@@ -9,30 +9,30 @@ use parking_lot::Mutex;
 use socketio::network;
 use tokio::sync::oneshot;
 
-/// How many may wait in each lane.
+/// How many requests may wait in each lane.
 const MAX_WAITING: usize = 200;
-/// How often a lane is passed over while somebody waits in it: then it has a turn before those that go first.
+/// How often a lane that is not empty is passed over before it is served ahead of the lanes above it.
 const MAX_PASSED_OVER: u32 = 4;
 
-/// Too many hashes are waited for.
+/// Too many requests wait already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("too many passwords wait to be checked")]
 pub struct Busy;
 
-/// What a turn is for. Those that come first here go first.
+/// The lanes of the queue, the first to be served first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lane {
-    /// A login from where the account was logged in before.
+    /// A login to an account from an address that logged in to it before.
     FamiliarLogin,
-    /// A login from an address with no wrong password of late.
+    /// A login from an address without recent failures.
     Login,
     /// A login from any other address.
     SuspectLogin,
-    /// Somebody without an account wants one.
+    /// A registration.
     Registration,
 }
 
-/// A turn: what for, and whose. A party has one place among those who have turns, however many turns it waits for.
+/// A request's lane, and the party for which it waits. Parties take turns, however many requests each has.
 #[derive(Debug, Clone)]
 pub struct Turn {
     pub(super) lane: Lane,
@@ -46,19 +46,19 @@ enum Party {
 }
 
 impl Turn {
-    /// For a login to `account` from where it was logged in before. Its party is the account: whoever has one account
-    /// may have logged in from many addresses.
+    /// For a login to `account` from a familiar address. Its party is the account, because the owner of one account may have
+    /// logged in to it from many addresses.
     pub(super) fn familiar(account: &str) -> Self {
         Self { lane: Lane::FamiliarLogin, party: Party::Account(account.into()) }
     }
 
-    /// In another lane, for a client at `address`.
+    /// For a client at `address`, whose network is the party.
     pub fn new(lane: Lane, address: IpAddr) -> Self {
         Self { lane, party: Party::Network(network(address)) }
     }
 }
 
-/// A number of places, given to those who wait in turns.
+/// The queue and its places.
 #[derive(Clone)]
 pub(super) struct Turns(Arc<Mutex<State>>);
 
@@ -68,18 +68,18 @@ struct State {
     lanes: [Waiting; 4],
 }
 
-/// Those who wait in one lane.
+/// The requests that wait in one lane.
 #[derive(Default)]
 struct Waiting {
     by_party: HashMap<Party, VecDeque<oneshot::Sender<Place>>>,
-    /// The parties with somebody who waits, each once, in the order of their turns.
+    /// The parties with waiting requests, each once, in the order of their turns.
     turns: VecDeque<Party>,
     count: usize,
-    /// How often another lane had its turn since this one had, while somebody waited here.
+    /// How often lanes above were served since this one was, while requests waited here.
     passed_over: u32,
 }
 
-/// A place, given back when it is dropped.
+/// A place; returned when it is dropped.
 pub(super) struct Place(Turns);
 
 impl Turns {
@@ -87,18 +87,18 @@ impl Turns {
         Self(Arc::new(Mutex::new(State { free: places, lanes: Default::default() })))
     }
 
-    /// Waits for a place; [`Busy`] if too many wait already, and none of them is of a party that has more.
+    /// Waits for a place. Fails with [`Busy`] if the lane is full and no party in it has more requests than this one.
     pub(super) async fn take(&self, turn: Turn) -> Result<Place, Busy> {
         let place = {
             let mut state = self.0.lock();
-            // While a place is free, nobody waits.
+            // A place is free only while nobody waits.
             if state.free > 0 {
                 state.free -= 1;
                 return Ok(Place(self.clone()));
             }
             state.lanes[turn.lane as usize].push(turn.party)?
         };
-        // Whoever had to make room is not given a place any more.
+        // The sender was dropped: the request made room for another.
         place.await.map_err(|_| Busy)
     }
 }
@@ -109,7 +109,7 @@ impl Drop for Place {
         while let Some(next) = state.next() {
             match next.send(Self(self.0.clone())) {
                 Ok(()) => return,
-                // The one whose turn it was has stopped waiting. The place is given to another, not given back.
+                // The request is gone. The place goes to the next one; dropping it would lock the queue again.
                 Err(place) => std::mem::forget(place),
             }
         }
@@ -149,7 +149,7 @@ impl Waiting {
         Ok(receiver)
     }
 
-    /// Those whose client has gone hold nobody up.
+    /// Drops requests whose client is gone.
     fn forget_closed(&mut self) {
         self.by_party.retain(|_, waiting| {
             waiting.retain(|turn| !turn.is_closed());
@@ -159,7 +159,7 @@ impl Waiting {
         self.count = self.by_party.values().map(VecDeque::len).sum();
     }
 
-    /// Turns the last one away of the party that has most, if that is more than `party` would have.
+    /// Drops the last request of the party that has most, if that is more than `party` would have.
     fn make_room(&mut self, party: &Party) -> Result<(), Busy> {
         let own = self.by_party.get(party).map_or(0, VecDeque::len);
         let most = self.by_party.values_mut().max_by_key(|waiting| waiting.len()).ok_or(Busy)?;

@@ -1,4 +1,4 @@
-//! `/api/auth`: register, login, me, logout.
+//! `/api/auth`: registration, login, the own account, logout.
 
 use axum::extract::{FromRequest, Request, State};
 use axum::routing::{get, post};
@@ -26,8 +26,8 @@ const MIN_PASSWORD: usize = 8;
 const MAX_EMAIL: usize = 254;
 /// The longest name, in characters.
 const MAX_NAME: usize = 100;
-/// When a wrong login is answered, counted from its coming. An imported bcrypt hash takes longer than an
-/// argon2 hash or the decoy; without this the time would tell which e-mails belong to an account.
+/// How long after its arrival a refused login is answered. An imported bcrypt hash takes longer than an argon2 hash or the
+/// decoy; without this the time would reveal which e-mails have an account.
 const REFUSAL_TIME: Duration = Duration::from_millis(400);
 
 /// The routes of accounts.
@@ -79,7 +79,7 @@ async fn register(
     let (Some(email), Some(password), true) = (email, password, errors.is_empty()) else {
         return Err(ApiError::invalid(errors));
     };
-    // Counted when all else is right: an answer from here on says whether the e-mail has an account.
+    // Counted once all fields are valid: from here on the answer reveals whether the e-mail has an account.
     state.registrations.check(address).map_err(too_many_attempts)?;
     let id = Id::unguessable().map_err(|error| {
         tracing::error!(%error, "the system has no random bytes");
@@ -125,7 +125,7 @@ async fn login(State(state): State<AppState>, request: Request) -> Result<Json<V
     let stored = user.as_ref().map(|user| user.password_hash.clone());
     let turn = state.throttle.turn(&email, address);
     let verdict = state.passwords.verify(password.clone(), stored, turn.clone()).await?;
-    // Again, so that guesses that came all at once count as if they had come one by one.
+    // Again, so that parallel guesses count as if they had come one by one.
     check_throttle()?;
     let (Some(user), Verdict::Right | Verdict::RightButOld) = (user, verdict) else {
         state.throttle.failed(&email, address);
@@ -138,7 +138,7 @@ async fn login(State(state): State<AppState>, request: Request) -> Result<Json<V
         return Err(ApiError::Suspended);
     }
     if verdict == Verdict::RightButOld {
-        // The login is right in any case; the next one tries again.
+        // The login succeeds in any case; the next one tries again.
         match state.passwords.hash(password, turn).await {
             Ok(hash) => state.store.set_password_hash(&user.profile.id, &hash).await?,
             Err(error) => tracing::warn!(%error, user = %user.profile.id, "an old hash was kept"),
@@ -156,7 +156,8 @@ async fn me(
     Ok(Json(json!({"success": true, "user": view::account(&user)})))
 }
 
-/// Makes the token of the request void and ends its sockets. It has no rate: a token is taken once, and costs a login.
+/// Makes the token of the request void and closes its sockets. It needs no rate limit: each call uses up a token, which
+/// costs a login.
 async fn logout(
     State(state): State<AppState>,
     Authenticated(claims): Authenticated,
@@ -165,7 +166,7 @@ async fn logout(
     Ok(Json(json!({"success": true})))
 }
 
-/// Makes all tokens of the user void and ends all sockets.
+/// Makes all tokens of the user void and closes all sockets.
 async fn logout_everywhere(
     State(state): State<AppState>,
     Authenticated(claims): Authenticated,
@@ -174,8 +175,8 @@ async fn logout_everywhere(
     Ok(Json(json!({"success": true})))
 }
 
-/// A token for the user, good until all sessions are ended the next time. The store says how often they were: what is
-/// in memory may be older than a revocation on another node.
+/// Issues a token for the user. Its generation is read from the store, because the one in memory may be older than a
+/// revocation on another node.
 async fn issue_token(state: &AppState, user: &User) -> Result<String, ApiError> {
     let generation = state.store.session_generation(&user.profile.id).await?;
     Ok(state.tokens.issue(&user.profile.id, user.role, generation))
@@ -185,7 +186,7 @@ fn too_many_attempts(wait: Duration) -> ApiError {
     ApiError::TooMany("Too many attempts", wait.as_secs() + 1)
 }
 
-/// Plausible: one `@`, a domain with a dot, nothing that e-mail addresses do not hold.
+/// Whether the text looks like an e-mail address: one `@`, a domain with a dot, no character that addresses do not have.
 fn is_email(email: &str) -> bool {
     let Some((local, domain)) = email.split_once('@') else { return false };
     email.len() <= MAX_EMAIL

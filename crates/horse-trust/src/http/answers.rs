@@ -1,7 +1,7 @@
-//! Answers that clients take slowly, or not at all: how many bytes of them may be held.
+//! Bounds the bytes of answers that clients have not read yet.
 //!
-//! An answer is in memory until its client has taken it: a page of history a megabyte, a long list some. Who asks over many
-//! connections and reads none would have the server hold as much as they like.
+//! An answer stays in memory until its client has read it; a page of history is up to a megabyte, a long list several. A
+//! client with many connections that reads none of its answers could otherwise fill the memory.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -20,7 +20,7 @@ use super::error::ApiError;
 const MAX_HELD: usize = 128 * 1024 * 1024;
 /// Bytes of answers that are held for one address.
 const MAX_HELD_PER_ADDRESS: usize = 32 * 1024 * 1024;
-/// What one address may have in any case: a page of history.
+/// Bytes that each address may have even when the total is reached: a page of history.
 const LEAST_SHARE: usize = 256 * 1024;
 /// A shorter answer is not counted: it takes no more than the request did.
 const SHORT: u64 = 16 * 1024;
@@ -69,14 +69,14 @@ pub(super) async fn count(State(answers): State<Answers>, request: Request, next
 }
 
 impl Answers {
-    /// `bytes`, which count until they are dropped; `None` if there are too many.
+    /// Counts `bytes` until they are dropped; `None` if there are too many.
     fn hold(&self, address: IpAddr, bytes: Bytes) -> Option<Bytes> {
         let mut held = self.0.lock();
         let own = held.by_address.get(&address).copied().unwrap_or(0);
         let of_address = own + bytes.len();
-        // One that is greater by itself is better sent than never.
+        // A single answer that exceeds the share is still sent.
         let is_over_share = own > 0 && of_address > MAX_HELD_PER_ADDRESS;
-        // Those who have little are not refused for what others hold.
+        // An address that holds little is not refused because others hold much.
         let is_over_all = held.all + bytes.len() > MAX_HELD && of_address > LEAST_SHARE;
         if is_over_share || is_over_all {
             return None;

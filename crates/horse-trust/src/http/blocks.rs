@@ -1,4 +1,4 @@
-//! `/api/chat/blocks`: of whom a user wants to hear nothing.
+//! `/api/chat/blocks`: the users whom a user has blocked.
 
 use axum::extract::State;
 use axum::routing::{delete, get};
@@ -33,7 +33,7 @@ async fn block(
     fields: Fields,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
     let mut errors = Vec::new();
-    // What is no text is no id either, and is answered as such.
+    // A value that is no text is answered like an invalid id.
     let other = fields.text("user_id", &mut errors).unwrap_or_default();
     state.chat.set_block(&claims.user, &other, true, None).await?;
     Ok((StatusCode::CREATED, Json(json!({"success": true}))))

@@ -19,25 +19,25 @@ use crate::auth::Tokens;
 
 /// The longest body, in bytes.
 const MAX_BODY: usize = 100_000;
-/// How much of a longer one is read and thrown away.
+/// How many bytes of a longer body are read and discarded.
 const MAX_DISCARDED: usize = 20_000_000;
-/// How long a body may take to come.
+/// How long a body may take to arrive.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The longest body of somebody who has no token yet: a login or a registration.
+/// The longest body without a token, of a login or a registration, in bytes.
 const MAX_ANONYMOUS: usize = 8 * 1024;
 /// The routes that take a body without a token.
 const ANONYMOUS: [&str; 2] = ["/api/auth/login", "/api/auth/register"];
-/// How many bytes of bodies under way one address may have, and all.
+/// How many bytes of unfinished bodies one address may have, and all addresses together.
 const HELD: [usize; 2] = [4 * 1024 * 1024, 64 * 1024 * 1024];
 
-/// The bodies under way, by the address that sends them.
+/// The bytes of unfinished bodies, by the sending address.
 #[derive(Default)]
 pub(super) struct Bodies {
     held: Mutex<(usize, HashMap<IpAddr, usize>)>,
 }
 
-/// The bytes of one body; given back when it is dropped.
+/// The bytes of one body; subtracted when it is dropped.
 struct Held<'a> {
     bodies: &'a Bodies,
     address: IpAddr,
@@ -73,11 +73,11 @@ impl Drop for Held<'_> {
     }
 }
 
-/// Takes the whole body before the route is asked. Without a token that is valid nothing of it is kept but for a login or
-/// a registration: the route refuses the request anyway.
+/// Reads the whole body before the route is called. Without a valid token the body is discarded, except for logins and
+/// registrations, because the route refuses the request anyway.
 ///
-/// An answer that comes while the client still writes is lost to it: the connection is closed with bytes
-/// unread, which resets it. So also what is refused at once, or too long, is read first.
+/// A client that is still writing loses an early answer: closing a connection with unread bytes resets it. So the body of
+/// a refused request is read, too.
 pub(super) async fn take_whole(
     State((tokens, bodies)): State<(Arc<Tokens>, Arc<Bodies>)>,
     request: Request,

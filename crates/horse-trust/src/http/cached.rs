@@ -1,4 +1,4 @@
-//! The files that are part of the binary, compressed once and not for each who asks.
+//! Caches the compressed files of the binary, so that each is compressed once.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,16 +15,16 @@ use super::error::ApiError;
 /// A path, and an encoding.
 type Place = (String, &'static str);
 
-/// The answers: there are as many as files, thrice.
+/// The cached answers; at most three for each file.
 #[derive(Clone, Default)]
 pub(super) struct Answers(Arc<Mutex<HashMap<Place, (response::Parts, Bytes)>>>);
 
-/// Answers again what was answered before; for routes whose answers are files that do not change.
+/// Serves from the cache. For routes whose answers are files that do not change.
 pub(super) async fn answer(State(known): State<Answers>, mut request: Request, next: Next) -> Response {
     if request.method() != Method::GET {
         return next.run(request).await;
     }
-    // No name of a file needs it, and a file would have a name for each way to write it.
+    // No file's name needs percent-encoding, and encoded names would add entries to the cache.
     if request.uri().path().contains('%') {
         return ApiError::RouteNotFound.into_response();
     }
@@ -36,7 +36,7 @@ pub(super) async fn answer(State(known): State<Answers>, mut request: Request, n
     if !is_asked_whether_it_changed && let Some((parts, body)) = cached() {
         return Response::from_parts(parts, Body::from(body));
     }
-    // A body that is not read is not compressed either.
+    // The body is not compressed before it is read.
     let (parts, body) = next.run(request).await.into_parts();
     if parts.status != StatusCode::OK
         || parts.headers.get(header::CACHE_CONTROL).is_some_and(|value| value == "no-store")
@@ -58,7 +58,7 @@ pub(super) async fn answer(State(known): State<Answers>, mut request: Request, n
     }
 }
 
-/// The best encoding that a client takes, of those that we have.
+/// The best encoding that the client accepts and the server has.
 fn encoding(headers: &HeaderMap) -> &'static str {
     let accepts = |name: &str| {
         let values = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());

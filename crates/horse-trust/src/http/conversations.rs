@@ -1,4 +1,4 @@
-//! `/api/chat`: conversations, their history, and what is unread.
+//! `/api/chat`: conversations, their history, and unread counts.
 
 use std::convert::Infallible;
 use std::io;
@@ -34,14 +34,14 @@ use crate::timestamp::Timestamp;
 const DEFAULT_LIMIT: u64 = 30;
 /// Messages a page at most.
 const MAX_LIMIT: u64 = 100;
-/// How many conversations of a whole list are read and held at once.
+/// How many conversations of a whole list are read and kept in memory at once.
 const LISTED_AT_ONCE: usize = 64;
 /// Answers from this length on are compressed, in bytes.
 const COMPRESSED_FROM: u64 = 1024;
 /// The last page that can be asked for.
 const MAX_PAGE: u64 = 1_000_000;
 
-/// The routes of the chat. Their answers are counted as they are held, before they are compressed.
+/// The routes of the chat. Their answers are counted before they are compressed, because that is what stays in memory.
 pub(super) fn router(answers: &Answers) -> Router<AppState> {
     let counted = || middleware::from_fn_with_state(answers.clone(), answers::count);
     Router::new()
@@ -89,7 +89,7 @@ async fn list(
     Ok(json_text(StatusCode::OK, body))
 }
 
-/// Which part of the list is asked for; `None` if nothing is said, and it is the whole.
+/// The part of the list that the query names; `None` for the whole list.
 fn list_query(query: &str) -> Result<Option<ListQuery>, ApiError> {
     let limit = number(query, "limit", MAX_LIMIT)?;
     let before = parameter(query, "before")?.map(|cursor| cursor.parse()).transpose();
@@ -108,7 +108,7 @@ fn list_query(query: &str) -> Result<Option<ListQuery>, ApiError> {
     Ok(Some(ListQuery { only_unread, before, limit }))
 }
 
-/// The whole list. There is no bound on how long it is, so more than one part of it is never held in memory.
+/// The whole list. Its length has no bound, so only one part of it is in memory at a time.
 async fn whole_list(chat: Arc<Chat>, user: Id, places: Vec<ListPlace>) -> Result<Response, ApiError> {
     let mut body = list_head(chat.edit_window());
     let first = places.len().min(LISTED_AT_ONCE);
@@ -122,7 +122,7 @@ async fn whole_list(chat: Arc<Chat>, user: Id, places: Vec<ListPlace>) -> Result
         let (chat, user) = (Arc::clone(&chat), user.clone());
         async move {
             let mut part = Vec::new();
-            // The status is sent: what fails now can only break the answer off.
+            // The status is sent already: a failure can only cut the answer off.
             let written = write_part(&chat, &user, &places, &mut part, false).await;
             written.map_err(|_| io::Error::other("the list could not be read to its end"))?;
             Ok(Bytes::from(part))
@@ -174,7 +174,7 @@ async fn open(
     let fields = Fields::from_request(request, &state).await?;
     state.chat.count_opening(&claims.user)?;
     let mut errors = Vec::new();
-    // What is no text is no id either, and is answered as such.
+    // A value that is no text is answered like an invalid id.
     let mut recipient = fields.text("recipient_id", &mut errors).unwrap_or_default();
     if recipient.is_empty()
         && let Some(email) = fields.text("recipient_email", &mut errors)
@@ -205,7 +205,7 @@ async fn history(
     RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
     let query = query.unwrap_or_default();
-    // Of an answer without a body nothing was read.
+    // HEAD has no body, so nothing was read.
     let marks = method != Method::HEAD;
     if let Some(range) = range(&query)? {
         let slice = state.chat.slice(&claims.user, &id, range, marks).await?;
@@ -229,7 +229,7 @@ async fn send(
     let mut errors = Vec::new();
     let draft = Draft::from_fields(|name| fields.text(name, &mut errors));
     if !errors.is_empty() {
-        // A stranger learns nothing by what is said of the text.
+        // Checked first, so that a stranger learns nothing from how the text is refused.
         state.chat.conversation(&claims.user, &id).await?;
         return Err(ApiError::Invalid(Refusal::InvalidMessage.to_string(), errors));
     }

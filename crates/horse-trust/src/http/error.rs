@@ -1,4 +1,4 @@
-//! What goes wrong with a request, and the one table from error to answer.
+//! The errors of requests, and the one table from error to answer.
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
@@ -9,21 +9,21 @@ use crate::auth::Busy;
 use crate::contract::Refusal;
 use crate::store::StoreError;
 
-/// A field that is not right.
+/// An invalid field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FieldError {
     /// The field.
     pub path: &'static str,
-    /// What is wrong with it.
+    /// The problem, in words for people.
     pub msg: String,
 }
 
-/// A request that can't be answered as asked.
+/// Why a request fails.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ApiError {
-    /// The body is no JSON object, or broke off.
+    /// The body is not a JSON object, or is incomplete.
     Malformed(&'static str),
-    /// Fields are not right; the message, and each of them.
+    /// Invalid fields: the message, and each field.
     Invalid(String, Vec<FieldError>),
     /// No `Authorization: Bearer`.
     NoToken,
@@ -31,7 +31,7 @@ pub enum ApiError {
     InvalidToken,
     /// Wrong e-mail or password.
     InvalidCredentials,
-    /// Nobody gives themselves the role of an admin.
+    /// A registration asked for the role of an admin.
     AdminRole,
     /// The route is for admins.
     AdminsOnly,
@@ -49,17 +49,17 @@ pub enum ApiError {
     TooMany(&'static str, u64),
     /// The chat refuses.
     Refused(Refusal),
-    /// Something broke; it was logged where it did.
+    /// An internal failure, logged where it happened.
     Internal,
 }
 
 impl ApiError {
-    /// One field that is not right.
+    /// One invalid field.
     pub fn field(path: &'static str, msg: impl Into<String>) -> Self {
         Self::invalid(vec![FieldError { path, msg: msg.into() }])
     }
 
-    /// Several fields that are not right.
+    /// Several invalid fields.
     pub fn invalid(errors: Vec<FieldError>) -> Self {
         Self::Invalid("Validation error".to_owned(), errors)
     }

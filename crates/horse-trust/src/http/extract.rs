@@ -1,4 +1,4 @@
-//! What routes take out of a request: who asks, and the fields of a JSON body.
+//! Extractors: the authenticated user, the id in a path, and the fields of a JSON body.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -22,7 +22,7 @@ pub(super) fn bearer_token(parts: &Parts) -> Option<Cow<'_, str>> {
     bearer(parts.headers.get(header::AUTHORIZATION)?.as_bytes())
 }
 
-/// The user who asks, by a valid token.
+/// The claims of the request's valid token.
 pub(super) struct Authenticated(pub(super) Claims);
 
 impl FromRequestParts<AppState> for Authenticated {
@@ -37,7 +37,7 @@ impl FromRequestParts<AppState> for Authenticated {
                 Rejection::Suspended(_) => ApiError::Suspended,
             }
         })?;
-        // What changes something is counted where the rule for it is.
+        // Requests that change something are counted by the rule of what they change.
         if matches!(parts.method, Method::GET | Method::HEAD) {
             state.chat.limits().request(&claims.user)?;
         }
@@ -53,7 +53,7 @@ fn bearer(value: &[u8]) -> Option<Cow<'_, str>> {
     (scheme.eq_ignore_ascii_case(b"bearer") && !token.is_empty()).then(|| String::from_utf8_lossy(token))
 }
 
-/// An admin who asks, by a valid token.
+/// Proof that the request has a valid token of an admin.
 pub(super) struct Admin;
 
 impl FromRequestParts<AppState> for Admin {
@@ -65,7 +65,7 @@ impl FromRequestParts<AppState> for Admin {
     }
 }
 
-/// The id in a path. It is empty, which no id is, where the path is no text: to be answered as an unknown one.
+/// The id in a path. Empty, which no id is, if the path is not UTF-8: the route answers as for an unknown id.
 pub(super) struct PathId(pub(super) String);
 
 impl<S: Send + Sync> FromRequestParts<S> for PathId {
@@ -106,7 +106,7 @@ impl<S: Send + Sync> FromRequest<S> for Fields {
 }
 
 impl Fields {
-    /// A text; `None` if it is missing or null. Another type is noted in `errors`.
+    /// A text; `None` if it is missing or null. Another type adds an entry to `errors`.
     pub(super) fn text(&self, path: &'static str, errors: &mut Vec<FieldError>) -> Option<String> {
         let value = self.0.get(path)?.get();
         if value == "null" {

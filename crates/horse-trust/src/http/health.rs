@@ -1,4 +1,4 @@
-//! Whether the server lives, whether its store answers, and whether it shall get requests.
+//! Liveness, the store's health, and readiness.
 
 use axum::extract::State;
 use axum::routing::get;
@@ -26,8 +26,8 @@ async fn store_health(State(state): State<AppState>) -> (StatusCode, Json<Value>
     answer(store_answers(&state).await, "error")
 }
 
-/// For a load balancer. A bus that is away does not count: this node still serves its own clients, and all nodes
-/// would be taken out at once.
+/// For a load balancer. An unreachable bus does not count: this node still serves its own clients, and all nodes would be
+/// taken out at once.
 async fn readiness(State(state): State<AppState>) -> (StatusCode, Json<Value>) {
     if state.draining.load(Ordering::Acquire) {
         return answer(false, "draining");
@@ -38,7 +38,7 @@ async fn readiness(State(state): State<AppState>) -> (StatusCode, Json<Value>) {
 async fn store_answers(state: &AppState) -> bool {
     let came = Instant::now();
     let mut last = state.store_health.lock().await;
-    // Whoever came before the store was asked has the same answer.
+    // Requests that arrived before the last check began share its result.
     if let Some((asked, is_well)) = *last
         && asked >= came
     {
@@ -53,7 +53,7 @@ async fn store_answers(state: &AppState) -> bool {
     answered.is_ok()
 }
 
-/// 200, or 503 with what is wrong.
+/// 200, or 503 with the reason.
 fn answer(is_well: bool, wrong: &str) -> (StatusCode, Json<Value>) {
     if is_well {
         (StatusCode::OK, Json(json!({"success": true, "status": "ok"})))

@@ -1,4 +1,4 @@
-//! Figures for Prometheus. They are nobody's business but the operators'.
+//! Metrics for Prometheus, for operators alone.
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -11,7 +11,7 @@ use super::error::ApiError;
 use super::state::AppState;
 use crate::config::Secret;
 
-/// Headers that proxies add: the request is of somebody elsewhere.
+/// Headers that proxies add, which show that the client is on another machine.
 const FORWARDED: [&str; 4] = ["x-forwarded-for", "x-real-ip", "forwarded", "via"];
 
 /// The route of the figures, those of `engine` included.
@@ -30,7 +30,7 @@ async fn metrics(
         Some(token) => has_token(request.headers(), token),
         None => is_local,
     };
-    // Whoever may not see it learns not even that it is there.
+    // The answer does not reveal that the route exists.
     if !may_see {
         return ApiError::RouteNotFound.into_response();
     }
@@ -45,7 +45,7 @@ fn has_token(headers: &HeaderMap, token: &Secret) -> bool {
     else {
         return false;
     };
-    // All bytes are looked at, so that the time says nothing of how many are right.
+    // Compares all bytes, so that the time reveals nothing about how many match.
     let differences = given.iter().zip(expected).fold(0, |differences, (a, b)| differences | (a ^ b));
     given.len() == expected.len() && differences == 0
 }

@@ -1,4 +1,4 @@
-//! The routes, one file a resource, each with its `router()`.
+//! The HTTP routes, one file a resource, each with its `router()`.
 
 mod accounts;
 mod address;
@@ -81,7 +81,7 @@ pub fn router(state: AppState, engine: socketio::Server, origins: &CorsOrigins) 
         .layer(middleware::from_fn_with_state(figures, observe::observe))
 }
 
-/// For how long browsers remember what a preflight request allowed; Chromium takes two hours at most.
+/// How long browsers cache the answer to a preflight request; Chromium caps it at two hours.
 const PREFLIGHT_TIME: Duration = Duration::from_hours(2);
 
 fn set_header(name: header::HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {

@@ -1,4 +1,4 @@
-//! What is noted of each request: an id, a line in the log, a figure.
+//! Gives each request an id, a line in the log, and a place in the metrics.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -12,25 +12,25 @@ use tracing::Instrument as _;
 use super::address::client_address;
 use crate::metrics::Metrics;
 
-/// Where the engine is: its path as clients are set up with it, also without its last slash or with one too many.
+/// The engine's path, also without its last slash and with one too many, as some clients are configured.
 pub(super) const ENGINE_PATHS: [&str; 3] = ["/socket.io/", "/socket.io", "/socket.io//"];
 
-/// The header that has a request's id, in the request and in its answer.
+/// The header with a request's id, in the request and in its answer.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// The greatest length of an id that is taken from a request.
+/// The greatest length of an id that a client may choose, in bytes.
 const MAX_ID: usize = 128;
-/// How many bytes of a path are in a line of the log, of which many may wait to be written.
+/// How many bytes of a path a log line contains; many lines may wait to be written.
 const MAX_PATH: usize = 256;
-/// What is asked every few seconds by machines.
+/// Probes, which machines send every few seconds.
 const PROBES: [&str; 4] = ["/health", "/health/db", "/ready", "/metrics"];
 
-/// Gives the request an id, which its answer and all its log lines carry, and notes how it went.
+/// Gives the request an id, which its answer and all its log lines carry, and records status and duration.
 pub(super) async fn observe(
     State(metrics): State<Arc<Metrics>>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    // Connections have an id of their own, and their requests are too many for a line each.
+    // Connections have ids of their own, and their requests are too many to log each.
     if ENGINE_PATHS.contains(&request.uri().path()) {
         let response = next.run(request).await;
         metrics.answered(response.status());
@@ -38,7 +38,7 @@ pub(super) async fn observe(
     }
     let begin = Instant::now();
     let id = request.headers().get(REQUEST_ID).filter(|id| is_id(id)).cloned().unwrap_or_else(new_id);
-    // So that whoever is asked next gets the same.
+    // Passed on to handlers and to upstream services.
     request.headers_mut().insert(REQUEST_ID, id.clone());
     let span = tracing::error_span!("request", id = id.to_str().unwrap_or_default());
     let (method, path) = (request.method().clone(), shown(request.uri().path()).to_owned());
@@ -63,7 +63,7 @@ fn shown(path: &str) -> &str {
     path.get(..MAX_PATH).unwrap_or(path)
 }
 
-/// Whether an id of a client is one that can do no harm in a log.
+/// Whether a client's id is safe in a log.
 fn is_id(id: &HeaderValue) -> bool {
     let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:/+=".contains(byte);
     (1..=MAX_ID).contains(&id.len()) && id.as_bytes().iter().all(is_plain)

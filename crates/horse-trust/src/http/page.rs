@@ -1,4 +1,4 @@
-//! The chat page: `/`, its assets, and what it has to know of a demo.
+//! The chat page: `/`, its assets, and the accounts of a demo.
 
 use axum::extract::Path;
 use axum::response::{Html, IntoResponse, Response};
@@ -13,7 +13,7 @@ use crate::demo;
 // `FILES: &[(name, bytes)]`, empty if the page was not built when this was, and `TAG`, quoted.
 include!(concat!(env!("OUT_DIR"), "/page.rs"));
 
-/// What is served in the page's place if it is not part of this build.
+/// Served in place of the page by a build without it.
 const HOW_TO_BUILD: &str = include_str!("../../assets/index.html");
 
 /// Scripts and styles come from files of ours alone; pictures of people from where their profiles say. `'self'` is the
@@ -50,7 +50,7 @@ async fn page(headers: HeaderMap) -> Response {
 
 fn page_headers(tag: &'static str) -> [(HeaderName, &'static str); 4] {
     [
-        // A window that opened the page, or was opened by it, has no hold on it.
+        // A window that opened the page, or that the page opened, has no access to it.
         (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
         (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::CACHE_CONTROL, "no-cache"),

@@ -7,7 +7,7 @@ use url::form_urlencoded;
 
 use super::error::ApiError;
 
-/// The value of a parameter. One that stands there twice is an error: which of the two is meant, nobody can tell.
+/// The value of a parameter. A repeated parameter is an error, because it is ambiguous.
 pub(super) fn parameter<'a>(query: &'a str, name: &'static str) -> Result<Option<Cow<'a, str>>, ApiError> {
     let mut values = form_urlencoded::parse(query.as_bytes()).filter(|(key, _)| key == name);
     let value = values.next().map(|(_, value)| value);

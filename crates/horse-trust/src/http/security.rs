@@ -1,17 +1,17 @@
-//! Headers that tell browsers to be strict, on every answer but those of the protocol engine.
+//! Security headers on every answer except the protocol engine's.
 //!
-//! The page adds its own Content-Security-Policy; what has none gets one that allows nothing.
+//! The page sets its own Content-Security-Policy; every other answer gets one that allows nothing.
 
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::Response;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-/// For how long browsers reach the site by TLS alone once they did: a year (RFC 6797), as preload lists want at least.
-/// Subdomains belong to the platform, so they are not included.
+/// How long browsers use TLS alone after they did once (RFC 6797): a year, the least that preload lists take. Subdomains
+/// belong to the platform, so they are not included.
 const STRICT_TRANSPORT: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
-/// What an answer gets that has none of its own.
+/// The headers of an answer that does not set them itself.
 const DEFAULTS: [(HeaderName, &str); 5] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     // Ids of conversations may stand in the page's address.
@@ -40,8 +40,8 @@ pub(super) async fn add_headers(request: Request, next: Next) -> Response {
     response
 }
 
-/// Whether a proxy says that the client came by TLS. Anybody can say so, but browsers pass over the header of an answer
-/// that came without TLS (RFC 6797, section 8.1), so who lies harms nobody.
+/// Whether a proxy declares that the client used TLS. A false declaration does no harm: browsers ignore the header of an
+/// answer that came without TLS (RFC 6797, section 8.1).
 fn came_by_tls(headers: &HeaderMap) -> bool {
     let says = |name: &str, tells: fn(&str) -> bool| {
         headers.get_all(name).iter().any(|value| value.to_str().is_ok_and(tells))

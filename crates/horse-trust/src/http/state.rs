@@ -1,4 +1,4 @@
-//! What the routes share.
+//! The state that the routes share.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -12,33 +12,33 @@ use crate::config::Secret;
 use crate::metrics::Metrics;
 use crate::store::Store;
 
-/// What the routes share.
+/// The state that the routes share.
 #[derive(Clone)]
 pub struct AppState {
-    /// The rules.
+    /// The rules of the chat.
     pub chat: Arc<Chat>,
-    /// What is remembered.
+    /// The store.
     pub store: Arc<dyn Store>,
     /// Issues and verifies tokens.
     pub tokens: Arc<Tokens>,
     /// Computes password hashes.
     pub passwords: Arc<Passwords>,
-    /// Counts wrong logins.
+    /// Limits wrong logins.
     pub throttle: Arc<Throttle>,
-    /// How many accounts an address may make.
+    /// Limits registrations by address.
     pub registrations: Arc<AddressRate>,
-    /// How many e-mails an address may look up.
+    /// Limits look-ups of e-mails by address.
     pub email_lookups: Arc<AddressRate>,
-    /// What is counted and timed.
+    /// Counters and timers.
     pub metrics: Arc<Metrics>,
-    /// What opens the metrics to others than this machine.
+    /// The Bearer token of `/metrics`; without one only this machine may read them.
     pub metrics_token: Option<Secret>,
-    /// Whether the server is about to end, and wants no new clients.
+    /// Whether the server is shutting down and takes no new clients.
     pub draining: Arc<AtomicBool>,
-    /// Whether the store answered when it was asked last.
+    /// The result of the last check of the store.
     pub store_health: Arc<StoreHealth>,
 }
 
-/// When the store was asked last, and whether it answered. Held while it is asked, so that it is asked once at a time:
-/// asking commits something, and anybody may ask.
+/// The time of the last check of the store, and whether it answered. Locked during a check, so that there is one at a
+/// time: a check commits a transaction, and anybody may ask for it.
 pub type StoreHealth = Mutex<Option<(Instant, bool)>>;

@@ -1,5 +1,5 @@
-//! Brings in what `mongoexport` wrote of the application that this replaces. One transaction a file: a bad
-//! record leaves nothing of its file, and what is there already is passed over.
+//! Imports collections that `mongoexport` wrote from the application that this server replaces. Each file is one
+//! transaction: a bad record rolls its file back, and records that exist already are skipped.
 
 mod documents;
 mod extended_json;
@@ -20,25 +20,25 @@ use self::records::Dated;
 use crate::store::{ImportFile, ImportTarget, Staged, StoreError};
 use crate::timestamp::Timestamp;
 
-/// The files to bring in, in this order.
+/// The files to import, in this order.
 #[derive(Debug, Clone, Default)]
 pub struct ImportOptions {
     /// The collection `users`.
     pub users: Option<PathBuf>,
     /// The collection `conversations`.
     pub conversations: Option<PathBuf>,
-    /// The collection `messages`; their conversations have to be there.
+    /// The collection `messages`; its conversations must exist.
     pub messages: Option<PathBuf>,
 }
 
-/// What became of a file's records.
+/// The result of a file.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// New ones.
+    /// New records.
     pub imported: u64,
-    /// Those that were there before.
+    /// Records that existed before.
     pub known: u64,
-    /// Dates of new ones that lay in the future, and are the time of the import now.
+    /// Dates of new records that lay in the future and were set to the time of the import.
     pub brought_back: u64,
 }
 
@@ -53,34 +53,34 @@ pub enum ImportError {
         /// Why.
         source: io::Error,
     },
-    /// A record is not what it should be.
+    /// A record is invalid.
     #[error("{}:{line}: {message}", path.display())]
     Record {
         /// The file.
         path: PathBuf,
         /// The line on which the record begins.
         line: u64,
-        /// The field and what is wrong with it, or what is wrong with the record.
+        /// The problem, with the name of the field if it is one field's.
         message: String,
     },
     /// The store could not be written to.
     #[error("{}: {source}", path.display())]
     Store {
-        /// The file that was being brought in.
+        /// The file that was being imported.
         path: PathBuf,
         /// Why.
         source: StoreError,
     },
 }
 
-/// How many records, or bytes of them, are given to the store at once.
+/// How many records, or bytes of them, the store gets at once.
 const BATCH: usize = 1000;
 const BATCH_BYTES: usize = 4 << 20;
 
-/// Brings the files into a store. Answers each collection with its counts.
+/// Imports the files into a store. Returns each collection's name and counts.
 ///
-/// A date in the future is one of a clock that was wrong. It becomes the time of this call; messages keep the order
-/// that their dates had.
+/// A date in the future comes from a wrong clock. It becomes the time of this call; messages keep the order of their
+/// dates.
 pub fn run(
     options: &ImportOptions,
     target: &mut dyn ImportTarget,

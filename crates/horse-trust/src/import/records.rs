@@ -103,8 +103,8 @@ pub(super) fn user(record: &Record<'_>) -> Result<User, FieldError> {
     })
 }
 
-/// Who has no such field is active. `null` is no default: the application saw neither true nor false there, and a
-/// suspension must not end by being brought over.
+/// A user without the field is active. `null` is not a default: the application read it as neither true nor false, and an
+/// import must not end a suspension.
 fn is_active(record: &Record<'_>) -> Result<bool, FieldError> {
     match record.flag("is_active")? {
         Some(is_active) => Ok(is_active),
