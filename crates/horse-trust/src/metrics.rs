@@ -4,6 +4,7 @@
 //! outboxes, the process) is not counted on its way at all.
 
 mod process;
+mod register;
 mod store;
 
 use std::sync::OnceLock;
@@ -11,19 +12,15 @@ use std::time::Instant;
 
 use http::StatusCode;
 use parking_lot::Mutex;
-use prometheus::core::Collector;
 use prometheus::{
-    Encoder as _, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
-    IntGaugeVec, Opts, Registry, TextEncoder,
+    Encoder as _, Histogram, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder,
 };
 use socketio::CloseReason;
 
 use self::process::Process;
+use self::register::{counter, gauge, histogram, opts, register};
 pub use self::store::MeasuredStore;
 
-/// The upper ends of the buckets of all times, in seconds: from a commit in memory to where clients give up.
-const BUCKETS: &[f64] =
-    &[0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0];
 /// The statuses of HTTP are below this.
 const STATUSES: usize = 600;
 
@@ -207,44 +204,6 @@ impl BusMetrics {
     pub fn set_connected(&self, is_connected: bool) {
         self.connected.set(i64::from(is_connected));
     }
-}
-
-/// Names in this file are our own, checked by the tests: they are neither wrong nor given twice.
-const OURS: &str = "metrics have valid names, each once";
-
-fn opts(name: &str, help: &str) -> Opts {
-    Opts::new(name, help).namespace("horse_trust")
-}
-
-fn register<C: Collector + Clone + 'static>(registry: &Registry, made: prometheus::Result<C>) -> C {
-    let collector = made.expect(OURS);
-    registry.register(Box::new(collector.clone())).expect(OURS);
-    collector
-}
-
-fn counter(registry: &Registry, name: &str, help: &str) -> IntCounter {
-    register(registry, IntCounter::with_opts(opts(name, help)))
-}
-
-fn gauge(registry: &Registry, name: &str, help: &str) -> IntGauge {
-    register(registry, IntGauge::with_opts(opts(name, help)))
-}
-
-fn histogram(registry: &Registry, name: &str, help: &str) -> Histogram {
-    register(registry, Histogram::with_opts(histogram_opts(name, help)))
-}
-
-fn histograms(registry: &Registry, name: &str, help: &str, label: &str) -> HistogramVec {
-    register(registry, HistogramVec::new(histogram_opts(name, help), &[label]))
-}
-
-fn histogram_opts(name: &str, help: &str) -> HistogramOpts {
-    HistogramOpts { common_opts: opts(name, help), buckets: BUCKETS.to_vec() }
-}
-
-/// A figure of the process, which by custom has no prefix of ours.
-fn process_gauge(registry: &Registry, name: &str, help: &str) -> Gauge {
-    register(registry, Gauge::with_opts(Opts::new(name, help)))
 }
 
 /// Brings a counter to what was counted elsewhere.

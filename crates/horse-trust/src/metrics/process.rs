@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use prometheus::{Counter, Gauge, Opts, Registry};
 use rustix::time::{ClockId, clock_gettime};
 
-use super::{process_gauge, register};
+use super::register::{process_gauge, register};
 
 /// The figures.
 pub(super) struct Process {

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec};
 
-use super::{Metrics, counter, histograms, opts, register};
+use super::Metrics;
+use super::register::{counter, histograms, opts, register};
 use crate::id::Id;
 use crate::store::{
     AccountStore, Callback, Change, ChangeCursor, Changed, Conversation, ConversationStore,

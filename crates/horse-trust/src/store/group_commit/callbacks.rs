@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::engine::Custom;
+use super::custom::Custom;
 use super::queue::Queue;
 use super::write::Write;
 

@@ -12,7 +12,8 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::callbacks::{self, Callbacks, Outcomes};
-use super::engine::{Custom, Engine};
+use super::custom::Custom;
+use super::engine::Engine;
 use super::queue::{MAX_BYTES, Queue};
 use super::write::Write;
 use crate::store::error::{Result, StoreError};

@@ -1,14 +1,14 @@
 //! What an engine has to do for a group commit.
 
-use std::convert::Infallible;
 use std::future::Future;
 
+use super::custom::Custom;
 use super::write::Write;
-use crate::store::error::{Result, StoreError};
+use crate::store::error::Result;
 
 /// The part of a group commit that differs between databases.
 pub(in crate::store) trait Engine: Send + 'static {
-    /// What this engine alone writes; [`Infallible`] if there is nothing.
+    /// What this engine alone writes; [`Infallible`](std::convert::Infallible) if there is nothing.
     type Custom: Custom;
 
     /// What its database is, for the log.
@@ -27,30 +27,4 @@ pub(in crate::store) trait Engine: Send + 'static {
 
     /// Called once, after the last batch.
     fn close(self);
-}
-
-/// A write that only one engine knows.
-pub(in crate::store) trait Custom: Send + 'static {
-    /// How many bytes it holds, beyond a small struct.
-    fn bytes(&self) -> usize;
-
-    /// Makes `error` its outcome.
-    fn fail(&mut self, error: &StoreError);
-
-    /// Calls its callback with its outcome.
-    fn call_back(self);
-}
-
-impl Custom for Infallible {
-    fn bytes(&self) -> usize {
-        match *self {}
-    }
-
-    fn fail(&mut self, _: &StoreError) {
-        match *self {}
-    }
-
-    fn call_back(self) {
-        match self {}
-    }
 }

@@ -11,6 +11,7 @@
 
 mod callbacks;
 mod commit;
+mod custom;
 mod engine;
 mod queue;
 #[cfg(test)]
@@ -18,5 +19,6 @@ mod tests;
 mod write;
 
 pub(in crate::store) use self::commit::GroupCommit;
-pub(in crate::store) use self::engine::{Custom, Engine};
+pub(in crate::store) use self::custom::Custom;
+pub(in crate::store) use self::engine::Engine;
 pub(in crate::store) use self::write::{BlockChange, Pending, Write};

@@ -7,7 +7,7 @@ use std::task::{Poll, Waker};
 
 use parking_lot::Mutex;
 
-use super::engine::Custom;
+use super::custom::Custom;
 use super::write::Write;
 use crate::store::error::StoreError;
 

@@ -1,6 +1,6 @@
 //! A write in the queue: what is wanted, what came of it, and who waits for it.
 
-use super::engine::Custom;
+use super::custom::Custom;
 use crate::id::Id;
 use crate::store::error::{Result, StoreError};
 use crate::store::types::{Callback, Change, Changed, MarkRead, NewMessage, Read, Stored};
