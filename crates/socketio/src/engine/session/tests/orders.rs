@@ -76,15 +76,16 @@ fn end(world: &mut World, random: &mut Random) {
             world.cancel_post(Input::PostCancelled);
         }
         world.settle();
-        if fetches && !world.is_websocket && world.ended.is_none() && world.session.closing().is_some() {
-            world.begin_poll_if_none();
-        }
-        world.settle();
         if finishes && random.one_in(4) {
             // The last event in work is acknowledged.
             world.push(1, usize::MAX);
             world.finish_work();
         }
+        world.settle();
+        if fetches && !world.is_websocket && world.ended.is_none() && world.session.closing().is_some() {
+            world.begin_poll_if_none();
+        }
+        world.settle();
         if let Some(reason) = world.ended {
             let was_owed = fetches && is_in_time && !world.is_websocket && reason.is_orderly();
             assert!(!was_owed || world.has_all(), "who fetches in time does not get what waits");
