@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 # For check-delivery.
 export SEED MESSAGES
-.PHONY: help run build test check lint fmt bench bench-quick bench-nodes check-delivery attacks
+.PHONY: help run build test check lint fmt contract bench bench-quick bench-nodes check-delivery attacks
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ lint: ## Check format, structure and lints alone
 
 fmt: ## Format the code
 	cargo fmt --all
+
+contract: ## Write the declarations and the documents' schemas from crates/horse-trust/src/contract
+	WRITE_CONTRACT=1 cargo test --locked --quiet -p horse-trust --lib contract::generate
 
 bench: ## Measure beside the other servers; takes about an hour
 	scripts/bench

@@ -7,9 +7,11 @@
  *
  * Lengths of messages' texts are counted as JavaScript's `length` does, in UTF-16 units; others in characters. Fields
  * may be added to what the server sends, never renamed or dropped.
+ *
+ * Made by `make contract` from crates/horse-trust/src/contract, with its comments.
  */
 
-/** An id: 1 to 64 characters of `A-Z a-z 0-9 _ -`. Ids of messages sort by the time they were sent. */
+/** 1 to 64 characters of `A-Z a-z 0-9 _ -`. Ids of messages sort by the time they were sent. */
 export type Id = string;
 
 /** A time in UTC, to the millisecond: `2024-01-15T10:30:00.000Z`. */
@@ -17,124 +19,54 @@ export type Time = string;
 
 /** The handshake's `auth`. As a function (`auth: (set) => set({…})`) it can bring a new token at each connection. */
 export interface Auth {
-  /** A JWT, from `POST /api/auth/login`. */
+  /** A JWT, HS256, with `userId` and `role`, from `POST /api/auth/login`. */
   token: string;
-  /**
-   * The `_id` of the last message the client has: what came after it in all of the user's conversations is sent as
-   * `new_message`, in order, and then every new one, joined or not. `0` or `""`: everything from the beginning.
-   * Left out or null: only new messages of joined conversations.
-   */
-  serverOffset?: Id | 0 | null;
   /** `true` turns Socket.IO's connection state recovery on: after at most two minutes away nothing is missed. */
   recovery?: boolean;
+  /**
+   * The `_id` of the last message the client has: what came after it in all of the user's conversations is sent as
+   * `new_message`, in order, and then every new one, joined or not. `0` or `""`: everything from the beginning. Left
+   * out or null: only new messages of joined conversations.
+   */
+  serverOffset?: string | 0 | null;
+}
+
+/** What goes with a `connect_error`. */
+export interface ConnectErrorData {
+  /** With `account suspended`: null if none was given. */
+  reason?: string | null;
+  /** With `Too many connections`: seconds, at least 1, until a connection is taken again. */
+  retry_after?: number;
+  /** With `account suspended`: null if it has no end. */
+  until?: Time | null;
 }
 
 /** The argument of `connect_error`. */
 export interface ConnectError {
   /**
-   * Of this server: `Authentication error: no token`, `Authentication error: invalid token`,
-   * `Authentication error: account suspended`, `Too many connections`.
+   * `Authentication error: no token`, `Authentication error: invalid token`, `Authentication error: account suspended`,
+   * `Too many connections` or `Invalid namespace`.
    */
   message: string;
   /** Comes with `Too many connections`, and with `Authentication error: account suspended`. */
-  data?: {
-    /** With `Too many connections`: seconds, at least 1, until a connection is taken again. */
-    retry_after?: number;
-    /** With `account suspended`: null if it has no end. */
-    until?: Time | null;
-    /** With `account suspended`: null if none was given. */
-    reason?: string | null;
-  };
+  data?: ConnectErrorData;
 }
 
-/** Until when an account is suspended, and why. */
-export interface Suspension {
-  /** Null if it has no end. */
-  until: Time | null;
-  /** Null if none was given. */
-  reason: string | null;
-}
-
-/** What one user sees of another. */
-export interface Profile {
-  _id: Id;
-  /** 1 to 100 characters; null if the user has no profile here. */
-  full_name: string | null;
-  /** Left out if there is none. */
-  profile_picture_url?: string;
-}
-
-/** A message. The same in `new_message`, in acknowledgements and over HTTP. */
-export interface Message {
-  _id: Id;
-  conversation_id: Id;
-  /** Who wrote it: the whole profile, whatever the name says. */
-  sender_id: Profile;
-  /** 1 to 2000 characters; `""` once it is deleted. */
-  text: string;
-  /** Whether the other has read it. */
-  is_read: boolean;
-  sent_at: Time;
-  /** 1, 2, 3 … in the conversation, without holes. */
-  seq: number;
-  /** As the sender gave it; left out if there was none. */
-  client_id?: string;
-  /** When it was last edited; left out until then. */
-  edited_at?: Time;
-  /** When it was deleted; left out until then. */
-  deleted_at?: Time;
-}
-
-/** What is known of one of the two of a conversation. */
-export interface ParticipantState {
-  user_id: Id;
-  /** Whether a device of theirs is connected, or was 5 seconds ago. Of the other: false while a block stands. */
-  online: boolean;
-  /** When the last device went; null while online, or if never seen. Of the other: null while a block stands. */
-  last_seen: Time | null;
-  /** The `seq` up to which they have read what the other wrote; 0 if nothing. */
-  read_seq: number;
-  /** The `seq` up to which a device of theirs was handed the messages; 0 if nothing. */
-  delivered_seq: number;
-}
-
-/** The newest message of a conversation, in a list. */
-export interface LastMessage {
-  text: string;
-  /** Who wrote it: the id alone. */
-  sender_id: Id;
-  sent_at: Time;
-  is_read: boolean;
-}
-
-/** A conversation, as `GET /api/chat/conversations` lists it. */
-export interface Conversation {
-  _id: Id;
-  participants: [Profile, Profile];
-  /** Of each of the `participants`, in their order. */
-  participant_states: [ParticipantState, ParticipantState];
-  /** The horse it is about; left out if none was named. */
-  horse_id?: Id;
-  /** Null while nothing was written. */
-  last_message: LastMessage | null;
-  /** How many messages to the user are not read, 0 or more. */
-  unread_count: number;
-  /** The `seq` of the newest message; 0 while nothing was written. */
-  last_seq: number;
-  blocked_by_me: boolean;
-  blocked_by_other: boolean;
-  created_at: Time;
-  /** When the newest message was sent; `created_at` while nothing was written. */
-  updated_at: Time;
+/** The acknowledgement of an event that was done; nothing more is to be said. */
+export interface Done {
+  /** Always true. */
+  success: true;
 }
 
 /** Why the server says no; see docs/protocol.md. Texts may be added. */
 export type Refusal =
   | "A reason is required (maximum 1000 characters)"
   | "Cannot block yourself"
+  | "Cannot message yourself"
   | "Cannot report your own message"
   | "Conversation not found"
   | "Error sending message"
+  | "Invalid horse ID"
   | "Invalid message"
   | "Invalid or expired token"
   | "Invalid recipient ID"
@@ -148,28 +80,26 @@ export type Refusal =
   | "Too many conversations joined"
   | "Too many messages"
   | "Unknown event"
+  | "User not found"
   | "You cannot message this user"
   | "You have blocked this user"
   | "client_id was used for another message";
 
 /**
  * The acknowledgement of a refused event; the connection stays open. Nothing was done, except that after `Error sending
- * message` and `Server error` it is not known: a message is sent again with the same `client_id`, anything else is asked
- * for again.
+ * message` and `Server error` it is not known: a message is sent again with the same `client_id`, anything else is
+ * asked for again.
  */
 export interface Refused {
+  /** Always false. */
   success: false;
+  /** Why; texts may be added. */
   message: Refusal | (string & {});
   /** Comes with `Too many messages`: whole seconds, at least 1, until it can be tried again. */
   retry_after?: number;
 }
 
-/** The acknowledgement of an event that was done; nothing more is to be said. */
-export interface Done {
-  success: true;
-}
-
-/** The acknowledgement of an event that was done. */
+/** The acknowledgement of an event that was done, with what it brings. */
 export interface Answered<Data> extends Done {
   data: Data;
 }
@@ -180,21 +110,60 @@ export type Acknowledgement<Data = undefined> = (Data extends undefined ? Done :
 /** The callback that takes an acknowledgement; called once, or never if the connection is lost before. */
 export type Acknowledge<Data = undefined> = (answer: Acknowledgement<Data>) => void;
 
+/** A conversation, by its id or in an object. */
+export type ConversationName = { conversation_id: Id } | Id;
+
 /** The payload of `send_message`. */
 export interface SendMessage {
+  /** The conversation. */
   conversation_id: Id;
   /** 1 to 2000 characters, not white space alone, without U+0000. */
   text: string;
   /**
-   * 1 to 64 characters that the client chooses, new for each message, the same when one is sent again: of each sender it
-   * names one message, which is stored once. A repeat (the same conversation and text) is acknowledged with that message;
-   * anything else is refused.
+   * 1 to 64 characters that the client chooses, new for each message, the same when one is sent again: of each sender
+   * it names one message, which is stored once. A repeat (the same conversation and text) is acknowledged with that
+   * message; anything else is refused.
    */
   client_id?: string;
 }
 
+/** What one user sees of another. */
+export interface Profile {
+  /** The user. */
+  _id: Id;
+  /** 1 to 100 characters; null if the user has no profile here. */
+  full_name: string | null;
+  /** Left out if there is none. */
+  profile_picture_url?: string;
+}
+
+/** A message. The same in `new_message`, in acknowledgements and over HTTP. */
+export interface Message {
+  /** Its id; the ids of messages sort by the time they were sent. */
+  _id: Id;
+  /** Its conversation. */
+  conversation_id: Id;
+  /** Who wrote it: the whole profile, whatever the name says. */
+  sender_id: Profile;
+  /** 1 to 2000 characters; `""` once it is deleted. */
+  text: string;
+  /** Whether the other has read it. */
+  is_read: boolean;
+  /** When it was stored. */
+  sent_at: Time;
+  /** 1, 2, 3 … in the conversation, without holes. */
+  seq: number;
+  /** As the sender gave it; left out if there was none. */
+  client_id?: string;
+  /** When it was deleted; left out until then. */
+  deleted_at?: Time;
+  /** When it was last edited; left out until then. */
+  edited_at?: Time;
+}
+
 /** The payload of `fetch_messages`: the part behind `after_seq`, or the one before `before_seq`, or the newest. */
 export type FetchMessages = {
+  /** The conversation. */
   conversation_id: Id;
   /** Messages at most, 1 or more; 30 if left out. More than 100 counts as 100. */
   limit?: number;
@@ -205,20 +174,25 @@ export type FetchMessages = {
       before_seq?: never;
     }
   | {
-      after_seq?: never;
       /** The last messages before this `seq`, 1 or more. */
       before_seq?: number;
+      after_seq?: never;
     }
 );
 
 /** The acknowledgement of `fetch_messages`. */
-export interface Fetched extends Answered<Message[]> {
+export interface Fetched {
+  /** Always true. */
+  success: true;
+  /** The messages, oldest first. */
+  data: Message[];
   /** Whether there is more in the direction that was asked for. */
   has_more: boolean;
 }
 
 /** The payload of `mark_read`. */
 export interface MarkRead {
+  /** The conversation. */
   conversation_id: Id;
   /** The `seq` up to which the user has read; all if left out. */
   up_to_seq?: number;
@@ -236,16 +210,39 @@ export interface Marked {
 
 /** The payload of `edit_message`. */
 export interface EditMessage {
+  /** The message. */
   message_id: Id;
   /** As of `send_message`. */
   text: string;
 }
 
+/** A message, by its id or in an object. */
+export type MessageName = { message_id: Id } | Id;
+
+/** A user, by the id or in an object. */
+export type UserName = { user_id: Id } | Id;
+
 /** The payload of `report_message`. */
 export interface ReportMessage {
+  /** The message. */
   message_id: Id;
   /** 1 to 1000 characters, not white space alone. */
   reason: string;
+}
+
+/** What `report_message` answers. */
+export interface Reported {
+  /** The report; of a repeat the first one. */
+  report_id: Id;
+}
+
+/** The payload of `refresh_token`: a new token of the same user, alone or in an object. */
+export type RefreshToken = { token: string } | string;
+
+/** What `refresh_token` answers. */
+export interface Refreshed {
+  /** When the new token ends; null if it has no end. */
+  expires_at: Time | null;
 }
 
 /**
@@ -255,13 +252,13 @@ export interface ReportMessage {
  */
 export interface ClientToServerEvents {
   /** From now on this socket gets the events of the conversation. At most 1000 conversations a socket. */
-  join_conversation: (conversation: Id | { conversation_id: Id }, acknowledge: Acknowledge) => void;
-  /** Stores a message, then tells the others; the acknowledgement is the stored message. */
+  join_conversation: (payload: ConversationName, acknowledge: Acknowledge) => void;
+  /** Stores a message, then sends it to the others; the acknowledgement is the stored message. */
   send_message: (payload: SendMessage, acknowledge: Acknowledge<Message>) => void;
   /** The user is writing; ends by itself 6 seconds after the last, and with a message. */
-  typing: (conversation: Id | { conversation_id: Id }, acknowledge?: Acknowledge) => void;
-  /** The user has stopped writing on this device; the other is told when it was the last that did. */
-  stop_typing: (conversation: Id | { conversation_id: Id }, acknowledge?: Acknowledge) => void;
+  typing: (payload: ConversationName, acknowledge?: Acknowledge) => void;
+  /** The user has stopped writing on this device; the other is notified when it was the last that did. */
+  stop_typing: (payload: ConversationName, acknowledge?: Acknowledge) => void;
   /** A part of the history, oldest first; deleted messages are in it, without text. Marks nothing as read. */
   fetch_messages: (payload: FetchMessages, acknowledge: (answer: Fetched | Refused) => void) => void;
   /** Marks what the other wrote as read. */
@@ -269,23 +266,20 @@ export interface ClientToServerEvents {
   /** Replaces the text of an own message, in the first 15 minutes (`EDIT_WINDOW`). */
   edit_message: (payload: EditMessage, acknowledge: Acknowledge<Message>) => void;
   /** Takes an own message back, in the first 15 minutes (`EDIT_WINDOW`). */
-  delete_message: (payload: { message_id: Id } | Id, acknowledge: Acknowledge<Message>) => void;
+  delete_message: (payload: MessageName, acknowledge: Acknowledge<Message>) => void;
   /** From now on no message and no typing goes between the two, and neither sees the other's presence. */
-  block_user: (payload: { user_id: Id } | Id, acknowledge: Acknowledge) => void;
+  block_user: (payload: UserName, acknowledge: Acknowledge) => void;
   /** Ends the user's block; one by the other stays. */
-  unblock_user: (payload: { user_id: Id } | Id, acknowledge: Acknowledge) => void;
-  /** Tells the admins of another's message, which is kept for them as it is. */
-  report_message: (payload: ReportMessage, acknowledge: Acknowledge<{ report_id: Id }>) => void;
+  unblock_user: (payload: UserName, acknowledge: Acknowledge) => void;
+  /** Reports another's message to the admins, for whom it is kept as it is. */
+  report_message: (payload: ReportMessage, acknowledge: Acknowledge<Reported>) => void;
   /** Keeps the socket beyond the end of its token, with a new token of the same user. */
-  refresh_token: (
-    payload: { token: string } | string,
-    /** `expires_at` is null if the new token has no end. */
-    acknowledge: Acknowledge<{ expires_at: Time | null }>,
-  ) => void;
+  refresh_token: (payload: RefreshToken, acknowledge: Acknowledge<Refreshed>) => void;
 }
 
 /** The argument of `message_notification`. */
 export interface MessageNotification {
+  /** The conversation. */
   conversation_id: Id;
   /** Who wrote. */
   sender: Id;
@@ -295,27 +289,33 @@ export interface MessageNotification {
 
 /** The argument of `user_typing` and `user_stop_typing`. */
 export interface UserTyping {
+  /** Who types, or no longer does. */
   userId: Id;
+  /** Where. */
   conversation_id: Id;
 }
 
 /** The argument of `messages_read`. */
 export interface MessagesRead {
+  /** The conversation. */
   conversation_id: Id;
   /** Who has read. */
   reader: Id;
   /** What the other wrote up to this `seq` is read. */
   up_to_seq: number;
+  /** When. */
   read_at: Time;
 }
 
 /** The argument of `message_delivered`. */
 export interface MessageDelivered {
+  /** The conversation. */
   conversation_id: Id;
   /** Whose device has the messages. */
   recipient: Id;
   /** What was written to the recipient up to this `seq` is there. */
   up_to_seq: number;
+  /** When. */
   delivered_at: Time;
 }
 
@@ -323,6 +323,7 @@ export interface MessageDelivered {
 export interface UnreadCount {
   /** Unread messages in all conversations. */
   unread_count: number;
+  /** The conversation in which it changed. */
   conversation_id: Id;
   /** Unread messages in this conversation. */
   conversation_unread_count: number;
@@ -330,7 +331,9 @@ export interface UnreadCount {
 
 /** The argument of `presence`. */
 export interface Presence {
+  /** The user. */
   user_id: Id;
+  /** Whether a device of theirs is connected, or was until a moment ago. */
   online: boolean;
   /** When the last device went; null while online, or if never seen. */
   last_seen: Time | null;
@@ -338,16 +341,100 @@ export interface Presence {
 
 /** The argument of `message_deleted`. */
 export interface MessageDeleted {
+  /** The message. */
   message_id: Id;
+  /** Its conversation. */
   conversation_id: Id;
+  /** Its place in the conversation, which stays. */
   seq: number;
+  /** When it was deleted. */
   deleted_at: Time;
+}
+
+/** A conversation in which the client missed something. */
+export interface ResyncConversation {
+  /** The conversation. */
+  conversation_id: Id;
+  /** The `seq` of its newest message. */
+  last_seq: number;
 }
 
 /** The argument of `resync`. */
 export interface Resync {
   /** Where messages came that the client has not, up to the newest `seq` of each. */
-  conversations: { conversation_id: Id; last_seq: number }[];
+  conversations: ResyncConversation[];
+}
+
+/** The argument of `token_expiring`. */
+export interface TokenExpiring {
+  /** When the token ends. */
+  expires_at: Time;
+}
+
+/** The newest message of a conversation, in a list. */
+export interface LastMessage {
+  /** Its text. */
+  text: string;
+  /** Who wrote it: the id alone. */
+  sender_id: Id;
+  /** When it was stored. */
+  sent_at: Time;
+  /** Whether the other has read it. */
+  is_read: boolean;
+}
+
+/** What is known of one of the two of a conversation. */
+export interface ParticipantState {
+  /** The user. */
+  user_id: Id;
+  /** Whether a device of theirs is connected, or was 5 seconds ago. Of the other: false while a block stands. */
+  online: boolean;
+  /** When the last device went; null while online, or if never seen. Of the other: null while a block stands. */
+  last_seen: Time | null;
+  /** The `seq` up to which they have read what the other wrote; 0 if nothing. */
+  read_seq: number;
+  /** The `seq` up to which a device of theirs was handed the messages; 0 if nothing. */
+  delivered_seq: number;
+}
+
+/** A conversation, as `GET /api/chat/conversations` lists it. */
+export interface Conversation {
+  /** Its id. */
+  _id: Id;
+  /** The two. */
+  participants: [Profile, Profile];
+  /** Of each of the `participants`, in their order. */
+  participant_states: [ParticipantState, ParticipantState];
+  /** Null while nothing was written. */
+  last_message: LastMessage | null;
+  /** How many messages to the user are not read, 0 or more. */
+  unread_count: number;
+  /** The `seq` of the newest message; 0 while nothing was written. */
+  last_seq: number;
+  /** Whether the user has blocked the other. */
+  blocked_by_me: boolean;
+  /** Whether the other has blocked the user. */
+  blocked_by_other: boolean;
+  /** When it was made. */
+  created_at: Time;
+  /** When the newest message was sent; `created_at` while nothing was written. */
+  updated_at: Time;
+  /** The horse it is about; left out if none was named. */
+  horse_id?: Id;
+}
+
+/** Until when an account is suspended, and why. */
+export interface Suspension {
+  /** Null if it has no end. */
+  until: Time | null;
+  /** Null if none was given. */
+  reason: string | null;
+}
+
+/** The argument of `user_blocked` and `user_unblocked`. */
+export interface BlockedUser {
+  /** Who was blocked, or no longer is. */
+  user_id: Id;
 }
 
 /**
@@ -356,38 +443,40 @@ export interface Resync {
  */
 export interface ServerToClientEvents {
   /** A message in a joined conversation (with `auth.serverOffset`: in any), the user's own included. */
-  new_message: (message: Message) => void;
+  new_message: (argument: Message) => void;
   /** Somebody wrote to the user; comes to all of the user's sockets, joined or not. */
-  message_notification: (notification: MessageNotification) => void;
+  message_notification: (argument: MessageNotification) => void;
   /** The other in a joined conversation is writing. */
-  user_typing: (typing: UserTyping) => void;
+  user_typing: (argument: UserTyping) => void;
   /** The other has stopped writing, has been silent for 6 seconds, or is gone. */
-  user_stop_typing: (typing: UserTyping) => void;
+  user_stop_typing: (argument: UserTyping) => void;
   /** The other, or the user on another device, has read. */
-  messages_read: (read: MessagesRead) => void;
+  messages_read: (argument: MessagesRead) => void;
   /** Messages have reached a device of the recipient. At most ten a second and conversation; the last always comes. */
-  message_delivered: (delivered: MessageDelivered) => void;
+  message_delivered: (argument: MessageDelivered) => void;
   /** The user's unread messages have changed. At most ten a second and conversation; the last always comes. */
-  unread_count: (count: UnreadCount) => void;
+  unread_count: (argument: UnreadCount) => void;
   /** Somebody with whom the user shares a conversation has come, or gone 5 seconds ago. */
-  presence: (presence: Presence) => void;
+  presence: (argument: Presence) => void;
   /** A message has a new text, and `edited_at`. */
-  message_updated: (message: Message) => void;
+  message_updated: (argument: Message) => void;
   /** A message was taken back. */
-  message_deleted: (deleted: MessageDeleted) => void;
-  /** More was missed since `auth.serverOffset` than is replayed: the client fetches what it wants with `fetch_messages`. */
-  resync: (resync: Resync) => void;
+  message_deleted: (argument: MessageDeleted) => void;
+  /**
+   * More was missed since `auth.serverOffset` than is replayed: the client fetches what it wants with `fetch_messages`.
+   */
+  resync: (argument: Resync) => void;
   /** The token ends at this time, in a minute: the server closes the connection then unless `refresh_token` comes. */
-  token_expiring: (expiring: { expires_at: Time }) => void;
+  token_expiring: (argument: TokenExpiring) => void;
   /**
    * What the list shows of a conversation has changed: a block between the two was set or taken back, by whichever of
    * them. Comes for the newest ten conversations of the two, at most ten times a second; a block is the same in all.
    */
-  conversation_updated: (conversation: Conversation) => void;
+  conversation_updated: (argument: Conversation) => void;
   /** The account is suspended: the server closes the connection, and takes none until that ends. */
-  account_suspended: (suspension: Suspension) => void;
+  account_suspended: (argument: Suspension) => void;
   /** The user has blocked somebody, on another device. */
-  user_blocked: (blocked: { user_id: Id }) => void;
+  user_blocked: (argument: BlockedUser) => void;
   /** The user has ended a block, on another device. */
-  user_unblocked: (unblocked: { user_id: Id }) => void;
+  user_unblocked: (argument: BlockedUser) => void;
 }

@@ -13,7 +13,7 @@ export class Events extends Ledger {
     super([
       ...sent,
       ...received.flatMap((name) => [`${name}: success`, ...refusals(name).map((message) => `${name}: ${message}`)]),
-      ...document.named(channels.connection.messages.connect_error.payload.properties.message),
+      ...document.named(document.resolve(channels.connection.messages.connect_error.payload).properties.message),
     ]);
     Object.assign(this, { document, sent, received });
   }

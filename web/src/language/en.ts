@@ -148,6 +148,7 @@ export const englishRefusals: Readonly<Record<string, string>> = {
   "Too many attempts": "Too many attempts. Try again later.",
   "User not found": "Nobody here has this address or id.",
   "Invalid recipient ID": "This is neither an e-mail address nor a user id.",
+  "Invalid horse ID": "This is no id of a horse.",
   "Cannot message yourself": "This is you. Whom do you want to write to?",
   "Conversation not found": "This conversation is not there.",
   "Message is too long (maximum 2000 characters)": "Too long: 2000 characters are the limit.",

@@ -145,6 +145,7 @@ export const spanishRefusals: Readonly<Record<string, string>> = {
   "Too many attempts": "Demasiados intentos. Prueba más tarde.",
   "User not found": "Nadie aquí tiene esa dirección o ese id.",
   "Invalid recipient ID": "No es una dirección de correo ni un id de usuario.",
+  "Invalid horse ID": "No es el id de un caballo.",
   "Cannot message yourself": "Eres tú. ¿A quién quieres escribir?",
   "Conversation not found": "Esta conversación no existe.",
   "Message is too long (maximum 2000 characters)": "Demasiado largo: el límite es de 2000 caracteres.",

@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 use super::{Chat, Refusal, store_failed, view};
 use crate::bus::{BusEvent, Except};
-use crate::contract::{Presence, ReportMessage, ServerEvent, User};
+use crate::contract::{BlockedUser, Presence, ReportMessage, ServerEvent};
 use crate::id::Id;
 use crate::store::{NewReport, Page, Profile};
 
@@ -99,7 +99,7 @@ impl Chat {
         }
         self.bus.publish(BusEvent::BlocksChanged { users: [blocker.clone(), other.clone()] });
         self.note_block_change(blocker, other);
-        let user = User { user_id: other };
+        let user = BlockedUser { user_id: other };
         let event =
             if is_blocked { ServerEvent::UserBlocked(user) } else { ServerEvent::UserUnblocked(user) };
         self.bus.publish(BusEvent::Emit {

@@ -2,13 +2,13 @@
 
 #[cfg(test)]
 use super::{
+    composed::{Answered, Done, EventSchema, Fetched},
     connection::{RefreshToken, Refreshed},
     conversation::ConversationName,
     history::{FetchMessages, MarkRead, Marked},
     message::{EditMessage, Message, MessageName, SendMessage},
     people::UserName,
     report::{ReportMessage, Reported},
-    schema::{Answered, Done, EventSchema, Fetched},
 };
 
 /// Makes the enum of the client's events: of each its payload, what the acknowledgement brings, and its name.
@@ -31,7 +31,6 @@ macro_rules! client_events {
 
             /// Every event, with the schemas of its payload and of its acknowledgement.
             #[cfg(test)]
-            #[allow(dead_code, reason = "what generates the documents comes next")]
             pub(super) fn schemas(
                 payloads: &mut schemars::SchemaGenerator,
                 answers: &mut schemars::SchemaGenerator,

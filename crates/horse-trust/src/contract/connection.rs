@@ -14,8 +14,8 @@ use crate::timestamp::Timestamp;
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Auth<'a> {
     /// A JWT, HS256, with `userId` and `role`, from `POST /api/auth/login`.
-    #[serde(borrow, default)]
-    #[cfg_attr(test, schemars(with = "String", required))]
+    #[serde(borrow)]
+    #[cfg_attr(test, schemars(with = "String"))]
     pub token: Option<&'a RawValue>,
     /// The `_id` of the last message the client has: what came after it in all of the user's conversations is sent as
     /// `new_message`, in order, and then every new one, joined or not. `0` or `""`: everything from the beginning.
@@ -24,7 +24,7 @@ pub struct Auth<'a> {
     #[cfg_attr(test, schemars(schema_with = "schema::server_offset"))]
     pub server_offset: Option<&'a RawValue>,
     /// `true` turns Socket.IO's connection state recovery on: after at most two minutes away nothing is missed.
-    #[serde(borrow, default)]
+    #[serde(borrow)]
     #[cfg_attr(test, schemars(with = "Option<bool>"))]
     pub recovery: Option<&'a RawValue>,
 }

@@ -15,9 +15,6 @@ use crate::id::Id;
 use crate::json::{self, LossyString};
 use crate::timestamp::Timestamp;
 
-/// The greatest length of a `client_id`, in characters.
-pub(super) const MAX_CLIENT_ID: usize = 64;
-
 /// The event of a message that was stored. Its argument is encoded once for all who get it.
 pub const NEW_MESSAGE: &str = "new_message";
 /// The event of a message that was edited.
@@ -47,7 +44,7 @@ impl Draft {
     pub fn check(&self) -> Result<(), Refusal> {
         text::check(&self.text)?;
         let is_name =
-            |id: &String| !id.is_empty() && id.chars().count() <= MAX_CLIENT_ID && !id.contains('\0');
+            |id: &String| !id.is_empty() && id.chars().count() <= text::MAX_CLIENT_ID && !id.contains('\0');
         if self.client_id.as_ref().is_none_or(is_name) { Ok(()) } else { Err(Refusal::InvalidClientId) }
     }
 }

@@ -1,20 +1,25 @@
 //! What clients send and get: every payload, acknowledgement and refusal, and the one place of each of their fields.
 //!
-//! One file a topic, with what comes in beside what goes out. It imports nothing but ids, times and JSON; `chat::view`
-//! fills what goes out from what the store keeps.
+//! One file a topic, with what comes in beside what goes out. The TypeScript declarations in `packages/events` and the
+//! schemas in `docs/api` are made from these types and their comments (`make contract`). It imports nothing but ids, times
+//! and JSON; `chat::view` fills what goes out from what the store keeps.
 
 mod answer;
 mod arguments;
 mod client_event;
+#[cfg(test)]
+mod composed;
 mod connection;
 mod conversation;
+mod error;
+#[cfg(test)]
+mod generate;
 mod history;
 mod message;
 mod people;
 mod refusal;
 mod report;
 #[cfg(test)]
-#[allow(dead_code, reason = "what generates the documents comes next")]
 mod schema;
 mod server_event;
 pub mod text;
@@ -23,6 +28,7 @@ pub use self::answer::{DONE, refused, success};
 pub use self::client_event::ClientEvent;
 pub use self::connection::{Auth, RefreshToken, Refreshed, RetryAfter, TokenExpiring, refusals};
 pub use self::conversation::{Conversation, ConversationName, ParticipantState, UserTyping};
+pub use self::error::{Error, FieldError, malformed};
 pub use self::history::{
     FetchMessages, MarkRead, Marked, MessageDelivered, MessagesRead, Resync, ResyncConversation, UnreadCount,
     fetched,
@@ -31,7 +37,7 @@ pub use self::message::{
     Draft, EditMessage, LastMessage, MESSAGE_UPDATED, Message, MessageDeleted, MessageJson, MessageName,
     MessageNotification, NEW_MESSAGE, SendMessage,
 };
-pub use self::people::{Account, Presence, Profile, Suspension, User, UserName};
+pub use self::people::{Account, BlockedUser, Presence, Profile, Suspension, UserName};
 pub use self::refusal::Refusal;
 pub use self::report::{Report, ReportMessage, Reported, ReportedMessage, Withdrawn};
 pub use self::server_event::ServerEvent;

@@ -43,7 +43,7 @@ impl UserName {
 /// The argument of `user_blocked` and `user_unblocked`.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct User<'a> {
+pub struct BlockedUser<'a> {
     /// Who was blocked, or no longer is.
     pub user_id: &'a Id,
 }

@@ -1,13 +1,11 @@
-//! What the types of the contract are called in the documents, and what their plain values may be. Tests alone have it, so
-//! the product does not pay for it.
+//! What the types of the contract are called in the documents, and what their plain values may be. Tests alone have
+//! it, so the product does not pay for it.
 
 use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
-use super::connection::refusals;
-use super::message::MAX_CLIENT_ID;
 use super::refusal::Refusal;
 use super::text;
 use crate::id::Id;
@@ -63,7 +61,7 @@ named! {
     ClientId: "ClientId" = json!({
         "type": "string",
         "minLength": 1,
-        "maxLength": MAX_CLIENT_ID,
+        "maxLength": text::MAX_CLIENT_ID,
         "description":
             "Chosen by the client, new for each message; of each sender it names one message, which is stored once.",
     });
@@ -78,79 +76,6 @@ named! {
     };
 }
 
-/// An event, and the schemas of what goes with it.
-pub(super) struct EventSchema {
-    pub(super) name: &'static str,
-    pub(super) description: String,
-    pub(super) payload: Schema,
-    pub(super) answer: Option<Schema>,
-}
-
-// Acknowledgements are put together as text, around what is encoded already. These are their types.
-
-/// The acknowledgement of an event that was done; nothing more is to be said.
-#[derive(serde::Serialize, JsonSchema)]
-pub(super) struct Done {
-    /// Always true.
-    #[schemars(schema_with = "yes")]
-    success: bool,
-}
-
-/// The acknowledgement of an event that was done.
-#[derive(serde::Serialize, JsonSchema)]
-#[schemars(rename = "{Data}Answer")]
-pub(super) struct Answered<Data> {
-    /// Always true.
-    #[schemars(schema_with = "yes")]
-    success: bool,
-    /// What it brings.
-    data: Data,
-}
-
-/// The acknowledgement of `fetch_messages`.
-#[derive(serde::Serialize, JsonSchema)]
-pub(super) struct Fetched {
-    /// Always true.
-    #[schemars(schema_with = "yes")]
-    success: bool,
-    /// The messages, oldest first.
-    data: Messages,
-    /// Whether there is more in the direction that was asked for.
-    has_more: bool,
-}
-
-/// A part of a history, oldest first.
-#[derive(serde::Serialize, JsonSchema)]
-pub(super) struct Messages(#[schemars(length(max = 100))] Vec<super::message::Message<'static>>);
-
-/// The argument of `connect_error`.
-#[derive(serde::Serialize, JsonSchema)]
-pub(super) struct ConnectError {
-    /// Why.
-    #[schemars(schema_with = "connect_messages")]
-    message: String,
-    /// Comes with `Too many connections`, and with `Authentication error: account suspended`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    data: Option<ConnectErrorData>,
-}
-
-/// What goes with a `connect_error`.
-#[derive(serde::Serialize, JsonSchema)]
-pub(super) struct ConnectErrorData {
-    /// With `Too many connections`: seconds, at least 1, until a connection is taken again.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<RetryAfter>")]
-    retry_after: Option<u64>,
-    /// With `account suspended`: null if it has no end.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "nullable_time")]
-    until: Option<Timestamp>,
-    /// With `account suspended`: null if none was given.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "nullable_text")]
-    reason: Option<String>,
-}
-
 pub(super) fn yes(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"const": true})
 }
@@ -162,20 +87,6 @@ pub(super) fn no(_: &mut SchemaGenerator) -> Schema {
 /// A refusal's text, or one that is newer than the client.
 pub(super) fn message(generator: &mut SchemaGenerator) -> Schema {
     json_schema!({"anyOf": [generator.subschema_for::<Refusal>(), {"type": "string"}]})
-}
-
-fn connect_messages(_: &mut SchemaGenerator) -> Schema {
-    use refusals::{INVALID_TOKEN, NO_TOKEN, SUSPENDED, TOO_MANY};
-    // The last is the protocol engine's.
-    json_schema!({"enum": [NO_TOKEN, INVALID_TOKEN, SUSPENDED, TOO_MANY, "Invalid namespace"]})
-}
-
-fn nullable_time(generator: &mut SchemaGenerator) -> Schema {
-    json_schema!({"oneOf": [generator.subschema_for::<Timestamp>(), {"type": "null"}]})
-}
-
-fn nullable_text(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({"type": ["string", "null"]})
 }
 
 pub(super) fn server_offset(_: &mut SchemaGenerator) -> Schema {
@@ -207,7 +118,7 @@ pub(super) fn message_example() -> Value {
     })
 }
 
-/// Every refusal of a connection and of an event is a text that JSON would not change.
+/// Every refusal is a text that JSON would not change.
 #[test]
 fn refusals_are_plain_text() {
     for text in Refusal::TEXTS {

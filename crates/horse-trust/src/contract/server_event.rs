@@ -1,12 +1,12 @@
 //! The events to clients: of each its name and its argument.
 
+#[cfg(test)]
+use super::composed::EventSchema;
 use super::connection::TokenExpiring;
 use super::conversation::{Conversation, UserTyping};
 use super::history::{MessageDelivered, MessagesRead, Resync, UnreadCount};
 use super::message::{MESSAGE_UPDATED, Message, MessageDeleted, MessageNotification, NEW_MESSAGE};
-use super::people::{Presence, Suspension, User};
-#[cfg(test)]
-use super::schema::EventSchema;
+use super::people::{BlockedUser, Presence, Suspension};
 use crate::json;
 
 /// Makes the enum of the server's events: of each its argument and its name.
@@ -37,7 +37,6 @@ macro_rules! server_events {
         #[cfg(test)]
         impl<'a> ServerEvent<'a> {
             /// Every event, with the schema of its argument.
-            #[allow(dead_code, reason = "what generates the documents comes next")]
             pub(super) fn schemas(arguments: &mut schemars::SchemaGenerator) -> Vec<EventSchema> {
                 vec![$(EventSchema {
                     name: $name,
@@ -81,7 +80,7 @@ server_events! {
     /// The account is suspended: the server closes the connection, and takes none until that ends.
     AccountSuspended(Suspension<'a>) = "account_suspended",
     /// The user has blocked somebody, on another device.
-    UserBlocked(User<'a>) = "user_blocked",
+    UserBlocked(BlockedUser<'a>) = "user_blocked",
     /// The user has ended a block, on another device.
-    UserUnblocked(User<'a>) = "user_unblocked",
+    UserUnblocked(BlockedUser<'a>) = "user_unblocked",
 }

@@ -5,6 +5,9 @@ use super::refusal::Refusal;
 /// The greatest length of a text in UTF-16 units, as JavaScript counts.
 pub const MAX_TEXT_UNITS: usize = 2000;
 
+/// The greatest length of a `client_id`, in characters.
+pub(super) const MAX_CLIENT_ID: usize = 64;
+
 /// The length of a notification's preview in UTF-16 units.
 pub(super) const PREVIEW_UNITS: usize = 60;
 

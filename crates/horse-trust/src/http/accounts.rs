@@ -8,11 +8,12 @@ use serde_json::{Value, json};
 use tokio::time::{Duration, Instant};
 
 use super::address::client_address;
-use super::error::{ApiError, FieldError};
+use super::error::ApiError;
 use super::extract::{Authenticated, Fields};
 use super::state::AppState;
 use crate::auth::{Lane, Turn, Verdict};
 use crate::chat::view;
+use crate::contract::FieldError;
 use crate::id::Id;
 use crate::store::{Profile, Role, User};
 use crate::timestamp::Timestamp;

@@ -16,6 +16,7 @@ use super::address::client_address;
 use super::error::ApiError;
 use super::extract::bearer_token;
 use crate::auth::Tokens;
+use crate::contract::malformed;
 
 /// The longest body, in bytes.
 const MAX_BODY: usize = 100_000;
@@ -100,7 +101,7 @@ pub(super) async fn take_whole(
 
 async fn read(body: Body, limit: Option<usize>, held: Held<'_>) -> Result<Bytes, ApiError> {
     let read = tokio::time::timeout(TIMEOUT, read_to_end(body, limit, held)).await;
-    read.unwrap_or(Err(ApiError::Malformed("The body took too long")))
+    read.unwrap_or(Err(ApiError::Malformed(malformed::TOO_SLOW)))
 }
 
 /// Reads a body of at most `limit` bytes; without one it is thrown away.
@@ -109,7 +110,7 @@ async fn read_to_end(mut body: Body, limit: Option<usize>, mut held: Held<'_>) -
     let mut length = 0;
     let most = limit.unwrap_or(MAX_BODY);
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| ApiError::Malformed("The body could not be read"))?;
+        let frame = frame.map_err(|_| ApiError::Malformed(malformed::UNREADABLE))?;
         let Ok(data) = frame.into_data() else { continue };
         length += data.len();
         if length > MAX_DISCARDED {
@@ -189,7 +190,7 @@ mod tests {
         let body = Body::new(Drip(Box::pin(sleep(Duration::ZERO))));
         let bodies = Bodies::default();
         let read = read(body, Some(MAX_BODY), held(&bodies)).await;
-        assert_eq!(read, Err(ApiError::Malformed("The body took too long")));
+        assert_eq!(read, Err(ApiError::Malformed(malformed::TOO_SLOW)));
         assert_eq!(begin.elapsed().as_secs(), TIMEOUT.as_secs());
     }
 }

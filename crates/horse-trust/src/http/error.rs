@@ -3,20 +3,10 @@
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
-use serde::Serialize;
 
 use crate::auth::Busy;
-use crate::contract::Refusal;
+use crate::contract::{Error, FieldError, Refusal};
 use crate::store::StoreError;
-
-/// An invalid field.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct FieldError {
-    /// The field.
-    pub path: &'static str,
-    /// The problem, in words for people.
-    pub msg: String,
-}
 
 /// Why a request fails.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,17 +95,6 @@ impl From<Busy> for ApiError {
     }
 }
 
-/// The body of an error.
-#[derive(Serialize)]
-struct Body {
-    success: bool,
-    message: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    errors: Option<Vec<FieldError>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    retry_after: Option<u64>,
-}
-
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let (status, message) = match &self {
@@ -138,7 +117,7 @@ impl IntoResponse for ApiError {
         let retry_after = if let Self::TooMany(_, seconds) = &self { Some(*seconds) } else { None };
         let errors = if let Self::Invalid(_, errors) = self { Some(errors) } else { None };
         let mut response =
-            (status, Json(Body { success: false, message, errors, retry_after })).into_response();
+            (status, Json(Error { success: false, message, errors, retry_after })).into_response();
         if let Some(seconds) = retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }

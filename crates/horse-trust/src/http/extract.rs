@@ -11,9 +11,10 @@ use http::{Method, header};
 use serde_json::value::RawValue;
 
 use super::address::client_address;
-use super::error::{ApiError, FieldError};
+use super::error::ApiError;
 use super::state::AppState;
 use crate::auth::{Claims, Rejection};
+use crate::contract::{FieldError, malformed};
 use crate::json::{self, LossyString};
 use crate::store::Role;
 
@@ -85,22 +86,18 @@ impl<S: Send + Sync> FromRequest<S> for Fields {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         let body = Bytes::from_request(request, state).await;
-        let body = body.map_err(|_| ApiError::Malformed("The body could not be read"))?;
+        let body = body.map_err(|_| ApiError::Malformed(malformed::UNREADABLE))?;
         if body.iter().all(u8::is_ascii_whitespace) {
             return Ok(Self(HashMap::new()));
         }
-        let text = std::str::from_utf8(&body).map_err(|_| ApiError::Malformed("The body is not UTF-8"))?;
+        let text = std::str::from_utf8(&body).map_err(|_| ApiError::Malformed(malformed::NOT_UTF_8))?;
         if !text.trim_start().starts_with('{') {
-            return Err(ApiError::Malformed("The body is not a JSON object"));
+            return Err(ApiError::Malformed(malformed::NO_OBJECT));
         }
         let fields = serde_json::from_str::<json::Fields<_>>(text);
         fields.map(|fields| Self(fields.0)).map_err(|error| {
             let is_object = error.is_data();
-            ApiError::Malformed(if is_object {
-                "The body has more than 64 fields"
-            } else {
-                "The body is not valid JSON"
-            })
+            ApiError::Malformed(if is_object { malformed::TOO_MANY_FIELDS } else { malformed::NO_JSON })
         })
     }
 }
@@ -183,7 +180,7 @@ mod tests {
         assert!(matches!(fields(vec![b'{', 0xff]).await, Err(ApiError::Malformed(_))));
         let many = (0..65).map(|n| format!(r#""{n}":0"#)).collect::<Vec<_>>().join(",");
         let refused = fields(format!("{{{many}}}")).await;
-        assert!(matches!(refused, Err(ApiError::Malformed("The body has more than 64 fields"))));
+        assert!(matches!(refused, Err(ApiError::Malformed(malformed::TOO_MANY_FIELDS))));
         let deep = format!(r#"{{"a":{}{},"b":"x"}}"#, "[".repeat(40_000), "]".repeat(40_000));
         assert_eq!(fields(deep).await.unwrap().text("b", &mut Vec::new()).as_deref(), Some("x"));
         assert!(fields("").await.unwrap().0.is_empty());
