@@ -268,7 +268,7 @@ test("a node is killed: its users are gone after the grace, but for those who ca
   await eventually("gone, too", () => isShown(carla, false), 5_000);
 });
 
-test("a user's rate of messages is one over all nodes, also by HTTP alone", async (t) => {
+test("a user's rates of messages and openings are one over all nodes, also by HTTP alone", async (t) => {
   const { nodes, redis } = await cluster(t, 3, { MESSAGE_RATE: "1" });
   const { ana, bruno, conversation } = await nodes[0].pair();
   const post = (node, user) => node.request("POST", `/api/chat/conversations/${conversation}/messages`, { token: user.token, body: { text: "x" } });
@@ -288,6 +288,14 @@ test("a user's rate of messages is one over all nodes, also by HTTP alone", asyn
   const answer = await post(nodes[2], bruno);
   assert.equal(answer.status, 429);
   assert.ok(Number(answer.headers.get("retry-after")) >= 1);
+  // So is the rate of opening conversations.
+  const dora = await nodes[0].register("Dora");
+  const began = performance.now();
+  const opened = [];
+  for (let n = 0; n < 15; n++) opened.push((await nodes[n % 3].request("POST", "/api/chat/conversations", { token: dora.token, body: { recipient_id: ana.id } })).status);
+  const open = opened.filter((status) => status === 200).length;
+  assert.equal(open + opened.filter((status) => status === 429).length, 15);
+  assert.ok(open >= 5 && open <= 5 + Math.ceil((performance.now() - began) / 1000), `${open} of 15 conversations were opened`);
   // Without Redis each node counts for itself.
   await redis.stop();
   const carla = await nodes[0].register("Carla");

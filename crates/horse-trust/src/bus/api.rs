@@ -94,23 +94,24 @@ pub trait Presence: Send + Sync + 'static {
     async fn present_elsewhere(&self, users: &[Id]) -> Vec<bool>;
 }
 
-/// How many messages a user may send, over all nodes.
+/// How much a user may do, over all nodes.
 #[async_trait]
 pub trait Quotas: Send + Sync + 'static {
-    /// `count` messages of the user's quota are used on this node: shares it with the other nodes once it is much.
-    fn record_usage(&self, user: &Id, count: u32, quota: MessageQuota);
+    /// `count` of the user's quota are used on this node: shares it with the other nodes once it is much.
+    fn record_usage(&self, user: &Id, count: u32, quota: Quota);
 
-    /// Counts a message of a user without a device here against what all nodes know. Answers how long to wait if it is one
-    /// too many.
-    async fn take_from_quota(&self, user: &Id, quota: MessageQuota) -> Option<Duration>;
+    /// Counts one more of the user's quota against what all nodes know. Answers how long to wait if it is one too many.
+    async fn take_from_quota(&self, user: &Id, quota: Quota) -> Option<Duration>;
 }
 
-/// How many messages a user may send over all nodes.
+/// How much of one kind a user may do over all nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MessageQuota {
-    /// Messages a second in the long run; at least one.
-    pub per_second: u32,
-    /// Messages at once.
+pub struct Quota {
+    /// What is counted; nodes share a count by this name.
+    pub name: &'static str,
+    /// How long it takes until one more is allowed.
+    pub period: Duration,
+    /// How many are allowed at once.
     pub burst: u32,
 }
 

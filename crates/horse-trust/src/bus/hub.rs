@@ -16,8 +16,8 @@ use socketio::{LostSocket, Namespace, Socket, SocketError, SocketId};
 use tokio::task::AbortHandle;
 
 use super::api::{
-    Bus, DeliveryWait, HandedOver, MessageQuota, Presence, Publish, Quotas, Reached, Subscribe,
-    SubscribeFuture, Transfer,
+    Bus, DeliveryWait, HandedOver, Presence, Publish, Quota, Quotas, Reached, Subscribe, SubscribeFuture,
+    Transfer,
 };
 use super::event::{BusEvent, Except, MessageEvent, NEW_MESSAGE, NOTIFICATION};
 use super::replay_state::{BufferedEvent, LastSeqs, ReplayState};
@@ -270,9 +270,9 @@ impl Presence for Hub {
 
 #[async_trait]
 impl Quotas for Hub {
-    fn record_usage(&self, _: &Id, _: u32, _: MessageQuota) {}
+    fn record_usage(&self, _: &Id, _: u32, _: Quota) {}
 
-    async fn take_from_quota(&self, _: &Id, _: MessageQuota) -> Option<Duration> {
+    async fn take_from_quota(&self, _: &Id, _: Quota) -> Option<Duration> {
         None
     }
 }

@@ -22,8 +22,8 @@ mod user_sequence;
 mod wire;
 
 pub use self::api::{
-    Bus, DeliveryWait, HandedOver, MessageQuota, Presence, Publish, Quotas, Reached, Subscribe,
-    SubscribeFuture, Subscription, Transfer,
+    Bus, DeliveryWait, HandedOver, Presence, Publish, Quota, Quotas, Reached, Subscribe, SubscribeFuture,
+    Subscription, Transfer,
 };
 pub use self::delegate::{Delegate, StoredMessage};
 pub use self::event::{BusEvent, Except, MessageEvent};

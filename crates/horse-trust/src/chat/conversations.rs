@@ -71,14 +71,14 @@ impl Chat {
         found.map(|user| user.profile.id).ok_or(Refusal::UserNotFound)
     }
 
-    /// Counts a conversation that `user` asks for, whoever the recipient is. It costs the server what a message does.
-    pub fn count_opening(&self, user: &Id) -> Result<(), Refusal> {
-        self.limits.opening(user)
+    /// Counts a conversation that `user` asks for, over all nodes, whoever the recipient is. It costs the server what a message does.
+    pub async fn count_opening(&self, user: &Id) -> Result<(), Refusal> {
+        self.take_from_all_nodes(user, self.limits.opening(user)?).await
     }
 
-    /// Counts an e-mail that `user` looks up: the answer says whether it has an account, so only as many are answered
+    /// Counts an e-mail that `user` looks up, over all nodes: the answer says whether it has an account, so only as many are answered
     /// as a person writes to.
-    pub fn count_email_lookup(&self, user: &Id) -> Result<(), Refusal> {
-        self.limits.email_lookup(user)
+    pub async fn count_email_lookup(&self, user: &Id) -> Result<(), Refusal> {
+        self.take_from_all_nodes(user, self.limits.email_lookup(user)?).await
     }
 }

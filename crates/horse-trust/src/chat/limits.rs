@@ -8,7 +8,7 @@ use governor::middleware::{StateInformationMiddleware, StateSnapshot};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
 use super::Refusal;
-use crate::bus::MessageQuota;
+use crate::bus::Quota as SharedQuota;
 use crate::id::Id;
 
 /// Bursts of messages are this many seconds' worth.
@@ -29,17 +29,19 @@ const CONNECTION_BURST: u32 = 200;
 
 /// The rates of users. Each is events a second, and how many at once.
 pub(crate) struct Limits {
-    messages: Option<(MessageRate, MessageQuota)>,
+    messages: Option<(MessageRate, SharedQuota)>,
     joins: Option<Rate>,
     requests: Option<Rate>,
-    openings: Option<Rate>,
-    email_lookups: Option<Rate>,
+    openings: Option<SharedRate>,
+    email_lookups: Option<SharedRate>,
     reports: Option<Rate>,
     blocks: Option<Rate>,
     typing: Rate,
     connections: Option<Rate>,
 }
 
+/// A rate that all nodes count together.
+type SharedRate = (Rate, SharedQuota);
 type Rate = DefaultKeyedRateLimiter<Id>;
 /// A rate that says how much of it is used.
 type MessageRate = DefaultKeyedRateLimiter<Id, StateInformationMiddleware>;
@@ -62,17 +64,24 @@ impl Limits {
             let per_second = messages?.get().saturating_mul(factor);
             Some(rate([per_second, per_second.saturating_mul(BURST)]))
         };
+        let shared = |name, per_second: NonZeroU32| SharedQuota {
+            name,
+            period: Duration::from_secs(1) / per_second.get(),
+            burst: per_second.get().saturating_mul(BURST),
+        };
         Self {
             messages: messages.map(|count| {
-                let quota =
-                    MessageQuota { per_second: count.get(), burst: count.get().saturating_mul(BURST) };
-                (rate([quota.per_second, quota.burst]).with_middleware(), quota)
+                let quota = shared("messages", count);
+                (rate([count.get(), quota.burst]).with_middleware(), quota)
             }),
             joins: of_messages(REQUESTS),
             requests: of_messages(REQUESTS),
-            openings: of_messages(1),
+            openings: messages.and_then(|count| Some((of_messages(1)?, shared("openings", count)))),
             blocks: messages.and_then(|_| slow_rate(BLOCKS)),
-            email_lookups: messages.and_then(|_| slow_rate(LOOKUPS)),
+            email_lookups: messages.and_then(|_| {
+                let (burst, period) = LOOKUPS;
+                Some((slow_rate(LOOKUPS)?, SharedQuota { name: "email_lookups", period, burst }))
+            }),
             reports: messages.and_then(|_| slow_rate(REPORTS)),
             typing: rate(TYPING),
             connections: connections
@@ -81,7 +90,7 @@ impl Limits {
     }
 
     /// Counts a message. `note` is called with how much of the quota is used then, if there is one.
-    pub(super) fn message(&self, user: &Id, note: impl FnOnce(u32, MessageQuota)) -> Result<(), Refusal> {
+    pub(super) fn message(&self, user: &Id, note: impl FnOnce(u32, SharedQuota)) -> Result<(), Refusal> {
         let Some((rate, quota)) = &self.messages else { return Ok(()) };
         let checked = rate.check_key(user);
         let left = checked.as_ref().map_or(0, StateSnapshot::remaining_burst_capacity);
@@ -90,7 +99,7 @@ impl Limits {
     }
 
     /// What a user may write, if that is limited.
-    pub(super) fn message_quota(&self) -> Option<MessageQuota> {
+    pub(super) fn message_quota(&self) -> Option<SharedQuota> {
         self.messages.as_ref().map(|(_, quota)| *quota)
     }
 
@@ -108,17 +117,19 @@ impl Limits {
         check(self.requests.as_ref(), user)
     }
 
-    /// Counts a conversation that is opened: as often as messages are sent, and beside them.
-    pub(super) fn opening(&self, user: &Id) -> Result<(), Refusal> {
-        check(self.openings.as_ref(), user)
+    /// Counts a conversation that is opened: as often as messages are sent, and beside them. Answers what is to be counted
+    /// on all nodes, too.
+    pub(super) fn opening(&self, user: &Id) -> Result<Option<SharedQuota>, Refusal> {
+        check_shared(self.openings.as_ref(), user)
     }
 
     pub(super) fn block(&self, user: &Id) -> Result<(), Refusal> {
         check(self.blocks.as_ref(), user)
     }
 
-    pub(super) fn email_lookup(&self, user: &Id) -> Result<(), Refusal> {
-        check(self.email_lookups.as_ref(), user)
+    /// As [`Limits::opening`], for an e-mail that is looked up.
+    pub(super) fn email_lookup(&self, user: &Id) -> Result<Option<SharedQuota>, Refusal> {
+        check_shared(self.email_lookups.as_ref(), user)
     }
 
     /// Counts a report that is no repeat.
@@ -141,13 +152,13 @@ impl Limits {
             rate.shrink_to_fit();
         }
         let optional = [
-            &self.joins,
-            &self.requests,
-            &self.openings,
-            &self.blocks,
-            &self.email_lookups,
-            &self.reports,
-            &self.connections,
+            self.joins.as_ref(),
+            self.requests.as_ref(),
+            self.openings.as_ref().map(|(rate, _)| rate),
+            self.blocks.as_ref(),
+            self.email_lookups.as_ref().map(|(rate, _)| rate),
+            self.reports.as_ref(),
+            self.connections.as_ref(),
         ];
         let optional = optional.into_iter().flatten();
         for rate in optional.chain([&self.typing]) {
@@ -160,6 +171,11 @@ impl Limits {
 fn check(rate: Option<&Rate>, user: &Id) -> Result<(), Refusal> {
     let Some(rate) = rate else { return Ok(()) };
     rate.check_key(user).map_err(|not_until| too_many(not_until.wait_time_from(rate.clock().now())))
+}
+
+fn check_shared(shared: Option<&SharedRate>, user: &Id) -> Result<Option<SharedQuota>, Refusal> {
+    let Some((rate, quota)) = shared else { return Ok(None) };
+    check(Some(rate), user).map(|()| Some(*quota))
 }
 
 pub(super) fn too_many(wait: Duration) -> Refusal {

@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 
 use super::limits::too_many;
 use super::{Chat, Draft, MessageJson, Refusal, SendContext, store_failed, view};
-use crate::bus::{BusEvent, MessageEvent};
+use crate::bus::{BusEvent, MessageEvent, Quota};
 use crate::callback::Callback;
 use crate::contract::{MESSAGE_UPDATED, MessageDeleted, ServerEvent, text};
 use crate::id::Id;
@@ -67,24 +67,23 @@ impl Chat {
         draft: Draft,
     ) -> Result<(MessageJson, bool), Refusal> {
         let context = self.send_context(user, conversation_id).await?;
-        self.take_from_other_nodes(user).await?;
+        // A node that has a device of the user has received all of their messages, and counted them.
+        if !self.bus.has_device(user) {
+            self.take_from_all_nodes(user, self.limits.message_quota()).await?;
+        }
         let (sender, receiver) = oneshot::channel();
         // The caller may have gone away meanwhile; the message is stored all the same.
         self.send(user, context, draft, Box::new(move |result| drop(sender.send(result))));
         receiver.await.unwrap_or(Err(Refusal::SendFailed))
     }
 
-    /// Asks the other nodes whether `user` may write one more message, unless this one knows: a node that has a device
-    /// of the user has heard of all messages.
-    async fn take_from_other_nodes(&self, user: &Id) -> Result<(), Refusal> {
-        if let Some(quota) = self.limits.message_quota()
-            && self.bus.has_other_nodes()
-            && !self.bus.has_device(user)
-            && let Some(wait) = self.bus.take_from_quota(user, quota).await
-        {
-            return Err(too_many(wait));
+    /// Counts one more of what `user` may do over all nodes, if that is limited; refused if it is one too many.
+    pub(super) async fn take_from_all_nodes(&self, user: &Id, quota: Option<Quota>) -> Result<(), Refusal> {
+        let Some(quota) = quota else { return Ok(()) };
+        match self.bus.take_from_quota(user, quota).await {
+            Some(wait) => Err(too_many(wait)),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Step two and three of `send_message`: the conversation, then the other's devices; then `told` is called.
@@ -125,7 +124,10 @@ impl Chat {
         // An edit brings a new text to the other, as a message does, and keeps the old one.
         if text.is_some() {
             self.count_message(user)?;
-            self.take_from_other_nodes(user).await?;
+            // A node that has a device of the user has received all of their messages, and counted them.
+            if !self.bus.has_device(user) {
+                self.take_from_all_nodes(user, self.limits.message_quota()).await?;
+            }
         } else {
             self.limits.request(user)?;
         }

@@ -22,6 +22,7 @@ use std::time::Duration;
 
 use quick_cache::sync::Cache;
 use socketio::{LostSocket, Socket};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use self::coalescer::Coalescer;
@@ -46,6 +47,9 @@ const CACHED_ENTRIES: usize = 50_000;
 const READS_AT_ONCE: usize = 2;
 /// How many more of one user may wait: as many as the rate of requests lets through at once.
 const READS_WAITING: usize = 500;
+/// How many pages are read and encoded at once over all users, each with up to 4 MB. A semaphore gives its places in order,
+/// and no user waits for more than two at a time.
+const PAGES_AT_ONCE: usize = 8;
 
 /// What can be set.
 #[derive(Debug, Clone)]
@@ -81,6 +85,7 @@ pub struct Chat {
     block_changes: Coalescer<(Id, Id), ()>,
     limits: Limits,
     reads: UserTurns,
+    pages: Semaphore,
     presence: Presence,
     receipts: Receipts,
     typing: Typing,
@@ -130,6 +135,7 @@ impl Chat {
             block_changes: Coalescer::new(),
             limits: Limits::new(config.message_rate, config.connection_rate),
             reads: UserTurns::new(READS_AT_ONCE, READS_WAITING),
+            pages: Semaphore::new(PAGES_AT_ONCE),
             presence: Presence::new(config.presence_grace),
             receipts: Receipts::new(),
             typing: Typing::new(),

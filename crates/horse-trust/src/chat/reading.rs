@@ -72,6 +72,8 @@ impl Chat {
         page: Page,
         marks: bool,
     ) -> Result<Vec<MessageJson>, Refusal> {
+        // Until what is read is marked as well: the page is held while that is written.
+        let _turn = self.reads.take(user).await?;
         let (conversation, history, messages) = self.read(user, conversation_id, Range::Page(page)).await?;
         if let (true, Some(last)) = (marks, history.messages.last()) {
             self.mark_seen(user, &conversation, &history, last.seq).await?;
@@ -88,6 +90,7 @@ impl Chat {
         range: Range,
         marks: bool,
     ) -> Result<Slice, Refusal> {
+        let _turn = self.reads.take(user).await?;
         let (conversation, history, mut messages) = self.read(user, conversation_id, range).await?;
         let kept = nearest(&messages, matches!(range, Range::After(..)), self.config.slice_bytes);
         messages = messages.drain(kept.clone()).collect();
@@ -120,7 +123,8 @@ impl Chat {
         range: Range,
     ) -> Result<(Arc<Conversation>, History, Vec<MessageJson>), Refusal> {
         let conversation = self.conversation(user, conversation_id).await?;
-        let _turn = self.reads.take(user).await?;
+        // The semaphore is never closed.
+        let _place = self.pages.acquire().await.ok();
         let history = self.store.history(&conversation, range).await.map_err(store_failed("history"))?;
         let messages = self.views(&conversation, &history.messages).await?;
         Ok((conversation, history, messages))

@@ -172,14 +172,14 @@ async fn open(
 ) -> Result<Json<Value>, ApiError> {
     let address = client_address(request.extensions());
     let fields = Fields::from_request(request, &state).await?;
-    state.chat.count_opening(&claims.user)?;
+    state.chat.count_opening(&claims.user).await?;
     let mut errors = Vec::new();
     // A value that is no text is answered like an invalid id.
     let mut recipient = fields.text("recipient_id", &mut errors).unwrap_or_default();
     if recipient.is_empty()
         && let Some(email) = fields.text("recipient_email", &mut errors)
     {
-        state.chat.count_email_lookup(&claims.user)?;
+        state.chat.count_email_lookup(&claims.user).await?;
         let too_many = |wait: Duration| ApiError::TooMany("Too many messages", wait.as_secs() + 1);
         state.email_lookups.check(address).map_err(too_many)?;
         recipient = state.chat.user_by_email(&email).await?.to_string();

@@ -213,7 +213,8 @@ where
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame?.into_data() else { continue };
         bytes.put(data);
-        if !held.grow(bytes.len(), shared.sessions.shared.open_sessions()) {
+        // A buffer that grows has up to twice the room that its bytes need.
+        if !held.grow(bytes.capacity(), shared.sessions.shared.open_sessions()) {
             return Ok(None);
         }
     }

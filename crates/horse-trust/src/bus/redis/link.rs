@@ -22,7 +22,7 @@ const PROBE: &str = "horse-trust:probe";
 /// How many channels one round trip subscribes to.
 const SUBSCRIPTIONS: usize = 1000;
 /// How many bytes of pushes may wait to be handled. Beyond, the link fails, and what is lost is read from the store.
-const PUSHES: usize = 64 * 1024 * 1024;
+const PUSHES: usize = 32 * 1024 * 1024;
 
 /// Where Redis is.
 pub(super) struct Server {

@@ -44,7 +44,7 @@ pub(super) fn adoption_key(node: &str) -> String {
     format!("{PREFIX}adopting:{node}")
 }
 
-/// The time at which a user's message quota is whole again, in microseconds.
-pub(super) fn rate_key(user: &Id) -> String {
-    format!("{PREFIX}rate:{user}")
+/// The time at which a user's quota of this name is whole again, in microseconds.
+pub(super) fn rate_key(name: &str, user: &Id) -> String {
+    format!("{PREFIX}rate:{name}:{user}")
 }

@@ -46,7 +46,7 @@ pub struct RedisBus {
     /// The nodes whose lease has run out.
     pub(super) dead_nodes: Mutex<HashSet<String>>,
     /// Usage of quotas that Redis does not know yet, in microseconds by user.
-    pub(super) usage: Mutex<HashMap<Id, u64>>,
+    pub(super) usage: Mutex<HashMap<(&'static str, Id), u64>>,
     pub(super) has_usage: Notify,
     /// Held while the presence of users is written, so that the last state written is current.
     pub(super) presence_turn: tokio::sync::Mutex<()>,

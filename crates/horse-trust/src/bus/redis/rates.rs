@@ -2,7 +2,8 @@
 //!
 //! A node that has a device of the user receives every message of the user, and counts it. Once more than half of a burst
 //! is used, it writes that to Redis a moment later. A node without a device, to which messages are posted over HTTP, asks
-//! Redis. So a user may have at most half a burst more than is allowed, once.
+//! Redis. So a user may have at most half a burst more than is allowed, once. What is rare, such as opening a
+//! conversation, is asked each time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use async_trait::async_trait;
 use super::limits::PIPELINE;
 use super::names::rate_key;
 use super::node::RedisBus;
-use crate::bus::api::{MessageQuota, Quotas};
+use crate::bus::api::{Quota, Quotas};
 use crate::id::Id;
 
 /// Notes how much of a user's quota is used. `ARGV`: microseconds until it is whole again. The key holds when that is, by
@@ -25,8 +26,8 @@ if full_at > tonumber(redis.call('GET', KEYS[1]) or 0) then
 end
 return 0";
 
-/// Counts a message. `ARGV`: how many microseconds one message uses, and how many a burst does. Answers how many
-/// microseconds are missing; then the message is not counted.
+/// Counts one use. `ARGV`: how many microseconds it costs, and how many a burst does. Answers how many microseconds are
+/// missing; then the use is not counted.
 const TAKE: &str = r"
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
@@ -36,27 +37,27 @@ if missing > 0 then return math.ceil(missing) end
 redis.call('SET', KEYS[1], string.format('%.0f', full_at), 'PX', math.ceil((full_at - now) / 1000))
 return 0";
 
-impl MessageQuota {
-    /// How many microseconds one message uses.
+impl Quota {
+    /// How many microseconds one use costs.
     fn cost(self) -> u64 {
-        (1_000_000 / u64::from(self.per_second)).max(1)
+        u64::try_from(self.period.as_micros()).unwrap_or(u64::MAX).max(1)
     }
 }
 
 #[async_trait]
 impl Quotas for RedisBus {
-    fn record_usage(&self, user: &Id, count: u32, quota: MessageQuota) {
+    fn record_usage(&self, user: &Id, count: u32, quota: Quota) {
         if count > quota.burst / 2 {
-            self.usage.lock().insert(user.clone(), u64::from(count) * quota.cost());
+            self.usage.lock().insert((quota.name, user.clone()), u64::from(count) * quota.cost());
             self.has_usage.notify_one();
         }
     }
 
     /// While Redis is away each node counts for itself.
-    async fn take_from_quota(&self, user: &Id, quota: MessageQuota) -> Option<Duration> {
+    async fn take_from_quota(&self, user: &Id, quota: Quota) -> Option<Duration> {
         let mut pipeline = redis::pipe();
-        let burst = quota.cost() * u64::from(quota.burst);
-        pipeline.cmd("EVAL").arg(TAKE).arg(1).arg(rate_key(user)).arg(quota.cost()).arg(burst);
+        let burst = quota.cost().saturating_mul(quota.burst.into());
+        pipeline.cmd("EVAL").arg(TAKE).arg(1).arg(rate_key(quota.name, user)).arg(quota.cost()).arg(burst);
         let [missing]: [u64; 1] = self.query(&pipeline).await?;
         (missing > 0).then(|| Duration::from_micros(missing))
     }
@@ -68,10 +69,11 @@ impl RedisBus {
         loop {
             self.has_usage.notified().await;
             let all = Vec::from_iter(std::mem::take(&mut *self.usage.lock()));
-            for users in all.chunks(PIPELINE) {
+            for used in all.chunks(PIPELINE) {
                 let mut pipeline = redis::pipe();
-                for (user, microseconds) in users {
-                    pipeline.cmd("EVAL").arg(NOTE).arg(1).arg(rate_key(user)).arg(microseconds).ignore();
+                for ((name, user), microseconds) in used {
+                    let key = rate_key(name, user);
+                    pipeline.cmd("EVAL").arg(NOTE).arg(1).arg(key).arg(microseconds).ignore();
                 }
                 // Without Redis each node counts for itself.
                 _ = self.query::<()>(&pipeline).await;
