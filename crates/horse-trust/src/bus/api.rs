@@ -38,10 +38,6 @@ pub trait Publish: Send + Sync + 'static {
     /// Publishes an event to the sockets of this node alone.
     fn publish_locally(&self, event: &BusEvent);
 
-    /// Emits an event to the devices of each of many users. It yields to messages and waits for Redis to take it; what
-    /// Redis does not take in time is dropped.
-    async fn publish_to_each(&self, name: &'static str, argument: &str, users: &[Id]);
-
     /// Waits until the sockets of `user`, who has a device here, have received all messages up to `position` (counted as
     /// in [`MessageEvent::positions`]).
     async fn wait_until_delivered(&self, user: &Id, position: i64) -> DeliveryWait;
@@ -86,12 +82,39 @@ impl Subscription {
 /// Whether users have a device on any node.
 #[async_trait]
 pub trait Presence: Send + Sync + 'static {
-    /// Notes that users have a device on this node, or no longer have one. Answers for each whether that changed whether
-    /// the user has a device anywhere.
-    async fn set_present(&self, users: &[Id], are_present: bool) -> Vec<bool>;
+    /// Notes that users have a device on this node, or no longer have one. Answers for each the version of the change, or
+    /// `None` if the user has a device on another node: then nothing has changed for others.
+    async fn set_present(&self, users: &[Id], are_present: bool) -> Vec<Option<PresenceVersion>>;
+
+    /// Notifies the devices of each of `users` of a change. It yields to messages and waits for Redis to take it; what
+    /// Redis does not take in time is dropped. Of the changes of one user, each device receives the last one last,
+    /// whichever node publishes it.
+    async fn publish_presence(&self, event: &PresenceEvent, users: &[Id]);
 
     /// For each of the users, whether another node has a device.
     async fn present_elsewhere(&self, users: &[Id]) -> Vec<bool>;
+}
+
+/// Puts the changes of one user's presence on all nodes into their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct PresenceVersion(pub(crate) u64);
+
+impl PresenceVersion {
+    /// Of a change that no other node knows of.
+    pub const UNKNOWN: Self = Self(0);
+}
+
+/// A user is present, or no longer present, on any node.
+#[derive(Debug)]
+pub struct PresenceEvent {
+    /// The user.
+    pub user: Id,
+    /// The version of the change.
+    pub version: PresenceVersion,
+    /// The event's name.
+    pub name: &'static str,
+    /// Its argument, as JSON.
+    pub argument: String,
 }
 
 /// How much a user may do, over all nodes.

@@ -16,8 +16,8 @@ use socketio::{LostSocket, Namespace, Socket, SocketError, SocketId};
 use tokio::task::AbortHandle;
 
 use super::api::{
-    Bus, DeliveryWait, HandedOver, Presence, Publish, Quota, Quotas, Reached, Subscribe, SubscribeFuture,
-    Transfer,
+    Bus, DeliveryWait, HandedOver, Presence, PresenceEvent, PresenceVersion, Publish, Quota, Quotas,
+    Reached, Subscribe, SubscribeFuture, Transfer,
 };
 use super::event::{BusEvent, Except, MessageEvent, NEW_MESSAGE, NOTIFICATION};
 use super::replay_state::{BufferedEvent, LastSeqs, ReplayState};
@@ -156,6 +156,21 @@ impl Hub {
         }
     }
 
+    /// Notifies those of `users` who have a socket here and whom the filter admits.
+    pub(super) async fn publish_presence_if(
+        &self,
+        event: &PresenceEvent,
+        users: &[Id],
+        admits: impl Fn(&Id) -> bool + Send + Sync,
+    ) {
+        for users in users.chunks(AT_ONCE) {
+            for user in users.iter().filter(|user| self.has_socket(user) && admits(user)) {
+                self.namespace.emit_raw(&user_room(user), None, event.name, &event.argument);
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// Delivers another event to the sockets of this node.
     pub(super) fn deliver(&self, event: &BusEvent) {
         match event {
@@ -229,15 +244,6 @@ impl Publish for Hub {
         self.deliver(event);
     }
 
-    async fn publish_to_each(&self, name: &'static str, argument: &str, users: &[Id]) {
-        for users in users.chunks(AT_ONCE) {
-            for user in users {
-                self.namespace.emit_raw(&user_room(user), None, name, argument);
-            }
-            tokio::task::yield_now().await;
-        }
-    }
-
     async fn wait_until_delivered(&self, _: &Id, _: i64) -> DeliveryWait {
         DeliveryWait::NotTracked
     }
@@ -259,8 +265,12 @@ impl Subscribe for Hub {
 
 #[async_trait]
 impl Presence for Hub {
-    async fn set_present(&self, users: &[Id], _: bool) -> Vec<bool> {
-        vec![true; users.len()]
+    async fn set_present(&self, users: &[Id], _: bool) -> Vec<Option<PresenceVersion>> {
+        vec![Some(PresenceVersion::UNKNOWN); users.len()]
+    }
+
+    async fn publish_presence(&self, event: &PresenceEvent, users: &[Id]) {
+        self.publish_presence_if(event, users, |_| true).await;
     }
 
     async fn present_elsewhere(&self, users: &[Id]) -> Vec<bool> {

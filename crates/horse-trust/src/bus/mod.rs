@@ -13,6 +13,7 @@ mod delivery_properties;
 mod event;
 mod hand_over;
 mod hub;
+mod presence_filter;
 mod redis;
 mod replay_state;
 mod replays;
@@ -22,12 +23,14 @@ mod user_sequence;
 mod wire;
 
 pub use self::api::{
-    Bus, DeliveryWait, HandedOver, Presence, Publish, Quota, Quotas, Reached, Subscribe, SubscribeFuture,
-    Subscription, Transfer,
+    Bus, DeliveryWait, HandedOver, Presence, PresenceEvent, PresenceVersion, Publish, Quota, Quotas,
+    Reached, Subscribe, SubscribeFuture, Subscription, Transfer,
 };
 pub use self::delegate::{Delegate, StoredMessage};
 pub use self::event::{BusEvent, Except, MessageEvent};
 pub use self::hub::Hub;
+#[cfg(test)]
+pub(crate) use self::presence_filter::PresenceFilter;
 pub use self::redis::{NodeName, RedisBus, RedisError};
 pub use self::replay_state::BufferedEvent;
 pub use self::rooms::{conversation_room, user_room};

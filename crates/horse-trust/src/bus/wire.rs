@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::api::HandedOver;
+use super::api::{HandedOver, PresenceVersion};
 use super::event::{BusEvent, MessageEvent};
 use crate::id::Id;
 use crate::store::Conversation;
@@ -49,6 +49,9 @@ pub(super) enum WireEvent<'a> {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         conversation: Option<WireConversation>,
         users: Vec<Id>,
+        /// Of a notification of presence: whose it is, and its version.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        presence: Option<(Id, PresenceVersion)>,
     },
     /// A user started typing in a conversation on this node, or stopped.
     Typing { user: Id, conversation: WireConversation, types: bool },
@@ -143,6 +146,7 @@ impl<'a> WireEvent<'a> {
                 argument: serde_json::from_str(argument).ok()?,
                 conversation: conversation.as_deref().map(WireConversation::from),
                 users: users.clone(),
+                presence: None,
             },
             BusEvent::Typing { user, conversation, types, .. } => Self::Typing {
                 user: user.clone(),

@@ -33,7 +33,7 @@ impl Chat {
     pub async fn online_in(&self, conversations: &[ConversationSummary]) -> HashSet<Id> {
         let participants = conversations.iter().flat_map(|summary| &summary.conversation.participants);
         let (mut online, away): (HashSet<Id>, HashSet<Id>) =
-            participants.cloned().partition(|user| self.presence.is_online(user));
+            participants.cloned().partition(|user| self.presence.is_present(user));
         let away = Vec::from_iter(away);
         let elsewhere = self.bus.present_elsewhere(&away).await;
         online

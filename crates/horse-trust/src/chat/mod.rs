@@ -8,6 +8,9 @@ mod limits;
 mod messages;
 mod people;
 mod presence;
+#[cfg(test)]
+mod presence_properties;
+mod presence_tracker;
 mod reading;
 mod receipts;
 mod remote;

@@ -68,7 +68,7 @@ impl Chat {
         let elsewhere = self.bus.present_elsewhere(&[one.clone(), other.clone()]).await;
         for ((shown, told), is_elsewhere) in [(one, other), (other, one)].into_iter().zip(elsewhere) {
             // Whoever is not there was last shown as not there, too.
-            if is_elsewhere || self.presence.is_online(shown) {
+            if is_elsewhere || self.presence.is_present(shown) {
                 self.notify_presence_to(told, shown, true);
             }
         }

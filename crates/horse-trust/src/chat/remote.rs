@@ -93,7 +93,7 @@ impl Delegate for Chat {
     }
 
     fn is_present(&self, user: &Id) -> bool {
-        self.presence.is_online(user)
+        self.presence.is_present(user)
     }
 
     async fn refresh(&self) -> bool {

@@ -5,7 +5,6 @@ use std::sync::{Arc, Weak};
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
-use serde_json::value::RawValue;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::timeout;
 
@@ -13,7 +12,7 @@ use super::error::RedisError;
 use super::limits::{BACKOFF, PIPELINE, QUEUE, RESPONSE};
 use super::link::Server;
 use super::names::{all_channel, channels_of, user_channel};
-use super::node::{ChannelRequest, Outgoing, RedisBus};
+use super::node::{ChannelRequest, RedisBus};
 use super::node_name::NodeName;
 use super::queue;
 use crate::bus::api::{Bus, DeliveryWait, Publish, Subscribe, SubscribeFuture, Subscription};
@@ -59,6 +58,7 @@ impl RedisBus {
             socket_requests: Mutex::default(),
             moved: Mutex::default(),
             dead_nodes: Mutex::default(),
+            presence: Mutex::default(),
             usage: Mutex::default(),
             has_usage: Notify::new(),
             presence_turn: tokio::sync::Mutex::new(()),
@@ -145,26 +145,6 @@ impl Publish for RedisBus {
 
     fn publish_locally(&self, event: &BusEvent) {
         self.hub.deliver(event);
-    }
-
-    async fn publish_to_each(&self, name: &'static str, argument: &str, users: &[Id]) {
-        self.hub.publish_to_each(name, argument, users).await;
-        // While Redis is away nobody waits for it.
-        if self.link.lock().is_none() {
-            return;
-        }
-        let Ok(argument) = serde_json::from_str::<&RawValue>(argument) else { return };
-        for user in users {
-            // One event a user: a list of all users would be sent to each of them.
-            let users = vec![user.clone()];
-            let event = WireEvent::Event { name: name.into(), argument, conversation: None, users };
-            let payload = self.envelope(event);
-            let outgoing = Outgoing { channels: vec![user_channel(user)], payload };
-            // When Redis is slower than what is published, the event is out of date by the time that it arrives.
-            if !matches!(timeout(RESPONSE, self.low_priority.send(outgoing)).await, Ok(Ok(()))) {
-                return;
-            }
-        }
     }
 
     async fn wait_until_delivered(&self, user: &Id, position: i64) -> DeliveryWait {

@@ -215,7 +215,14 @@ impl RedisBus {
                 // The last events that it had to publish may be lost with it.
                 return self.has_gap.notify_one();
             }
-            WireEvent::Event { name, argument, conversation, users } => BusEvent::Emit {
+            WireEvent::Event { argument, users, presence: Some((user, version)), .. }
+                if !users
+                    .iter()
+                    .all(|receiver| self.admits_presence(receiver, &user, version, argument.get())) =>
+            {
+                return;
+            }
+            WireEvent::Event { name, argument, conversation, users, .. } => BusEvent::Emit {
                 name: name.into_owned().into(),
                 argument: argument.get().to_owned(),
                 conversation: conversation.map(WireConversation::into),

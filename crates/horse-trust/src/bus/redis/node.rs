@@ -16,6 +16,7 @@ use super::names::all_channel;
 use super::queue;
 use crate::bus::api::HandedOver;
 use crate::bus::hub::Hub;
+use crate::bus::presence_filter::PresenceFilter;
 use crate::bus::sequencer::Sequencer;
 use crate::bus::wire::{Envelope, WireEvent};
 use crate::id::Id;
@@ -43,6 +44,8 @@ pub struct RedisBus {
     pub(super) socket_requests: Mutex<HashMap<u64, oneshot::Sender<Option<Box<HandedOver>>>>>,
     /// Sockets that other nodes have got.
     pub(super) moved: Mutex<Moved>,
+    /// Which presence the sockets of this node were notified of.
+    pub(super) presence: Mutex<PresenceFilter>,
     /// The nodes whose lease has run out.
     pub(super) dead_nodes: Mutex<HashSet<String>>,
     /// Usage of quotas that Redis does not know yet, in microseconds by user.

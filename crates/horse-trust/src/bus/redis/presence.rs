@@ -10,12 +10,14 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::time::Instant;
+use serde_json::value::RawValue;
+use tokio::time::{Instant, timeout};
 
-use super::limits::{HEARTBEAT, PIPELINE, SILENCE};
-use super::names::{adoption_key, nodes_key, presence_key, users_key};
-use super::node::{ChannelRequest, RedisBus};
-use crate::bus::api::Presence;
+use super::limits::{HEARTBEAT, PIPELINE, RESPONSE, SILENCE};
+use super::names::{adoption_key, nodes_key, presence_key, user_channel, users_key};
+use super::node::{ChannelRequest, Outgoing, RedisBus};
+use crate::bus::api::{Presence, PresenceEvent, PresenceVersion};
+use crate::bus::wire::WireEvent;
 use crate::id::Id;
 use crate::timestamp::Timestamp;
 
@@ -45,21 +47,58 @@ const GONE: &str = r"
 redis.call('ZADD', KEYS[1], redis.call('TIME')[1] - ARGV[2] - 1, ARGV[1])
 return 0";
 
-/// Adds a node to those of a user, or removes it. `ARGV`: `SADD` or `SREM`, node. Answers which nodes there are then.
+/// Adds a node to those of a user, or removes it. `ARGV`: `SADD` or `SREM`, node. Answers the version of the change, which
+/// is the time in microseconds, and which nodes there are then.
 const CHANGE: &str = r"
 redis.call(ARGV[1], KEYS[1], ARGV[2])
-return redis.call('SMEMBERS', KEYS[1])";
+local time = redis.call('TIME')
+return {time[1] * 1000000 + time[2], redis.call('SMEMBERS', KEYS[1])}";
+
+/// The version of a change, and the nodes on which the user is present then.
+type Change = (PresenceVersion, Vec<String>);
 
 /// A node whose lease has run out, and the second of its last heartbeat.
 type Dead = (String, u64);
 
 #[async_trait]
 impl Presence for RedisBus {
-    async fn set_present(&self, users: &[Id], are_present: bool) -> Vec<bool> {
-        // While Redis is away each node decides by itself.
+    async fn set_present(&self, users: &[Id], are_present: bool) -> Vec<Option<PresenceVersion>> {
         match self.change_presence(users, are_present).await {
-            Some(elsewhere) => elsewhere.iter().map(|is_there| !is_there).collect(),
-            None => vec![true; users.len()],
+            // A dead node counts: its users are present until the node that adopts them notifies their partners.
+            Some(changes) => {
+                let is_other = |node: &String| *node != self.node;
+                let version = |(version, nodes): Change| (!nodes.iter().any(is_other)).then_some(version);
+                changes.into_iter().map(version).collect()
+            }
+            // While Redis is away each node decides by itself.
+            None => vec![Some(PresenceVersion::UNKNOWN); users.len()],
+        }
+    }
+
+    async fn publish_presence(&self, event: &PresenceEvent, users: &[Id]) {
+        let PresenceEvent { user: subject, version, name, argument } = event;
+        self.hub
+            .publish_presence_if(event, users, |user| self.admits_presence(user, subject, *version, argument))
+            .await;
+        // While Redis is away nobody waits for it.
+        if self.link.lock().is_none() {
+            return;
+        }
+        let Ok(argument) = serde_json::from_str::<&RawValue>(argument) else { return };
+        for user in users {
+            let event = WireEvent::Event {
+                name: (*name).into(),
+                argument,
+                conversation: None,
+                // One event a user: a list of all users would be sent to each of them.
+                users: vec![user.clone()],
+                presence: Some((subject.clone(), *version)),
+            };
+            let outgoing = Outgoing { channels: vec![user_channel(user)], payload: self.envelope(event) };
+            // When Redis is slower than what is published, the event is out of date by the time that it arrives.
+            if !matches!(timeout(RESPONSE, self.low_priority.send(outgoing)).await, Ok(Ok(()))) {
+                return;
+            }
         }
     }
 
@@ -191,9 +230,8 @@ impl RedisBus {
         Some(())
     }
 
-    /// Notes whether users have a device here; answers for each whether another node has one. `None` if Redis does
-    /// not answer.
-    async fn change_presence(&self, users: &[Id], are_present: bool) -> Option<Vec<bool>> {
+    /// Notes whether users have a device here. `None` if Redis does not answer.
+    async fn change_presence(&self, users: &[Id], are_present: bool) -> Option<Vec<Change>> {
         let turn = self.presence_turn.lock().await;
         let changed = self.change_noted(users, are_present).await;
         drop(turn);
@@ -205,7 +243,7 @@ impl RedisBus {
     }
 
     /// As [`RedisBus::change_presence`], for a caller that has the turn.
-    async fn change_noted(&self, users: &[Id], are_present: bool) -> Option<Vec<bool>> {
+    async fn change_noted(&self, users: &[Id], are_present: bool) -> Option<Vec<Change>> {
         if users.is_empty() {
             return Some(Vec::new());
         }
@@ -227,7 +265,7 @@ impl RedisBus {
         for name in &names {
             changes.cmd("EVAL").arg(CHANGE).arg(1).arg(presence_key(name)).arg(change).arg(&self.node);
         }
-        let nodes: Vec<Vec<String>> = self.query(&changes).await?;
+        let changes: Vec<(u64, Vec<String>)> = self.query(&changes).await?;
         if !are_present {
             let mut list = redis::pipe();
             list.cmd("SREM").arg(users_key(&self.node)).arg(&names).ignore();
@@ -236,7 +274,18 @@ impl RedisBus {
                 self.must_announce.store(true, Ordering::Release);
             }
         }
-        Some(self.present_on_others(&nodes))
+        Some(changes.into_iter().map(|(version, nodes)| (PresenceVersion(version), nodes)).collect())
+    }
+
+    /// Whether `receiver` is to be notified of the presence of `user`.
+    pub(super) fn admits_presence(
+        &self,
+        receiver: &Id,
+        user: &Id,
+        version: PresenceVersion,
+        argument: &str,
+    ) -> bool {
+        self.presence.lock().admits(receiver, user, version, argument, Instant::now())
     }
 
     /// For each of the users whether another node has a device. `None` if Redis does not answer.
