@@ -9,11 +9,11 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// How long news waits for news that replaces it: nobody sees it, and what a message itself leads to (its delivery,
-/// its acknowledgement) goes before.
+/// How long a value waits for one that replaces it. Clients do not notice it, and what a message itself leads to (its
+/// delivery, its acknowledgement) is sent first.
 const DELAY: Duration = Duration::from_millis(100);
 
-/// The latest news by key, until it is due.
+/// The latest value by key, until it is due.
 pub(super) struct Coalescer<K, V> {
     waiting: Mutex<HashMap<K, (Instant, V)>>,
     filled: Notify,
@@ -25,18 +25,18 @@ impl<K: Hash + Eq, V> Coalescer<K, V> {
     }
 
     /// A value; it replaces a waiting one of the same key, and is due when that one was.
-    pub(super) fn offer(&self, key: K, event: V) {
+    pub(super) fn offer(&self, key: K, value: V) {
         let mut waiting = self.waiting.lock();
         if waiting.is_empty() {
             self.filled.notify_one();
         }
         match waiting.entry(key) {
-            Entry::Occupied(mut entry) => entry.get_mut().1 = event,
-            Entry::Vacant(entry) => _ = entry.insert((Instant::now() + DELAY, event)),
+            Entry::Occupied(mut entry) => entry.get_mut().1 = value,
+            Entry::Vacant(entry) => _ = entry.insert((Instant::now() + DELAY, value)),
         }
     }
 
-    /// Waits until news is due, and takes it.
+    /// Waits until values are due, and takes them.
     pub(super) async fn due(&self) -> Vec<(K, V)> {
         loop {
             let now = Instant::now();
@@ -44,7 +44,7 @@ impl<K: Hash + Eq, V> Coalescer<K, V> {
                 let mut waiting = self.waiting.lock();
                 let due: Vec<_> = waiting.extract_if(|_, (at, _)| *at <= now).collect();
                 if !due.is_empty() {
-                    return due.into_iter().map(|(key, (_, event))| (key, event)).collect();
+                    return due.into_iter().map(|(key, (_, value))| (key, value)).collect();
                 }
                 if waiting.is_empty() && waiting.capacity() > 1024 {
                     waiting.shrink_to_fit();
@@ -64,11 +64,11 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn the_last_is_told_in_time() {
+    async fn the_last_value_is_due_in_time() {
         let coalescer = Coalescer::new();
         let began = Instant::now();
-        for (key, event) in [("a", 1), ("b", 7), ("a", 2), ("a", 3)] {
-            coalescer.offer(key, event);
+        for (key, value) in [("a", 1), ("b", 7), ("a", 2), ("a", 3)] {
+            coalescer.offer(key, value);
         }
         let mut due = coalescer.due().await;
         due.sort_unstable();

@@ -2,7 +2,9 @@
 
 use std::collections::HashSet;
 
-use super::{Chat, Refusal, store_failed};
+use super::access::store_failed;
+use super::service::Chat;
+use crate::contract::Refusal;
 use crate::id::Id;
 use crate::store::{ConversationSummary, ListPlace, ListQuery, NewConversation};
 use crate::unicode;
@@ -33,7 +35,7 @@ impl Chat {
     pub async fn online_in(&self, conversations: &[ConversationSummary]) -> HashSet<Id> {
         let participants = conversations.iter().flat_map(|summary| &summary.conversation.participants);
         let (mut online, away): (HashSet<Id>, HashSet<Id>) =
-            participants.cloned().partition(|user| self.presence.is_present(user));
+            participants.cloned().partition(|user| self.presence.lock().is_present(user));
         let away = Vec::from_iter(away);
         let elsewhere = self.bus.present_elsewhere(&away).await;
         online

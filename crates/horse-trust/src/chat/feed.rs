@@ -1,11 +1,12 @@
-//! Each node follows what changes of users in the store, so that names, blocks, revocations and suspensions hold on all
-//! nodes within a second: without Redis, and whoever made the change, an operator with `psql` included. What Redis tells
-//! of the same is the faster way.
+//! Each node follows the changes of users in the store, so that names, blocks, revocations and suspensions take effect on
+//! all nodes within a second: without Redis, and whoever made the change, an operator with `psql` included. Events over
+//! Redis are faster.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Chat, view};
+use super::service::Chat;
+use super::view;
 use crate::auth::{Claims, Ended};
 use crate::bus::BusEvent;
 use crate::id::Id;
@@ -17,8 +18,8 @@ use crate::timestamp::Timestamp;
 const INTERVAL: Duration = Duration::from_millis(400);
 /// How long the store keeps what has changed.
 const KEPT: Duration = Duration::from_hours(1);
-/// After so many milliseconds without an answer (the machine slept, the database was away), what was missed may no longer
-/// be kept, and everything is read anew.
+/// After so many milliseconds without an answer (the machine slept, the database was away), changes may no longer be kept,
+/// and everything is read anew.
 const MISSED_AFTER: i64 = 30 * 60 * 1000;
 
 impl Chat {
@@ -78,14 +79,13 @@ impl Chat {
             }
             UserChange::TokenVoid(void) => self.token_void(void),
             UserChange::Blocks([one, other]) => {
-                self.blocks.remove(&if one < other { (one, other) } else { (other, one) });
+                self.forget_blocks(&one, &other);
             }
         }
     }
 
-    /// A device of the user with these claims is about to be let in. A token may be from after a revocation that this node
-    /// has not heard of: then what it has of the user ends before, so that the news, when it comes, does not end the new
-    /// socket with the old ones.
+    /// A device with these claims is about to connect. Its token may be newer than a revocation that this node does not know
+    /// yet. Then the user's older sockets end now, so that the revocation does not end the new one when it arrives.
     pub fn note_generation(&self, claims: &Claims) {
         let Some(generation @ 1..) = claims.generation else { return };
         // The time by the store's clock follows.

@@ -7,8 +7,8 @@ use governor::clock::Clock as _;
 use governor::middleware::{StateInformationMiddleware, StateSnapshot};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
-use super::Refusal;
 use crate::bus::Quota as SharedQuota;
+use crate::contract::Refusal;
 use crate::id::Id;
 
 /// Bursts of messages are this many seconds' worth.

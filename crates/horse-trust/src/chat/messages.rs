@@ -1,14 +1,16 @@
-//! Sending, editing and deleting: what is stored, and who is told in which order.
+//! Sends, edits and deletes messages: what is stored, and who is notified in which order.
 
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
+use super::access::{SendContext, store_failed};
 use super::limits::too_many;
-use super::{Chat, Draft, MessageJson, Refusal, SendContext, store_failed, view};
+use super::service::Chat;
+use super::view;
 use crate::bus::{BusEvent, MessageEvent, Quota};
 use crate::callback::Callback;
-use crate::contract::{MESSAGE_UPDATED, MessageDeleted, ServerEvent, text};
+use crate::contract::{Draft, MESSAGE_UPDATED, MessageDeleted, MessageJson, Refusal, ServerEvent, text};
 use crate::id::Id;
 use crate::store::{Change, Changed, Conversation, Message, NewMessage, Profile, StoreError, Stored};
 
@@ -16,8 +18,8 @@ use crate::store::{Change, Changed, Conversation, Message, NewMessage, Profile, 
 pub type SendResult = Result<(MessageJson, bool), Refusal>;
 
 impl Chat {
-    /// Checks a message and gives it to the store; `sent` is called once, after the message is on disk and
-    /// everybody was told, or with the refusal. The sender's rate is the caller's to check, before the desk.
+    /// Checks a message and stores it. `sent` is called once: after the message is on disk and was delivered to the sockets
+    /// of this node, or with the refusal. The caller has counted the message before it asked for the context.
     ///
     /// The order of calls for one conversation is the order in which the messages are stored and delivered.
     pub fn send(self: &Arc<Self>, user: &Id, context: SendContext, draft: Draft, sent: Callback<SendResult>) {
@@ -37,12 +39,12 @@ impl Chat {
                     if stored.unread.is_some() {
                         chat.deliver(&stored, Arc::clone(&json), Box::new(move |()| sent(Ok((json, true)))));
                     } else {
-                        // The first may have been stored by a node that could not say so, and tell nobody.
+                        // A repetition. The node that stored the first one may have died before it published it.
                         chat.bus.recheck(&stored.conversation);
                         sent(Ok((json, false)));
                     }
                 }
-                // Another node's news of the block was not here yet.
+                // Another node set the block, and this one did not know of it yet.
                 Err(StoreError::Blocked { by_sender }) => sent(Err(Refusal::blocked(by_sender))),
                 Err(StoreError::ClientIdUsed) => sent(Err(Refusal::ClientIdUsed)),
                 Err(error) => {
@@ -54,7 +56,7 @@ impl Chat {
         );
     }
 
-    /// Counts a message of `user`, over all nodes; refused if it is one too many. To be asked before the store is.
+    /// Counts a message of `user`, over all nodes; refused if it is one too many. To be called before the store is read.
     pub fn count_message(&self, user: &Id) -> Result<(), Refusal> {
         self.limits.message(user, |count, quota| self.bus.record_usage(user, count, quota))
     }
@@ -66,7 +68,7 @@ impl Chat {
         conversation_id: &str,
         draft: Draft,
     ) -> Result<(MessageJson, bool), Refusal> {
-        let context = self.send_context(user, conversation_id).await?;
+        let context = self.send_context(user, conversation_id).get().await?;
         // A node that has a device of the user has received all of their messages, and counted them.
         if !self.bus.has_device(user) {
             self.take_from_all_nodes(user, self.limits.message_quota()).await?;
@@ -86,7 +88,7 @@ impl Chat {
         }
     }
 
-    /// Step two and three of `send_message`: the conversation, then the other's devices; then `told` is called.
+    /// Publishes a message that was stored: to the conversation and the recipient's devices; then `delivered` is called.
     fn deliver(&self, stored: &Stored, json: MessageJson, delivered: Callback<()>) {
         let Stored { conversation, message, unread, positions } = stored;
         self.typing_ended(&message.sender, conversation);
@@ -97,8 +99,8 @@ impl Chat {
         self.note_delivered(conversation, &message.sender, message.seq);
     }
 
-    /// Edits a message of the user's own, or deletes it if there is no `text`; `done` is called with the message
-    /// as it then is, after everybody was told.
+    /// Edits a message of the user's own, or deletes it if there is no `text`. `done` is called with the message as it then
+    /// is, after the sockets of this node were notified.
     pub async fn change_message(
         self: &Arc<Self>,
         user: &Id,
@@ -116,12 +118,12 @@ impl Chat {
 
     /// The place of a message that `user` may change into `text`.
     async fn own_message(
-        &self,
+        self: &Arc<Self>,
         user: &Id,
         message_id: &str,
         text: Option<&str>,
     ) -> Result<(Arc<Conversation>, i64, Option<Arc<Profile>>), Refusal> {
-        // An edit brings a new text to the other, as a message does, and keeps the old one.
+        // An edit sends a new text to the other, as a message does, and the old one is kept.
         if text.is_some() {
             self.count_message(user)?;
             // A node that has a device of the user has received all of their messages, and counted them.
@@ -137,7 +139,7 @@ impl Chat {
         }
         if let Some(text) = text {
             text::check(text)?;
-            self.blocks(user, &conversation).await?.check()?;
+            self.blocks(user, &conversation).get().await?.check()?;
         }
         let sender = self.profile(user).await?;
         Ok((conversation, message.seq, sender))
@@ -205,7 +207,7 @@ impl Chat {
             None => (MESSAGE_UPDATED, json.to_string()),
         };
         // Nothing of the one reaches the other while a block stands.
-        let is_blocked = self.blocks_at_once(&message.sender, conversation).is_some_and(super::Blocks::any);
+        let is_blocked = self.is_known_to_be_blocked(&message.sender, conversation);
         self.bus.publish(BusEvent::Emit {
             name: name.into(),
             argument,
@@ -216,7 +218,7 @@ impl Chat {
     }
 }
 
-/// What is told of a message.
+/// The event for a message.
 pub(super) fn message_event(
     conversation: &Arc<Conversation>,
     message: &Message,

@@ -1,4 +1,4 @@
-//! What people are to each other: blocks and reports; and what admins look at.
+//! Blocks and reports, and what admins read.
 
 use std::sync::Arc;
 
@@ -6,9 +6,11 @@ use serde::Serialize;
 use socketio::SocketId;
 use tokio::sync::oneshot;
 
-use super::{Chat, Refusal, store_failed, view};
+use super::access::store_failed;
+use super::service::Chat;
+use super::view;
 use crate::bus::{BusEvent, Except};
-use crate::contract::{BlockedUser, Presence, ReportMessage, ServerEvent};
+use crate::contract::{BlockedUser, Presence, Refusal, ReportMessage, ServerEvent};
 use crate::id::Id;
 use crate::store::{NewReport, Page, Profile};
 
@@ -29,8 +31,8 @@ impl Chat {
         if is_blocked {
             self.limits.block(user)?;
         }
-        // Whether there is such a user is not said: else guessed ids could be tried. For the same reason strangers
-        // are shown nothing of each other's presence.
+        // The answer does not say whether there is such a user, or guessed ids could be tried. For the same reason strangers
+        // are not notified of each other's presence.
         let are_partners = is_blocked && self.are_partners(user, &other).await?;
         let (sender, receiver) = oneshot::channel();
         let (chat, blocker, other_user) = (Arc::clone(self), user.clone(), other.clone());
@@ -38,7 +40,7 @@ impl Chat {
             if result.is_ok() {
                 chat.block_changed(&blocker, &other_user, is_blocked, socket);
                 if are_partners {
-                    // For one another, two between whom there is a block are not there.
+                    // While a block stands, the two are offline for each other.
                     chat.notify_presence_to(&blocker, &other_user, false);
                     chat.notify_presence_to(&other_user, &blocker, false);
                 }
@@ -66,37 +68,28 @@ impl Chat {
             return Ok(());
         }
         let elsewhere = self.bus.present_elsewhere(&[one.clone(), other.clone()]).await;
-        for ((shown, told), is_elsewhere) in [(one, other), (other, one)].into_iter().zip(elsewhere) {
-            // Whoever is not there was last shown as not there, too.
-            if is_elsewhere || self.presence.is_present(shown) {
-                self.notify_presence_to(told, shown, true);
+        for ((shown, receiver), is_elsewhere) in [(one, other), (other, one)].into_iter().zip(elsewhere) {
+            // Offline is what was shown while the block stood.
+            if is_elsewhere || self.presence.lock().is_present(shown) {
+                self.notify_presence_to(receiver, shown, true);
             }
         }
         Ok(())
     }
 
-    fn notify_presence_to(&self, told: &Id, shown: &Id, is_online: bool) {
+    fn notify_presence_to(&self, receiver: &Id, shown: &Id, is_online: bool) {
         let event = ServerEvent::Presence(Presence { user_id: shown, online: is_online, last_seen: None });
         self.bus.publish(BusEvent::Emit {
             name: event.name().into(),
             argument: event.argument(),
             conversation: None,
-            users: vec![told.clone()],
+            users: vec![receiver.clone()],
             except: None,
         });
     }
 
     fn block_changed(&self, blocker: &Id, other: &Id, is_blocked: bool, socket: Option<SocketId>) {
-        let is_first = blocker < other;
-        let pair = if is_first { (blocker.clone(), other.clone()) } else { (other.clone(), blocker.clone()) };
-        // What is being loaded may be from before: what is put here stays. Without an entry the next one loads it.
-        match self.blocks.get(&pair) {
-            Some(mut blocks) => {
-                blocks[usize::from(!is_first)] = is_blocked;
-                self.blocks.insert(pair, blocks);
-            }
-            None => drop(self.blocks.remove(&pair)),
-        }
+        self.set_cached_block(blocker, other, is_blocked);
         self.bus.publish(BusEvent::BlocksChanged { users: [blocker.clone(), other.clone()] });
         self.note_block_change(blocker, other);
         let user = BlockedUser { user_id: other };

@@ -1,51 +1,40 @@
 //! Notifies users when those with whom they share a conversation come online and go offline.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use parking_lot::Mutex;
-use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::Chat;
-use super::presence_tracker::{Change, PresenceTracker};
+use super::presence_tracker::Change;
+use super::service::Chat;
 use crate::bus::{PresenceEvent, PresenceVersion};
 use crate::contract::{Presence as PresenceArgument, ServerEvent};
 use crate::id::Id;
 use crate::timestamp::Timestamp;
 
-/// The users who are present on this node, and the task that notifies others of them.
-pub(super) struct Presence {
-    tracker: Mutex<PresenceTracker>,
-    /// Notified when there may be changes earlier than before.
-    changed: Notify,
-}
+impl Chat {
+    /// A device of `user` has connected.
+    pub fn device_connected(&self, user: &Id) {
+        self.presence.lock().connect(user, Instant::now());
+        self.presence_changed.notify_one();
+    }
 
-impl Presence {
-    /// `grace` is how long a user may be without a device before others are notified.
-    pub(super) fn new(grace: Duration) -> Self {
-        Self { tracker: Mutex::new(PresenceTracker::new(grace)), changed: Notify::new() }
+    /// A device of `user` has disconnected.
+    pub fn device_disconnected(&self, user: &Id) {
+        self.presence.lock().disconnect(user, Instant::now(), Timestamp::now());
+        self.presence_changed.notify_one();
     }
 
     /// Users who were present on a node that died.
-    pub(super) fn adopt(&self, users: &[Id], last_seen: Timestamp) {
-        self.tracker.lock().adopt(users, last_seen, Instant::now());
-        self.changed.notify_one();
-    }
-
-    pub(super) fn is_present(&self, user: &Id) -> bool {
-        self.tracker.lock().is_present(user)
-    }
-
-    pub(super) fn users(&self) -> Vec<Id> {
-        self.tracker.lock().users()
+    pub(super) fn adopt_users(&self, users: &[Id], last_seen: Timestamp) {
+        self.presence.lock().adopt(users, last_seen, Instant::now());
+        self.presence_changed.notify_one();
     }
 
     /// Waits for changes, and takes up to a batch of them.
-    async fn next(&self) -> Vec<Change> {
+    async fn next_changes(&self) -> Vec<Change> {
         loop {
             let due = {
-                let mut tracker = self.tracker.lock();
+                let mut tracker = self.presence.lock();
                 let changes = tracker.take_due(Instant::now());
                 if !changes.is_empty() {
                     return changes;
@@ -55,31 +44,17 @@ impl Presence {
             match due {
                 Some(due) => tokio::select! {
                     () = tokio::time::sleep_until(due) => {}
-                    () = self.changed.notified() => {}
+                    () = self.presence_changed.notified() => {}
                 },
-                None => self.changed.notified().await,
+                None => self.presence_changed.notified().await,
             }
         }
-    }
-}
-
-impl Chat {
-    /// A device of `user` has connected.
-    pub fn device_connected(&self, user: &Id) {
-        self.presence.tracker.lock().connect(user, Instant::now());
-        self.presence.changed.notify_one();
-    }
-
-    /// A device of `user` has disconnected.
-    pub fn device_disconnected(&self, user: &Id) {
-        self.presence.tracker.lock().disconnect(user, Instant::now(), Timestamp::now());
-        self.presence.changed.notify_one();
     }
 
     /// Notifies others of changes, as long as it runs.
     pub(super) async fn notify_presence(self: Arc<Self>) {
         loop {
-            let changes = self.changes_anywhere(self.presence.next().await).await;
+            let changes = self.changes_anywhere(self.next_changes().await).await;
             let left: Vec<_> = changes
                 .iter()
                 .filter_map(|(change, _)| Some((change.user.clone(), change.last_seen?)))
@@ -119,7 +94,7 @@ impl Chat {
 
     /// Stores when the users were last seen who are still connected when the server ends.
     pub(super) async fn store_last_seen(&self) {
-        let seen = self.presence.tracker.lock().last_seen(Timestamp::now());
+        let seen = self.presence.lock().last_seen(Timestamp::now());
         if !seen.is_empty() {
             self.set_last_seen(seen).await;
         }

@@ -1,19 +1,22 @@
-//! Reading: pages and slices of a history, what is read, and what was missed.
+//! Reads pages and slices of a history, marks messages as read, and finds what a client missed.
 
 use std::sync::Arc;
 
 use socketio::SocketId;
 use tokio::sync::oneshot;
 
-use super::{Blocks, Chat, MessageJson, Refusal, store_failed, view};
+use super::access::{Blocks, store_failed};
+use super::lookup::Lookup;
+use super::service::Chat;
+use super::view;
 use crate::bus::{BusEvent, DeliveryWait, Except};
 use crate::callback::Callback;
-use crate::contract::{MessagesRead, ServerEvent};
+use crate::contract::{MessageJson, MessagesRead, Refusal, ServerEvent};
 use crate::id::Id;
 use crate::store::{Conversation, History, MarkRead, Message, Page, Profile, Range, Read};
 use crate::timestamp::Timestamp;
 
-/// How many missed messages are replayed; beyond, the client is told where to look.
+/// How many missed messages are replayed; beyond, the client is sent which conversations to read.
 const MAX_REPLAYED: usize = 1000;
 /// How many messages of a replay are read at once.
 const PAGE: usize = 64;
@@ -117,12 +120,12 @@ impl Chat {
 
     /// Reads a part of a history, and encodes its messages.
     async fn read(
-        &self,
+        self: &Arc<Self>,
         user: &Id,
         conversation_id: &str,
         range: Range,
     ) -> Result<(Arc<Conversation>, History, Vec<MessageJson>), Refusal> {
-        let conversation = self.conversation(user, conversation_id).await?;
+        let conversation = self.conversation(user, conversation_id).get().await?;
         // The semaphore is never closed.
         let _place = self.pages.acquire().await.ok();
         let history = self.store.history(&conversation, range).await.map_err(store_failed("history"))?;
@@ -174,7 +177,7 @@ impl Chat {
         conversation: &Arc<Conversation>,
         up_to: Option<i64>,
     ) -> Result<Read, Refusal> {
-        let blocks = self.blocks(user, conversation).await?;
+        let blocks = self.blocks(user, conversation).get().await?;
         let (sender, receiver) = oneshot::channel();
         // The caller may have gone away meanwhile.
         let done = Box::new(move |read| _ = sender.send(read));
@@ -182,8 +185,8 @@ impl Chat {
         receiver.await.unwrap_or(Err(Refusal::StoreFailed))
     }
 
-    /// Marks what the other wrote as read, up to a sequence number or all; `done` is called after everybody was
-    /// told. `socket` is the device that asks.
+    /// Marks what the other wrote as read, up to a sequence number or all. `done` is called after the sockets of this node were
+    /// notified. `socket` is the device that asks.
     pub fn mark_read(
         self: &Arc<Self>,
         user: &Id,
@@ -192,16 +195,16 @@ impl Chat {
         socket: SocketId,
         done: Callback<Result<Read, Refusal>>,
     ) {
-        if let Some(blocks) = self.blocks_at_once(user, conversation) {
-            return self.store_read(user, conversation, up_to, (blocks, Some(socket)), done);
-        }
         let (chat, user, conversation) = (Arc::clone(self), user.clone(), Arc::clone(conversation));
-        tokio::spawn(async move {
-            match chat.blocks(&user, &conversation).await {
-                Ok(blocks) => chat.store_read(&user, &conversation, up_to, (blocks, Some(socket)), done),
-                Err(refusal) => done(Err(refusal)),
-            }
-        });
+        let blocks = self.blocks(&user, &conversation);
+        let store = move |blocks: Result<Blocks, Refusal>| match blocks {
+            Ok(blocks) => chat.store_read(&user, &conversation, up_to, (blocks, Some(socket)), done),
+            Err(refusal) => done(Err(refusal)),
+        };
+        match blocks {
+            Lookup::Cached(blocks) => store(blocks),
+            Lookup::Loading(blocks) => _ = tokio::spawn(async move { store(blocks.await) }),
+        }
     }
 
     fn store_read(
@@ -290,7 +293,7 @@ impl Chat {
         Ok(page)
     }
 
-    /// Waits until the sockets of `user` on this node were told of all that is in `replay`.
+    /// Waits until the sockets of `user` on this node have received all that is in `replay`.
     pub async fn wait_until_delivered(&self, user: &Id, replay: &Replay) -> Result<(), Refusal> {
         let position = replay.last_seqs.iter().map(|(_, seq)| seq).sum();
         match self.bus.wait_until_delivered(user, position).await {

@@ -1,60 +1,22 @@
-//! What is told of messages afterwards: that they have reached a device, and how much is not read.
+//! Notifies senders that a message has reached a device, and users of their unread counts.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::Mutex;
-use tokio::sync::Notify;
-
-use super::coalescer::Coalescer;
-use super::{Chat, view};
+use super::receipt_queue::{DeliveredReceipt, UnreadUpdate};
+use super::service::Chat;
+use super::view;
 use crate::bus::BusEvent;
 use crate::contract::{MessageDelivered, ServerEvent};
 use crate::id::Id;
 use crate::store::{Conversation, Delivered, StoreError, Unread};
 use crate::timestamp::Timestamp;
 
-/// How often it is stored what has reached a device. What a crash takes comes again with the next message.
+/// How often it is stored what has reached a device. What a crash loses is stored with the next message.
 const STORE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// One of the two in a conversation, by the store's key.
-type Side = (i64, usize);
-
-/// Receipts on their way.
-pub(super) struct Receipts {
-    delivered: Coalescer<Side, DeliveredReceipt>,
-    unread: Coalescer<(Id, i64), UnreadUpdate>,
-    /// What has reached a device and is not stored.
-    unstored: Mutex<HashMap<Side, i64>>,
-    filled: Notify,
-}
-
-struct DeliveredReceipt {
-    conversation: Arc<Conversation>,
-    side: usize,
-    seq: i64,
-}
-
-struct UnreadUpdate {
-    conversation: Id,
-    /// `None` if it has to be looked up, as other nodes change it, too.
-    unread: Option<Unread>,
-}
-
-impl Receipts {
-    pub(super) fn new() -> Self {
-        Self {
-            delivered: Coalescer::new(),
-            unread: Coalescer::new(),
-            unstored: Mutex::default(),
-            filled: Notify::new(),
-        }
-    }
-}
-
 impl Chat {
-    /// The message `seq` of `sender` was handed to the devices of this node: if one is the other's, it has arrived.
+    /// The message `seq` of `sender` was delivered on this node: if the recipient has a device here, it has reached one.
     pub(super) fn note_delivered(&self, conversation: &Arc<Conversation>, sender: &Id, seq: i64) {
         let Some(side) = conversation.side_of(sender).map(|side| 1 - side) else { return };
         if !self.bus.has_device(&conversation.participants[side]) {
@@ -69,40 +31,37 @@ impl Chat {
             let known = unstored.entry(key).or_default();
             *known = (*known).max(seq);
         }
-        let event = DeliveredReceipt { conversation: Arc::clone(conversation), side, seq };
-        self.receipts.delivered.offer(key, event);
+        let receipt = DeliveredReceipt { conversation: Arc::clone(conversation), side, seq };
+        self.receipts.delivered.offer(key, receipt);
     }
 
-    /// What `user` has not read has changed.
+    /// The unread count of `user` has changed.
     pub(super) fn note_unread(&self, user: &Id, conversation: &Arc<Conversation>, unread: Unread) {
         if self.bus.has_other_nodes() {
-            let (told, place) = (user.clone(), Arc::clone(conversation));
-            self.bus.publish(BusEvent::UnreadChanged { user: told, conversation: place });
+            let event =
+                BusEvent::UnreadChanged { user: user.clone(), conversation: Arc::clone(conversation) };
+            self.bus.publish(event);
             return self.unread_changed(user, conversation);
         }
-        let event = UnreadUpdate { conversation: conversation.id.clone(), unread: Some(unread) };
-        self.receipts.unread.offer((user.clone(), conversation.key), event);
+        let update = UnreadUpdate { conversation: conversation.id.clone(), unread: Some(unread) };
+        self.receipts.unread.offer((user.clone(), conversation.key), update);
     }
 
-    /// As [`Chat::note_unread`], by whatever node: the user's devices here are told what it then is.
+    /// As [`Chat::note_unread`], on whatever node: the count is read anew before the user's devices here receive it.
     pub(super) fn unread_changed(&self, user: &Id, conversation: &Conversation) {
         if self.bus.has_device(user) {
-            let event = UnreadUpdate { conversation: conversation.id.clone(), unread: None };
-            self.receipts.unread.offer((user.clone(), conversation.key), event);
+            let update = UnreadUpdate { conversation: conversation.id.clone(), unread: None };
+            self.receipts.unread.offer((user.clone(), conversation.key), update);
         }
     }
 
-    async fn publish_delivered(&self, event: &DeliveredReceipt) {
-        let DeliveredReceipt { conversation, side, seq } = event;
+    async fn publish_delivered(self: &Arc<Self>, receipt: &DeliveredReceipt) {
+        let DeliveredReceipt { conversation, side, seq } = receipt;
         let [recipient, sender] = [&conversation.participants[*side], &conversation.participants[1 - side]];
-        let blocks = match self.blocks_at_once(recipient, conversation) {
-            Some(blocks) => Ok(blocks),
-            None => self.blocks(recipient, conversation).await,
-        };
-        match blocks {
+        match self.blocks(recipient, conversation).get().await {
             Ok(blocks) if !blocks.any() => {}
             Ok(_) => return,
-            Err(error) => return tracing::warn!(%error, "what has reached a user was not told"),
+            Err(error) => return tracing::warn!(%error, "a sender was not notified of a delivery"),
         }
         let event = ServerEvent::MessageDelivered(MessageDelivered {
             conversation_id: &conversation.id,
@@ -124,7 +83,7 @@ impl Chat {
             Some(unread) => unread,
             None => match self.look_up_unread(user, *key).await {
                 Ok(unread) => unread,
-                Err(error) => return tracing::warn!(%error, "what a user has not read was not told"),
+                Err(error) => return tracing::warn!(%error, "a user was not notified of an unread count"),
             },
         };
         let event = ServerEvent::UnreadCount(view::unread_count(&update.conversation, unread));
@@ -143,20 +102,20 @@ impl Chat {
         Ok(Unread { conversation, total: self.store.unread_count(user).await? })
     }
 
-    /// Tells senders what has reached a device, as long as it runs.
+    /// Notifies senders of deliveries, as long as it runs.
     pub(super) async fn notify_delivered(self: Arc<Self>) {
         loop {
-            for (_, event) in self.receipts.delivered.due().await {
-                self.publish_delivered(&event).await;
+            for (_, receipt) in self.receipts.delivered.due().await {
+                self.publish_delivered(&receipt).await;
             }
         }
     }
 
-    /// Tells users how much they have not read, as long as it runs.
+    /// Notifies users of their unread counts, as long as it runs.
     pub(super) async fn notify_unread(self: Arc<Self>) {
         loop {
-            for (key, event) in self.receipts.unread.due().await {
-                self.publish_unread(&key, &event).await;
+            for (key, update) in self.receipts.unread.due().await {
+                self.publish_unread(&key, &update).await;
             }
         }
     }

@@ -1,10 +1,12 @@
-//! `conversation_updated`: two users learn at once that a block between them has changed what their lists show.
+//! `conversation_updated`: two users are notified that a block between them has changed what their lists show.
 
 use std::sync::Arc;
 
-use super::{Chat, Refusal, store_failed, view};
+use super::access::{ordered, store_failed};
+use super::service::Chat;
+use super::view;
 use crate::bus::BusEvent;
-use crate::contract::ServerEvent;
+use crate::contract::{Refusal, ServerEvent};
 use crate::id::Id;
 
 /// How many conversations of the two are announced, newest first. A block is between two users and not in one
@@ -15,8 +17,7 @@ impl Chat {
     /// A block between two users was set or taken back, in whichever order they are given. Both are sent what their
     /// lists then show, at most ten times a second however often it changes.
     pub(super) fn note_block_change(&self, one: &Id, other: &Id) {
-        let (first, second) = if one < other { (one, other) } else { (other, one) };
-        self.block_changes.offer((first.clone(), second.clone()), ());
+        self.block_changes.offer(ordered(one, other), ());
     }
 
     /// Sends `conversation_updated` after blocks changed, as long as it runs.
@@ -34,7 +35,7 @@ impl Chat {
 
     /// Sends `user` the conversations with `other`, as the list shows them.
     async fn announce_shared(&self, user: &Id, other: &Id) -> Result<(), Refusal> {
-        // Nothing has to be read for who is not connected.
+        // Nothing has to be read for a user who is not connected.
         if !self.bus.has_other_nodes() && !self.bus.has_device(user) {
             return Ok(());
         }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::Refusal;
+use crate::contract::Refusal;
 use crate::id::Id;
 
 /// The turns of all users for one kind of work.

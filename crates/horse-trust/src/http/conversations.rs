@@ -230,7 +230,7 @@ async fn send(
     let draft = Draft::from_fields(|name| fields.text(name, &mut errors));
     if !errors.is_empty() {
         // Checked first, so that a stranger learns nothing from how the text is refused.
-        state.chat.conversation(&claims.user, &id).await?;
+        state.chat.conversation(&claims.user, &id).get().await?;
         return Err(ApiError::Invalid(Refusal::InvalidMessage.to_string(), errors));
     }
     let (message, is_new) = state.chat.post_message(&claims.user, &id, draft).await?;
@@ -246,7 +246,7 @@ async fn read(
 ) -> Result<Response, ApiError> {
     let up_to = fields.number("up_to_seq")?;
     state.chat.limits().request(&claims.user)?;
-    let conversation = state.chat.conversation(&claims.user, &id).await?;
+    let conversation = state.chat.conversation(&claims.user, &id).get().await?;
     let read = state.chat.mark_read_and_wait(&claims.user, &conversation, up_to).await?;
     Ok(json_text(StatusCode::OK, contract::success(&json::encode(&view::marked(&read)))))
 }

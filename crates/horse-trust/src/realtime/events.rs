@@ -1,13 +1,13 @@
-//! One function an event.
+//! The client's events, one function each.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use socketio::{Event, EventFuture, Responder, Socket};
 
-use super::{Participant, Services};
+use super::services::{Participant, Services};
 use crate::bus::conversation_room;
-use crate::chat::{Chat, SendContext, view};
+use crate::chat::{Lookup, SendContext, view};
 use crate::contract::{
     ConversationName, DONE, Draft, EditMessage, FetchMessages, MarkRead, MessageJson, MessageName,
     RefreshToken, Refreshed, Refusal, ReportMessage, Reported, SendMessage, UserName, fetched, refused,
@@ -15,7 +15,7 @@ use crate::contract::{
 };
 use crate::id::Id;
 use crate::json;
-use crate::store::{Conversation, Range};
+use crate::store::{Conversation, Range, Read};
 use crate::timestamp::Timestamp;
 
 /// Messages a slice if nothing is said.
@@ -30,19 +30,31 @@ impl Participant {
             Ok(payload) => payload,
             Err(refusal) => return refuse(responder, refusal),
         };
-        let (services, user, begin) = (&self.services, &self.claims.user, Instant::now());
-        if let Err(refusal) = services.chat.count_message(user) {
+        let (chat, user, begin) = (&self.services.chat, &self.claims.user, Instant::now());
+        if let Err(refusal) = chat.count_message(user) {
             return refuse(responder, refusal);
         }
-        if let Some(context) = services.chat.cached_send_context(user, &conversation_id) {
+        self.when_found(chat.send_context(user, &conversation_id), move |services, user, context| {
             submit(services, user, context, draft, responder, begin);
-            return None;
+        })
+    }
+
+    /// Calls `finish` with what was looked up: now if it is cached, so that the usual event needs no future.
+    fn when_found<T: Send + 'static>(
+        &self,
+        lookup: Lookup<T>,
+        finish: impl FnOnce(&Arc<Services>, &Id, T) + Send + 'static,
+    ) -> Option<EventFuture> {
+        match lookup {
+            Lookup::Cached(found) => {
+                finish(&self.services, &self.claims.user, found);
+                None
+            }
+            Lookup::Loading(found) => {
+                let (services, user) = (Arc::clone(&self.services), self.claims.user.clone());
+                Some(Box::pin(async move { finish(&services, &user, found.await) }))
+            }
         }
-        let (services, user) = (Arc::clone(services), user.clone());
-        Some(Box::pin(async move {
-            let context = services.chat.send_context(&user, &conversation_id).await;
-            submit(&services, &user, context, draft, responder, begin);
-        }))
     }
 
     pub(super) fn join_conversation(&self, socket: &Socket, event: Event<'_>) -> Option<EventFuture> {
@@ -56,15 +68,9 @@ impl Participant {
         if let Err(refusal) = chat.limits().join(user) {
             return refuse(responder, refusal);
         }
-        if let Some(conversation) = chat.conversation_at_once(user, &id) {
+        self.when_found(chat.conversation(user, &id), move |_, user, conversation| {
             join(&socket, user, conversation, responder);
-            return None;
-        }
-        let (chat, user) = (Arc::clone(chat), user.clone());
-        Some(Box::pin(async move {
-            let conversation = chat.conversation(&user, &id).await;
-            join(&socket, &user, conversation, responder);
-        }))
+        })
     }
 
     pub(super) fn set_typing(&self, socket: &Socket, event: Event<'_>, types: bool) -> Option<EventFuture> {
@@ -78,17 +84,10 @@ impl Participant {
         if let Err(refusal) = chat.limits().typing(user) {
             return refuse(responder, refusal);
         }
-        if let Some(found) = chat.open_conversation_at_once(user, &id) {
-            let told = found.map(|conversation| chat.set_typing(user, &conversation, socket, types));
-            answer(responder, told.map(|()| DONE.to_owned()));
-            return None;
-        }
-        let (chat, user) = (Arc::clone(chat), user.clone());
-        Some(Box::pin(async move {
-            let found = chat.open_conversation_for(&user, &id).await;
-            let told = found.map(|conversation| chat.set_typing(&user, &conversation, socket, types));
-            answer(responder, told.map(|()| DONE.to_owned()));
-        }))
+        self.when_found(chat.unblocked_conversation(user, &id), move |services, user, found| {
+            let set = found.map(|conversation| services.chat.set_typing(user, &conversation, socket, types));
+            answer(responder, set.map(|()| DONE.to_owned()));
+        })
     }
 
     pub(super) fn mark_read(&self, socket: &Socket, event: Event<'_>) -> Option<EventFuture> {
@@ -100,21 +99,16 @@ impl Participant {
         if let Err(refusal) = self.services.chat.limits().request(&self.claims.user) {
             return refuse(responder, refusal);
         }
-        let (chat, user) = (Arc::clone(&self.services.chat), self.claims.user.clone());
-        let mark = move |found: Result<Arc<Conversation>, Refusal>, chat: &Arc<Chat>, user: &Id| match found {
+        let lookup = self.services.chat.conversation(&self.claims.user, &id);
+        self.when_found(lookup, move |services, user, found| match found {
             Ok(conversation) => {
-                let done = |read: Result<crate::store::Read, Refusal>| {
+                let done = |read: Result<Read, Refusal>| {
                     answer(responder, read.map(|read| success(&json::encode(&view::marked(&read)))));
                 };
-                chat.mark_read(user, &conversation, up_to, socket, Box::new(done));
+                services.chat.mark_read(user, &conversation, up_to, socket, Box::new(done));
             }
             Err(refusal) => answer(responder, Err(refusal)),
-        };
-        if let Some(found) = chat.conversation_at_once(&user, &id) {
-            mark(found, &chat, &user);
-            return None;
-        }
-        Some(Box::pin(async move { mark(chat.conversation(&user, &id).await, &chat, &user) }))
+        })
     }
 
     pub(super) fn fetch_messages(&self, event: Event<'_>) -> Option<EventFuture> {
@@ -229,7 +223,7 @@ fn join(socket: &Socket, user: &Id, conversation: Result<Arc<Conversation>, Refu
     answer(responder, joined.map(|()| DONE.to_owned()));
 }
 
-/// Gives a message to the chat; the acknowledgement follows when everybody was told.
+/// Gives a message to the chat; the acknowledgement follows when the sockets of this node have it.
 fn submit(
     services: &Arc<Services>,
     user: &Id,
@@ -240,7 +234,7 @@ fn submit(
 ) {
     let context = match context {
         Ok(context) => context,
-        // What the store's failure means for the sender.
+        // For the sender, a failed read of the store is a message that was not sent.
         Err(Refusal::StoreFailed) => return answer(responder, Err(Refusal::SendFailed)),
         Err(refusal) => return answer(responder, Err(refusal)),
     };
@@ -264,7 +258,7 @@ fn answer(responder: Responder, result: Result<String, Refusal>) {
 
 /// Acknowledges with a refusal.
 pub(super) fn refuse(responder: Responder, refusal: Refusal) -> Option<EventFuture> {
-    // The cause is in the line of who failed; here is whom it hit.
+    // The line of the failure has the cause; this one has the socket.
     if matches!(refusal, Refusal::SendFailed | Refusal::StoreFailed) {
         tracing::warn!(sid = %responder.log_id(), %refusal, "an event failed");
     }

@@ -1,4 +1,4 @@
-//! Sockets end when their tokens do.
+//! Ends sockets when their tokens expire.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -11,9 +11,9 @@ use tokio::sync::Notify;
 use crate::contract::{ServerEvent, TokenExpiring};
 use crate::timestamp::Timestamp;
 
-/// How long before the end a client is told.
+/// How long before its token expires a client is notified.
 const NOTICE: Duration = Duration::from_mins(1);
-/// The clock that tokens go by may be set; so often it is looked at, whatever was waited for.
+/// How often the clock is read at least: the system's time, by which tokens expire, may be set.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// When which socket's token ends.
@@ -55,7 +55,7 @@ impl Expiries {
         self.state.lock().remove(socket.key());
     }
 
-    /// Tells clients whose token ends soon, and closes the connections of those whose token has ended, as long as
+    /// Notifies clients whose token expires soon, and closes the connections of those whose token has expired, as long as
     /// it runs.
     pub async fn run(self: Arc<Self>) {
         loop {

@@ -1,71 +1,21 @@
-//! What a client missed is sent before what comes now. How the two fit together is the [`Hub`]'s part.
+//! Sends what a client missed before live messages. The [`Hub`] buffers those meanwhile.
 //!
 //! A replay goes by pages: the next one is read from the store when the client has taken most of the last. A user has a
-//! few replays at once, the others wait in line and hold nothing; and the more there are over all users, the less each
-//! may have under way. So what clients that read slowly have the server hold is bounded, whoever they are, and nobody
-//! waits for a stranger.
+//! few replays at once; the others wait and hold nothing. The more replays there are over all users, the less each may
+//! have in its outbox. So the memory that slow clients take is bounded, and nobody waits for another user.
 //!
 //! [`Hub`]: crate::bus::Hub
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use socketio::Socket;
 
-use super::Services;
+use super::services::Services;
 use crate::bus::BufferedEvent;
-use crate::chat::{self, MessagePlace, Offset, Refusal, UserTurns};
+use crate::chat::{MessagePlace, Offset, Refusal};
 use crate::contract::{NEW_MESSAGE, Resync, ResyncConversation, ServerEvent};
 use crate::id::Id;
 use crate::json::{self, LossyString};
-
-/// How many replays one user has at once; others wait for their turn.
-const AT_ONCE: usize = 4;
-/// How many bytes of a replay wait to be sent at once: the rest of the outbox is for what comes meanwhile.
-const WAITING: usize = 128 * 1024;
-/// How many bytes of all replays wait to be sent, as long as each has [`LEAST_WAITING`].
-const WAITING_OF_ALL: usize = 32 * 1024 * 1024;
-/// How many bytes each replay may have waiting, however many there are.
-const LEAST_WAITING: usize = 8 * 1024;
-
-/// The replays under way.
-pub(super) struct Replays {
-    turns: UserTurns,
-    count: AtomicUsize,
-}
-
-/// A replay under way.
-struct Turn<'a> {
-    replays: &'a Replays,
-    _turn: chat::Turn<'a>,
-}
-
-impl Default for Replays {
-    fn default() -> Self {
-        // As many wait as the user has sockets, which are bounded themselves.
-        Self { turns: UserTurns::new(AT_ONCE, usize::MAX), count: AtomicUsize::new(0) }
-    }
-}
-
-impl Replays {
-    /// Waits for the user's next turn.
-    async fn turn<'a>(&'a self, user: &'a Id) -> Result<Turn<'a>, Refusal> {
-        let turn = self.turns.take(user).await?;
-        self.count.fetch_add(1, Ordering::Relaxed);
-        Ok(Turn { replays: self, _turn: turn })
-    }
-
-    /// How many bytes a replay may have waiting to be sent.
-    fn waiting(&self) -> usize {
-        (WAITING_OF_ALL / self.count.load(Ordering::Relaxed).max(1)).clamp(LEAST_WAITING, WAITING)
-    }
-}
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        self.replays.count.fetch_sub(1, Ordering::Relaxed);
-    }
-}
 
 /// Reads `auth.serverOffset`; `None` if no replay is asked for.
 pub(super) fn parse_offset(json: &str) -> Option<Offset> {
@@ -83,7 +33,7 @@ pub(super) fn parse_offset(json: &str) -> Option<Offset> {
     })
 }
 
-/// Has `socket` follow all that happens to `user`, from `offset` on.
+/// Has `socket` follow all conversations of `user`, from `offset` on.
 pub(super) fn start(services: &Arc<Services>, socket: &Socket, user: &Id, offset: Offset) {
     if let Err(error) = services.hub.begin_replay(socket, user) {
         tracing::error!(%error, %user, "a socket could not follow its user's conversations");
@@ -93,12 +43,12 @@ pub(super) fn start(services: &Arc<Services>, socket: &Socket, user: &Id, offset
     let task = tokio::spawn(async move {
         let (services, socket, user) = of_task;
         if let Err(refusal) = run(&services, &socket, &user, &offset).await {
-            // Without the replay there would be a gap: the client comes again.
+            // Without the replay there would be a gap: the client reconnects.
             tracing::warn!(%refusal, socket = %socket.log_id(), "a replay failed");
             services.hub.fail_replay(&socket);
         }
     });
-    // What waits in line, or for its client, ends with the connection.
+    // A replay that waits for its turn, or for its client, ends with the connection.
     services.hub.set_replay_task(of_hub, task.abort_handle());
 }
 
@@ -117,8 +67,8 @@ async fn run(services: &Services, socket: &Socket, user: &Id, offset: &Offset) -
     drop(places);
     services.chat.wait_until_delivered(user, &replay).await?;
     let is_replayed = |conversation, seq| replay.includes(conversation, seq);
-    while let Some(held) = services.hub.take_buffered(socket, is_replayed) {
-        if !send_buffered(services, socket, user, &held).await? {
+    while let Some(buffered) = services.hub.take_buffered(socket, is_replayed) {
+        if !send_buffered(services, socket, user, &buffered).await? {
             return Ok(());
         }
     }
@@ -155,29 +105,31 @@ async fn send(
     Ok(true)
 }
 
-/// Sends what was held back; `false` if the connection ended.
+/// Sends what was buffered; `false` if the connection ended.
 async fn send_buffered(
     services: &Services,
     socket: &Socket,
     user: &Id,
-    mut held: &[BufferedEvent],
+    mut buffered: &[BufferedEvent],
 ) -> Result<bool, Refusal> {
-    while let [first, rest @ ..] = held {
+    while let [first, rest @ ..] = buffered {
         if let Some(json) = &first.json {
             if !socket.drained(services.replays.waiting()).await {
                 return Ok(false);
             }
             socket.emit_raw(first.event, json);
-            held = rest;
+            buffered = rest;
             continue;
         }
-        let count = held.iter().take_while(|held| held.json.is_none()).count();
-        let places: Vec<_> =
-            held[..count].iter().map(|held| (Arc::clone(&held.conversation), held.seq)).collect();
+        let count = buffered.iter().take_while(|buffered| buffered.json.is_none()).count();
+        let places: Vec<_> = buffered[..count]
+            .iter()
+            .map(|buffered| (Arc::clone(&buffered.conversation), buffered.seq))
+            .collect();
         if !send(services, socket, user, &places).await? {
             return Ok(false);
         }
-        held = &held[count..];
+        buffered = &buffered[count..];
     }
     Ok(true)
 }

@@ -1,4 +1,4 @@
-//! What the chat does for the bus of several nodes.
+//! What the bus of several nodes needs of the chat: it reads missing messages, and passes on what other nodes publish.
 
 use std::sync::Arc;
 
@@ -6,8 +6,9 @@ use async_trait::async_trait;
 
 use super::messages::message_event;
 use super::reading::view_of;
-use super::{Chat, Refusal};
+use super::service::Chat;
 use crate::bus::{BusEvent, Delegate, MessageEvent, StoredMessage};
+use crate::contract::Refusal;
 use crate::id::Id;
 use crate::store::{Conversation, Ends, Message, Range, StoreError};
 use crate::timestamp::Timestamp;
@@ -49,7 +50,7 @@ impl Delegate for Chat {
     }
 
     fn message_delivered(&self, message: &MessageEvent) {
-        // A user's rate is one over all nodes that have a device of the user.
+        // Each node that has a device of the user counts all messages of that user.
         if self.bus.has_device(&message.sender) {
             self.limits.charge_message(&message.sender);
         }
@@ -58,7 +59,7 @@ impl Delegate for Chat {
     }
 
     fn users_adopted(&self, users: &[Id], last_seen: Timestamp) {
-        self.presence.adopt(users, last_seen);
+        self.adopt_users(users, last_seen);
     }
 
     fn message_replayed(&self, message: &MessageEvent) {
@@ -73,9 +74,7 @@ impl Delegate for Chat {
                 }
             }
             BusEvent::BlocksChanged { users: [one, other] } => {
-                let pair =
-                    if one < other { (one.clone(), other.clone()) } else { (other.clone(), one.clone()) };
-                self.blocks.remove(&pair);
+                self.forget_blocks(one, other);
             }
             BusEvent::ProfileChanged { user } => drop(self.profiles.remove(user)),
             BusEvent::UnreadChanged { user, conversation } => self.unread_changed(user, conversation),
@@ -89,11 +88,11 @@ impl Delegate for Chat {
     }
 
     fn present(&self) -> Vec<Id> {
-        self.presence.users()
+        self.presence.lock().users()
     }
 
     fn is_present(&self, user: &Id) -> bool {
-        self.presence.is_present(user)
+        self.presence.lock().is_present(user)
     }
 
     async fn refresh(&self) -> bool {
@@ -102,7 +101,7 @@ impl Delegate for Chat {
         match self.replace_standings().await {
             Ok(()) => true,
             Err(error) => {
-                tracing::warn!(%error, "void tokens could not be looked up");
+                tracing::warn!(%error, "reading which tokens are void failed");
                 false
             }
         }
