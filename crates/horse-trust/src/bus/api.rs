@@ -143,24 +143,25 @@ pub struct Quota {
 pub trait Transfer: Send + Sync + 'static {
     /// Fetches the lost socket of `user` from the node that has it, which then has it no longer. To be called after the
     /// user was subscribed. Waits a few seconds at most.
-    async fn take_over(&self, user: &Id, lost: LostSocket<'_>) -> Option<Box<HandedOver>>;
+    async fn fetch_socket(&self, user: &Id, lost: LostSocket<'_>) -> Option<Box<SocketTransfer>>;
 
     /// Lets in a socket that was handed over: it joins its rooms, and receives what it missed.
-    fn restore(&self, socket: &Socket, user: &Id, reached: Reached, rooms: &[Box<str>]);
+    fn restore(&self, socket: &Socket, user: &Id, cursor: DeliveryCursor, rooms: &[Box<str>]);
 }
 
 /// A socket that moves from one node to another.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct HandedOver {
+pub struct SocketTransfer {
     /// The socket.
     pub socket: socketio::SocketSnapshot,
     /// Which messages it has received.
-    pub reached: Reached,
+    #[serde(rename = "reached")]
+    pub cursor: DeliveryCursor,
 }
 
 /// Which of its user's messages a socket has received.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub struct Reached {
+pub struct DeliveryCursor {
     /// The position of the last one.
     pub position: i64,
     /// The sequence number of the last one in each conversation, by the store's key.

@@ -16,8 +16,8 @@ use socketio::{LostSocket, Namespace, Socket, SocketError, SocketId};
 use tokio::task::AbortHandle;
 
 use super::api::{
-    Bus, DeliveryWait, HandedOver, Presence, PresenceEvent, PresenceVersion, Publish, Quota, Quotas,
-    Reached, Subscribe, SubscribeFuture, Transfer,
+    Bus, DeliveryCursor, DeliveryWait, Presence, PresenceEvent, PresenceVersion, Publish, Quota, Quotas,
+    SocketTransfer, Subscribe, SubscribeFuture, Transfer,
 };
 use super::event::{BusEvent, Except, MessageEvent, NEW_MESSAGE, NOTIFICATION};
 use super::replay_state::{BufferedEvent, LastSeqs, ReplayState};
@@ -289,9 +289,9 @@ impl Quotas for Hub {
 
 #[async_trait]
 impl Transfer for Hub {
-    async fn take_over(&self, _: &Id, _: LostSocket<'_>) -> Option<Box<HandedOver>> {
+    async fn fetch_socket(&self, _: &Id, _: LostSocket<'_>) -> Option<Box<SocketTransfer>> {
         None
     }
 
-    fn restore(&self, _: &Socket, _: &Id, _: Reached, _: &[Box<str>]) {}
+    fn restore(&self, _: &Socket, _: &Id, _: DeliveryCursor, _: &[Box<str>]) {}
 }

@@ -3,7 +3,7 @@
 //! [`Hub`] has the sockets of this node; alone it is the bus of a server without other nodes. [`RedisBus`] notifies the
 //! hub first and then the other nodes. The sequencer puts what arrives from all nodes into the order of each user.
 //!
-//! Imports run downwards: `redis` -> `hand_over` -> `sequencer` -> `hub` -> `replays`; all of them know `event`, `api`
+//! Imports run downwards: `redis` -> `transfer` -> `sequencer` -> `hub` -> `replays`; all of them know `event`, `api`
 //! and `delegate`.
 
 mod api;
@@ -11,7 +11,6 @@ mod delegate;
 #[cfg(test)]
 mod delivery_properties;
 mod event;
-mod hand_over;
 mod hub;
 mod presence_filter;
 mod redis;
@@ -19,12 +18,13 @@ mod replay_state;
 mod replays;
 mod rooms;
 mod sequencer;
+mod transfer;
 mod user_sequence;
 mod wire;
 
 pub use self::api::{
-    Bus, DeliveryWait, HandedOver, Presence, PresenceEvent, PresenceVersion, Publish, Quota, Quotas,
-    Reached, Subscribe, SubscribeFuture, Subscription, Transfer,
+    Bus, DeliveryCursor, DeliveryWait, Presence, PresenceEvent, PresenceVersion, Publish, Quota, Quotas,
+    SocketTransfer, Subscribe, SubscribeFuture, Subscription, Transfer,
 };
 pub use self::delegate::{Delegate, StoredMessage};
 pub use self::event::{BusEvent, Except, MessageEvent};

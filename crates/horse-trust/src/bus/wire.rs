@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::api::{HandedOver, PresenceVersion};
+use super::api::{PresenceVersion, SocketTransfer};
 use super::event::{BusEvent, MessageEvent};
 use crate::id::Id;
 use crate::store::Conversation;
@@ -70,7 +70,8 @@ pub(super) enum WireEvent<'a> {
     /// A user's profile has changed.
     ProfileChanged { user: Id },
     /// A client of `user` has reconnected to the node `asker`, and had its socket on this one.
-    TakeOver {
+    #[serde(rename = "take_over")]
+    RequestSocket {
         asker: Cow<'a, str>,
         /// The asker's number for the request.
         question: u64,
@@ -82,7 +83,8 @@ pub(super) enum WireEvent<'a> {
         hops: u8,
     },
     /// The answer: the socket, if it was there.
-    HandedOver { question: u64, socket: Option<Box<HandedOver>> },
+    #[serde(rename = "handed_over")]
+    SendSocket { question: u64, socket: Option<Box<SocketTransfer>> },
     /// A heartbeat.
     Alive,
     /// Events of the node may be lost: messages have to be read from the store.

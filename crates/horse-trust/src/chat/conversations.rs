@@ -1,4 +1,4 @@
-//! Lists of conversations, and how one is begun.
+//! Lists conversations, and opens new ones.
 
 use std::collections::HashSet;
 
@@ -43,8 +43,8 @@ impl Chat {
         online
     }
 
-    /// The one conversation of `user` and `recipient` about that horse, begun if there is none. The other does not see
-    /// it before a message was written in it. The caller has counted it ([`Chat::count_opening`]).
+    /// The one conversation of `user` and `recipient` about that horse, opened if there is none. The recipient does not see
+    /// it before it has a message. The caller has counted it ([`Chat::count_opening`]).
     pub async fn open_conversation(
         &self,
         user: &Id,
@@ -73,13 +73,14 @@ impl Chat {
         found.map(|user| user.profile.id).ok_or(Refusal::UserNotFound)
     }
 
-    /// Counts a conversation that `user` asks for, over all nodes, whoever the recipient is. It costs the server what a message does.
+    /// Counts a conversation that `user` opens, over all nodes, for whatever recipient. It costs the server as much as a
+    /// message.
     pub async fn count_opening(&self, user: &Id) -> Result<(), Refusal> {
         self.take_from_all_nodes(user, self.limits.opening(user)?).await
     }
 
-    /// Counts an e-mail that `user` looks up, over all nodes: the answer says whether it has an account, so only as many are answered
-    /// as a person writes to.
+    /// Counts an e-mail that `user` looks up, over all nodes. The answer reveals whether it has an account, so the rate is that
+    /// of a person who writes to acquaintances.
     pub async fn count_email_lookup(&self, user: &Id) -> Result<(), Refusal> {
         self.take_from_all_nodes(user, self.limits.email_lookup(user)?).await
     }

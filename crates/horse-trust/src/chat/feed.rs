@@ -23,16 +23,16 @@ const KEPT: Duration = Duration::from_hours(1);
 const MISSED_AFTER: i64 = 30 * 60 * 1000;
 
 impl Chat {
-    /// Reads whose tokens are accepted, and answers from where [`Chat::follow_users`] goes on. To be called before
-    /// anybody is let in.
+    /// Reads which tokens are void, and answers where [`Chat::follow_users`] has to go on. To be called before the first client
+    /// is let in.
     pub async fn read_standings(&self) -> Result<ChangeCursor, StoreError> {
-        // What changes while it is read is read again.
+        // A change that happens during the read is read again by `follow_users`.
         let cursor = self.store.user_changes(None).await?.cursor;
         self.replace_standings().await?;
         Ok(cursor)
     }
 
-    /// Takes over what changes of users, as long as it runs.
+    /// Applies the changes of users, as long as it runs.
     pub async fn follow_users(self: Arc<Self>, mut cursor: ChangeCursor) {
         let mut answered_at = Timestamp::now();
         let mut is_failing = false;
@@ -96,7 +96,7 @@ impl Chat {
         }
     }
 
-    /// A token was signed out: it and its sockets end on this node.
+    /// A token was signed out: it becomes void on this node, and its sockets are disconnected.
     pub(super) fn token_void(&self, void: VoidToken) {
         let (user, token) = (void.user.clone(), void.token);
         if self.tokens.void(void) {
@@ -104,7 +104,7 @@ impl Chat {
         }
     }
 
-    /// Reads whose tokens are accepted anew, and ends the sockets of all others.
+    /// Reads anew which tokens are void, and disconnects the sockets that use one.
     pub(super) async fn replace_standings(&self) -> Result<(), StoreError> {
         for (user, ended) in self.tokens.replace_standings(self.store.standings().await?) {
             self.end_sockets(user, ended);
@@ -113,7 +113,7 @@ impl Chat {
         Ok(())
     }
 
-    /// Ends the sockets that `user` has on this node.
+    /// Disconnects the sockets that `user` has on this node.
     fn end_sockets(&self, user: Id, ended: Ended) {
         self.bus.publish_locally(&match ended {
             Ended::Revoked(revocation) => BusEvent::TokensRevoked { user, revocation },

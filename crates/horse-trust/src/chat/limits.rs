@@ -1,4 +1,4 @@
-//! How much one user may ask for.
+//! The rates of what one user may do.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -15,16 +15,16 @@ use crate::id::Id;
 const BURST: u32 = 5;
 /// Other requests may come this many times as often as messages.
 const REQUESTS: u32 = 10;
-/// Typing events a second and user: what keeps one participant from flooding the other with what costs nothing.
+/// Typing events a second and user, and at once. They cost nothing, so without a rate one participant could flood the other.
 const TYPING: [u32; 2] = [20, 100];
-/// E-mails that a user may look up at once, and how long until the next: what an address book needs, and too little to
-/// find out which of a list have an account.
+/// E-mails that a user may look up at once, and how long until the next: enough for an address book, and too few to find
+/// out which of a long list have an account.
 const LOOKUPS: (u32, Duration) = (10, Duration::from_mins(6));
-/// Reports that are no repeats, and how long until the next: each is something that an admin has to read.
+/// New reports at once, and how long until the next: an admin has to read each.
 const REPORTS: (u32, Duration) = (20, Duration::from_secs(6));
-/// Users whom a user may block at once, and how long until the next: each is kept, whether there is such a user or not.
+/// Users whom a user may block at once, and how long until the next: each block is stored, even of a user who does not exist.
 const BLOCKS: (u32, Duration) = (100, Duration::from_secs(5));
-/// Bursts of connections are this many seconds' worth: what one address may have is bounded elsewhere.
+/// Bursts of connections are this many seconds' worth. The connections of one address are bounded elsewhere.
 const CONNECTION_BURST: u32 = 200;
 
 /// The rates of users. Each is events a second, and how many at once.
@@ -57,8 +57,8 @@ fn slow_rate((burst, period): (u32, Duration)) -> Option<Rate> {
 }
 
 impl Limits {
-    /// `messages` and `connections` a second and user; `None` is no limit, without one of messages on other requests
-    /// neither.
+    /// `messages` and `connections` are a second and user; `None` is no limit. Without a limit of messages there is none of
+    /// other requests.
     pub(super) fn new(messages: Option<NonZeroU32>, connections: Option<NonZeroU32>) -> Self {
         let of_messages = |factor: u32| {
             let per_second = messages?.get().saturating_mul(factor);
@@ -89,7 +89,7 @@ impl Limits {
         }
     }
 
-    /// Counts a message. `note` is called with how much of the quota is used then, if there is one.
+    /// Counts a message. `note` is called with how many messages of the quota are used then, if there is a quota.
     pub(super) fn message(&self, user: &Id, note: impl FnOnce(u32, SharedQuota)) -> Result<(), Refusal> {
         let Some((rate, quota)) = &self.messages else { return Ok(()) };
         let checked = rate.check_key(user);
@@ -98,12 +98,12 @@ impl Limits {
         checked.map(drop).map_err(|not_until| too_many(not_until.wait_time_from(rate.clock().now())))
     }
 
-    /// What a user may write, if that is limited.
+    /// How many messages a user may send, if that is limited.
     pub(super) fn message_quota(&self) -> Option<SharedQuota> {
         self.messages.as_ref().map(|(_, quota)| *quota)
     }
 
-    /// Counts a message that another node has taken.
+    /// Counts a message that another node has accepted.
     pub(super) fn charge_message(&self, user: &Id) {
         // Beyond the rate there is nothing left to count.
         _ = self.message(user, |_, _| {});
@@ -132,7 +132,7 @@ impl Limits {
         check_shared(self.email_lookups.as_ref(), user)
     }
 
-    /// Counts a report that is no repeat.
+    /// Counts a new report.
     pub(super) fn report(&self, user: &Id) -> Result<(), Refusal> {
         check(self.reports.as_ref(), user)
     }
@@ -145,7 +145,7 @@ impl Limits {
         check(self.connections.as_ref(), user)
     }
 
-    /// Frees what is held of users who are quiet.
+    /// Frees the state of users who have not done anything for a while.
     pub(super) fn tidy(&self) {
         if let Some((rate, _)) = &self.messages {
             rate.retain_recent();

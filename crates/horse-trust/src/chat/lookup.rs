@@ -14,6 +14,9 @@ pub enum Lookup<T> {
     Loading(Pin<Box<dyn Future<Output = T> + Send>>),
 }
 
+/// A lookup for a user that needs the value of another.
+type Next<C, T, U> = fn(&Arc<C>, &Id, T) -> Lookup<Result<U, Refusal>>;
+
 impl<T: Send + 'static> Lookup<T> {
     /// Waits for the store if it has to.
     pub async fn get(self) -> T {
@@ -38,7 +41,7 @@ impl<T: Send + 'static> Lookup<Result<T, Refusal>> {
         self,
         chat: &Arc<C>,
         user: &Id,
-        next: fn(&Arc<C>, &Id, T) -> Lookup<Result<U, Refusal>>,
+        next: Next<C, T, U>,
     ) -> Lookup<Result<U, Refusal>> {
         match self {
             Self::Cached(Ok(value)) => next(chat, user, value),

@@ -116,7 +116,7 @@ impl Chat {
         }
     }
 
-    /// The place of a message that `user` may change into `text`.
+    /// Where the message is, and who sent it, if `user` may change it to `text`.
     async fn own_message(
         self: &Arc<Self>,
         user: &Id,
@@ -183,7 +183,7 @@ impl Chat {
                         }
                         Ok(json)
                     }
-                    // Deleted twice is deleted: the answer to the first may have been lost.
+                    // A repeated deletion succeeds, because the answer to the first may have been lost.
                     Ok(Changed::Gone(message)) if is_deletion => Ok(json(&message)),
                     Ok(Changed::Gone(_)) => Err(Refusal::MessageNotFound),
                     Ok(Changed::TooLate) => Err(Refusal::TooLateToChange),
@@ -206,7 +206,7 @@ impl Chat {
             }
             None => (MESSAGE_UPDATED, json.to_string()),
         };
-        // Nothing of the one reaches the other while a block stands.
+        // While a block stands, neither receives anything of the other.
         let is_blocked = self.is_known_to_be_blocked(&message.sender, conversation);
         self.bus.publish(BusEvent::Emit {
             name: name.into(),

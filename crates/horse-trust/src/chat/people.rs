@@ -15,7 +15,7 @@ use crate::id::Id;
 use crate::store::{NewReport, Page, Profile};
 
 impl Chat {
-    /// Has `user` block another, or no longer. From the moment of the answer nothing of the one reaches the other.
+    /// Sets or removes the block of `user` on another. After the answer neither receives anything of the other.
     pub async fn set_block(
         self: &Arc<Self>,
         user: &Id,
@@ -62,7 +62,7 @@ impl Chat {
         Ok(partners.iter().flatten().any(|partner| partner == other))
     }
 
-    /// A block is taken back: unless the other's stands, the two see each other again.
+    /// A block was removed: unless the other's stands, the two see each other's presence again.
     async fn show_to_each_other(&self, one: &Id, other: &Id) -> Result<(), Refusal> {
         if !self.are_partners(one, other).await? {
             return Ok(());
@@ -109,7 +109,7 @@ impl Chat {
         self.store.blocked_by(user).await.map_err(store_failed("blocked_by"))
     }
 
-    /// Keeps a complaint about a message of the other; answers its id, for a repeat that of the first.
+    /// Stores a report on a message of the other participant; answers its id, for a repetition that of the first.
     pub async fn report_message(&self, user: &Id, message_id: &str, reason: &str) -> Result<Id, Refusal> {
         self.limits.request(user)?;
         let (conversation, message) = self.message(user, message_id).await?;
@@ -130,7 +130,7 @@ impl Chat {
         Ok(id)
     }
 
-    /// Complaints as JSON, newest first; for admins alone.
+    /// Reports as JSON, newest first; for admins alone.
     pub async fn reports(&self, page: Page) -> Result<Vec<serde_json::Value>, Refusal> {
         let reports = self.store.reports(page).await.map_err(store_failed("reports"))?;
         let mut views = Vec::with_capacity(reports.len());
@@ -157,7 +157,7 @@ impl Chat {
         Ok(views)
     }
 
-    /// Forgets texts that were kept for long enough.
+    /// Deletes texts that were kept for long enough.
     pub(super) async fn forget_withdrawn(&self) {
         match self.store.forget_withdrawn(self.config.withdrawn_retention).await {
             Ok(0) => {}

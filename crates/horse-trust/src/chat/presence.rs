@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::presence_tracker::Change;
 use super::service::Chat;
 use crate::bus::{PresenceEvent, PresenceVersion};
-use crate::contract::{Presence as PresenceArgument, ServerEvent};
+use crate::contract::{Presence, ServerEvent};
 use crate::id::Id;
 use crate::timestamp::Timestamp;
 
@@ -109,7 +109,7 @@ impl Chat {
     async fn notify_partners(&self, change: &Change, version: PresenceVersion, partners: &[Id]) {
         let Change { user, last_seen } = change;
         let (online, last_seen) = (last_seen.is_none(), *last_seen);
-        let event = ServerEvent::Presence(PresenceArgument { user_id: user, online, last_seen });
+        let event = ServerEvent::Presence(Presence { user_id: user, online, last_seen });
         let (name, argument) = (event.name(), event.argument());
         let event = PresenceEvent { user: user.clone(), version, name, argument };
         self.bus.publish_presence(&event, partners).await;

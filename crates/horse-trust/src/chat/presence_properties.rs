@@ -209,7 +209,7 @@ impl Model {
         if node.taken.is_empty() && node.unpublished.is_empty() {
             for name in std::mem::take(&mut self.dead) {
                 self.noted.insert(node.name);
-                node.tracker.adopt(&[self.user.clone()], timestamp, self.now);
+                node.tracker.adopt(std::slice::from_ref(&self.user), timestamp, self.now);
                 self.noted.remove(&name);
             }
         }

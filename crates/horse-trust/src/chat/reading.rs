@@ -233,7 +233,7 @@ impl Chat {
                     chat.bus.publish(BusEvent::Emit {
                         name: event.name().into(),
                         argument: event.argument(),
-                        // Nothing of the one reaches the other while a block stands.
+                        // While a block stands, neither receives anything of the other.
                         conversation: (!blocks.any()).then(|| Arc::clone(&conversation)),
                         users: vec![user.clone()],
                         except: socket.map(Except::AsDevice),

@@ -17,7 +17,7 @@ use super::receipt_queue::Receipts;
 use super::turns::UserTurns;
 use super::typing_tracker::Typing;
 use crate::auth::Tokens;
-use crate::bus::{Bus, HandedOver, Reached, SubscribeFuture};
+use crate::bus::{Bus, DeliveryCursor, SocketTransfer, SubscribeFuture};
 use crate::id::Id;
 use crate::store::{ChangeCursor, Conversation, Profile, Store};
 
@@ -119,13 +119,13 @@ impl Chat {
     }
 
     /// Fetches the lost socket of `user` from the node that has it.
-    pub async fn take_over(&self, user: &Id, lost: LostSocket<'_>) -> Option<Box<HandedOver>> {
-        self.bus.take_over(user, lost).await
+    pub async fn fetch_socket(&self, user: &Id, lost: LostSocket<'_>) -> Option<Box<SocketTransfer>> {
+        self.bus.fetch_socket(user, lost).await
     }
 
     /// Lets in a socket that was handed over.
-    pub fn restore(&self, socket: &Socket, user: &Id, reached: Reached, rooms: &[Box<str>]) {
-        self.bus.restore(socket, user, reached, rooms);
+    pub fn restore(&self, socket: &Socket, user: &Id, cursor: DeliveryCursor, rooms: &[Box<str>]) {
+        self.bus.restore(socket, user, cursor, rooms);
     }
 
     /// Frees what is no longer needed. To be called every minute or so.

@@ -16,7 +16,7 @@ const NOTICE: Duration = Duration::from_mins(1);
 /// How often the clock is read at least: the system's time, by which tokens expire, may be set.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// When which socket's token ends.
+/// When the token of each socket expires.
 #[derive(Default)]
 pub struct Expiries {
     state: Mutex<State>,
@@ -37,7 +37,7 @@ struct Watched {
 }
 
 impl Expiries {
-    /// From now on `socket` ends at `expires_at`, in seconds since 1970; never, if it is `None` or after the year 9999.
+    /// Disconnects `socket` at `expires_at`, in seconds since 1970; never, if it is `None` or after the year 9999.
     pub fn watch(&self, socket: &Socket, expires_at: Option<f64>) {
         let Some(expires_at) = expires_at.and_then(Timestamp::from_seconds) else {
             return self.forget(socket);
@@ -65,7 +65,7 @@ impl Expiries {
                 self.act(watched, now);
             }
             let next = self.state.lock().next.keys().next().map(|(at, _)| *at);
-            // The first entry may have been put in meanwhile; then a permit is there.
+            // An entry that is inserted meanwhile leaves a permit, so `notified` returns at once.
             let wait = next.map_or(Duration::MAX, |at| {
                 Duration::from_millis(u64::try_from(at.saturating_sub(now)).unwrap_or(0)).min(LOOK)
             });

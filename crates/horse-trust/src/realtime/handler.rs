@@ -13,7 +13,7 @@ use super::replay;
 use super::replay_turns::Replays;
 use super::services::{Participant, Services};
 use crate::auth::{Rejection, Tokens};
-use crate::bus::{HandedOver, Hub, user_room};
+use crate::bus::{Hub, SocketTransfer, user_room};
 use crate::chat::{Chat, view};
 use crate::contract::{Auth, ClientEvent, Refusal, RetryAfter, ServerEvent, refusals};
 use crate::json::{self, LossyString};
@@ -74,32 +74,28 @@ impl NamespaceHandler for Realtime {
             claims,
             offset,
             subscription: None,
-            handed_over: None,
+            transfer: None,
         };
         let Some(subscribing) = subscribing else {
-            return Connecting::Done(Ok(Accept {
-                handler: Box::new(participant),
-                recovery,
-                snapshot: None,
-            }));
+            return Connecting::Done(Ok(Accept { handler: Box::new(participant), recovery, snapshot: None }));
         };
         Connecting::Later(Box::pin(async move {
             let subscription = Some(subscribing.await);
             let given = match &lost {
                 Some((pid, offset)) => {
                     let lost = LostSocket { pid, offset: offset.as_deref() };
-                    participant.services.chat.take_over(&participant.claims.user, lost).await
+                    participant.services.chat.fetch_socket(&participant.claims.user, lost).await
                 }
                 None => None,
             };
-            let (snapshot, handed_over) = given
+            let (snapshot, transfer) = given
                 .map(|given| {
-                    let HandedOver { mut socket, reached } = *given;
+                    let SocketTransfer { mut socket, cursor } = *given;
                     let rooms = std::mem::take(&mut socket.rooms);
-                    (Box::new(socket), Box::new((reached, rooms)))
+                    (Box::new(socket), Box::new((cursor, rooms)))
                 })
                 .unzip();
-            let handler = Box::new(Participant { subscription, handed_over, ..participant });
+            let handler = Box::new(Participant { subscription, transfer, ..participant });
             Ok(Accept { handler, recovery, snapshot })
         }))
     }
@@ -113,8 +109,8 @@ fn refuse_connection(request: &ConnectRequest<'_>, message: &str, data: Option<S
 impl SocketHandler for Participant {
     fn connected(&mut self, socket: &Socket, recovered: bool) {
         let user = &self.claims.user;
-        if let Some((reached, rooms)) = self.handed_over.take().filter(|_| recovered).map(|given| *given) {
-            self.services.chat.restore(socket, user, reached, &rooms);
+        if let Some((cursor, rooms)) = self.transfer.take().filter(|_| recovered).map(|given| *given) {
+            self.services.chat.restore(socket, user, cursor, &rooms);
         }
         if let Err(error) = socket.join(&user_room(user)) {
             tracing::error!(%error, %user, "a socket could not join its user's room");

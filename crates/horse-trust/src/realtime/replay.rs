@@ -75,7 +75,7 @@ async fn run(services: &Services, socket: &Socket, user: &Id, offset: &Offset) -
     Ok(())
 }
 
-/// Where messages came that a client has not.
+/// The conversations that have messages which the client does not have.
 fn resync(changed: &[(Id, i64)]) -> ServerEvent<'_> {
     let conversations =
         changed.iter().map(|(id, last_seq)| ResyncConversation { conversation_id: id, last_seq: *last_seq });

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::expiry::Expiries;
 use super::replay_turns::Replays;
 use crate::auth::{Claims, Tokens};
-use crate::bus::{Hub, Reached, Subscription};
+use crate::bus::{DeliveryCursor, Hub, Subscription};
 use crate::chat::{Chat, Offset};
 use crate::metrics::Metrics;
 
@@ -29,5 +29,5 @@ pub(super) struct Participant {
     #[expect(dead_code, reason = "it is there to be dropped")]
     pub(super) subscription: Option<Subscription>,
     /// Of a socket that moved here: which messages it has received, and its rooms.
-    pub(super) handed_over: Option<Box<(Reached, Vec<Box<str>>)>>,
+    pub(super) transfer: Option<Box<(DeliveryCursor, Vec<Box<str>>)>>,
 }

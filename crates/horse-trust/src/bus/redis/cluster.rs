@@ -37,7 +37,7 @@ impl Cluster {
                 Err(error) => failures.push(error.to_string()),
             }
         }
-        // Two of them may know the same.
+        // Two of them may have failed alike.
         failures.dedup();
         Err(failure(failures.join("; ")))
     }
@@ -55,7 +55,7 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// Fails if a shard does not answer, or sees the slots elsewhere.
+    /// Fails if a shard does not answer, or has another map of the slots.
     pub(super) async fn check(&self) -> RedisResult<()> {
         let maps = try_join_all(self.shards.iter().map(Shard::map)).await?;
         match maps.iter().position(|map| *map != *self.map) {
@@ -111,7 +111,7 @@ impl ConnectionLike for Cluster {
                 (places, answers.map_err(|error| naming(info, error)))
             }));
             let mut all = vec![Value::Nil; count];
-            // All have had their turn before the first error counts.
+            // All shards have answered before the first error is returned.
             for (places, answers) in answers.await {
                 for (place, answer) in places.into_iter().zip(answers?) {
                     all[place] = answer;
@@ -159,7 +159,7 @@ impl SlotMap {
                     let message = "a shard does not know its own name: set its cluster-announce-hostname";
                     return Err(failure(message.to_owned()));
                 }
-                // It is where it was asked.
+                // An empty name means the server that was asked.
                 None | Some("" | "0.0.0.0" | "::") => host.to_owned(),
                 Some(name) => name.to_owned(),
             };
@@ -181,7 +181,7 @@ impl SlotMap {
         }
     }
 
-    /// The shard of a key or a channel. None that we have holds a `{`, which would make a part of it count alone.
+    /// The shard of a key or a channel. None of ours has a `{`, so all of it is hashed.
     fn shard_of(&self, key: &[u8]) -> usize {
         self.slots[usize::from(CRC.checksum(key)) % SLOTS]
     }

@@ -203,11 +203,11 @@ impl RedisBus {
             WireEvent::Recheck { conversation } => {
                 return self.sequencer.recheck(&Arc::<Conversation>::from(conversation));
             }
-            WireEvent::TakeOver { asker, question, user, pid, offset, hops } => {
+            WireEvent::RequestSocket { asker, question, user, pid, offset, hops } => {
                 let lost = LostSocket { pid: &pid, offset: offset.as_deref() };
                 return self.socket_requested(&asker, question, &user, lost, hops);
             }
-            WireEvent::HandedOver { question, socket } => return self.socket_answered(question, socket),
+            WireEvent::SendSocket { question, socket } => return self.socket_answered(question, socket),
             WireEvent::Alive => return,
             WireEvent::EventsLost => return self.has_gap.notify_one(),
             WireEvent::Goodbye => {

@@ -14,7 +14,7 @@ use super::link::{Link, Server};
 use super::moved::Moved;
 use super::names::all_channel;
 use super::queue;
-use crate::bus::api::HandedOver;
+use crate::bus::api::SocketTransfer;
 use crate::bus::hub::Hub;
 use crate::bus::presence_filter::PresenceFilter;
 use crate::bus::sequencer::Sequencer;
@@ -41,7 +41,7 @@ pub struct RedisBus {
     /// Notified when events of other nodes may be lost to this one.
     pub(super) has_gap: Notify,
     /// Sockets that were requested of other nodes, by the number of the request.
-    pub(super) socket_requests: Mutex<HashMap<u64, oneshot::Sender<Option<Box<HandedOver>>>>>,
+    pub(super) socket_requests: Mutex<HashMap<u64, oneshot::Sender<Option<Box<SocketTransfer>>>>>,
     /// Sockets that other nodes have got.
     pub(super) moved: Mutex<Moved>,
     /// Which presence the sockets of this node were notified of.

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::names::node_channel;
 use super::node::RedisBus;
-use crate::bus::api::{HandedOver, Reached, Transfer};
+use crate::bus::api::{DeliveryCursor, SocketTransfer, Transfer};
 use crate::bus::wire::WireEvent;
 use crate::id::Id;
 
@@ -38,7 +38,7 @@ impl Drop for SocketRequest<'_> {
 #[async_trait]
 impl Transfer for RedisBus {
     /// Answers at once if the socket's node is gone.
-    async fn take_over(&self, user: &Id, lost: LostSocket<'_>) -> Option<Box<HandedOver>> {
+    async fn fetch_socket(&self, user: &Id, lost: LostSocket<'_>) -> Option<Box<SocketTransfer>> {
         let node = self.node_of(lost.pid)?;
         let link = self.link.lock().clone()?;
         let number = self.next_number.fetch_add(1, Ordering::Relaxed);
@@ -61,13 +61,13 @@ impl Transfer for RedisBus {
         };
         let answer = timeout(PATIENCE, answer).await.ok().flatten();
         drop(request);
-        let socket = answer.filter(|answer| self.sequencer.can_restore(user, &answer.reached));
+        let socket = answer.filter(|answer| self.sequencer.can_restore(user, &answer.cursor));
         tracing::debug!(%user, was_found = socket.is_some(), "a socket of another node was requested");
         socket
     }
 
-    fn restore(&self, socket: &Socket, user: &Id, reached: Reached, rooms: &[Box<str>]) {
-        self.sequencer.restore(socket, user, reached, rooms);
+    fn restore(&self, socket: &Socket, user: &Id, cursor: DeliveryCursor, rooms: &[Box<str>]) {
+        self.sequencer.restore(socket, user, cursor, rooms);
     }
 }
 
@@ -98,12 +98,12 @@ impl RedisBus {
             let request = socket_request(asker, number, user, lost, hops - 1);
             return self.send(vec![node_channel(&next)], request);
         }
-        let answer = WireEvent::HandedOver { question: number, socket: handed.map(Box::new) };
+        let answer = WireEvent::SendSocket { question: number, socket: handed.map(Box::new) };
         self.send(vec![node_channel(asker)], answer);
     }
 
     /// Another node answers a request.
-    pub(super) fn socket_answered(&self, number: u64, socket: Option<Box<HandedOver>>) {
+    pub(super) fn socket_answered(&self, number: u64, socket: Option<Box<SocketTransfer>>) {
         if let Some(waiting) = self.socket_requests.lock().remove(&number) {
             // A client that has stopped waiting has a new socket.
             drop(waiting.send(socket));
@@ -118,7 +118,7 @@ fn socket_request<'a>(
     lost: LostSocket<'a>,
     hops: u8,
 ) -> WireEvent<'a> {
-    WireEvent::TakeOver {
+    WireEvent::RequestSocket {
         asker: asker.into(),
         question: number,
         user: user.clone(),

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use socketio::{LostSocket, Socket};
 
-use super::api::{HandedOver, Reached};
+use super::api::{DeliveryCursor, SocketTransfer};
 use super::delegate::StoredMessage;
 use super::replay_state::LastSeqs;
 use super::rooms::{conversation_room, feed_room};
@@ -27,7 +27,7 @@ const WAITING: usize = 128 * 1024;
 
 impl Sequencer {
     /// Hands a socket of `user` over, if this node has it.
-    pub(super) fn hand_over(&self, user: &Id, lost: LostSocket<'_>) -> Option<HandedOver> {
+    pub(super) fn hand_over(&self, user: &Id, lost: LostSocket<'_>) -> Option<SocketTransfer> {
         // While this is locked no message is delivered to the user.
         let subscribers = self.subscribers.lock();
         let sequence = subscribers.get(user)?.sequence.as_ref()?;
@@ -38,12 +38,15 @@ impl Sequencer {
             let seq = seqs.entry(conversation).or_default();
             *seq = (*seq).max(last);
         }
-        Some(HandedOver { socket, reached: Reached { position: sequence.position(), seqs, is_ahead } })
+        Some(SocketTransfer {
+            socket,
+            cursor: DeliveryCursor { position: sequence.position(), seqs, is_ahead },
+        })
     }
 
     /// Whether a socket of `user` that has received that much can catch up here.
-    pub(super) fn can_restore(&self, user: &Id, reached: &Reached) -> bool {
-        self.position_of(user).is_some_and(|position| position.saturating_sub(reached.position) <= AHEAD)
+    pub(super) fn can_restore(&self, user: &Id, cursor: &DeliveryCursor) -> bool {
+        self.position_of(user).is_some_and(|position| position.saturating_sub(cursor.position) <= AHEAD)
     }
 
     fn position_of(&self, user: &Id) -> Option<i64> {
@@ -51,20 +54,20 @@ impl Sequencer {
     }
 
     /// Lets `socket` in, which was handed over to this node: it joins its rooms, and receives what it missed.
-    pub(super) fn restore(&self, socket: &Socket, user: &Id, reached: Reached, rooms: &[Box<str>]) {
+    pub(super) fn restore(&self, socket: &Socket, user: &Id, cursor: DeliveryCursor, rooms: &[Box<str>]) {
         let subscribers = self.subscribers.lock();
         let here = subscribers.get(user).and_then(|subscriber| subscriber.sequence.as_ref());
         let here = here.map(UserSequence::position);
-        let is_behind = here.is_none_or(|position| position > reached.position);
+        let is_behind = here.is_none_or(|position| position > cursor.position);
         if is_behind {
             self.hub.buffer_moved(socket);
-        } else if here != Some(reached.position) || reached.is_ahead {
-            self.hub.deduplicate(socket, reached.seqs.clone());
+        } else if here != Some(cursor.position) || cursor.is_ahead {
+            self.hub.deduplicate(socket, cursor.seqs.clone());
             if let Some(me) = self.me.upgrade() {
                 tokio::spawn(me.await_deduplication(
                     socket.clone(),
                     user.clone(),
-                    reached.seqs.values().sum(),
+                    cursor.seqs.values().sum(),
                 ));
             }
         }
@@ -77,7 +80,7 @@ impl Sequencer {
         drop(subscribers);
         if is_behind && let Some(me) = self.me.upgrade() {
             let rooms = rooms.iter().cloned().collect();
-            tokio::spawn(me.send_missed(socket.clone(), user.clone(), reached.seqs, rooms));
+            tokio::spawn(me.send_missed(socket.clone(), user.clone(), cursor.seqs, rooms));
         }
     }
 
