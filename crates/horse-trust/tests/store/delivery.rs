@@ -143,6 +143,13 @@ pub(crate) async fn receipts_never_go_back(store: AnyStore) {
     }
     let summary = soon(store.conversation_summary(conversation.key, &id("ann"))).await.unwrap().unwrap();
     assert_eq!((summary.sides[0].last_seen, summary.sides[1].last_seen), (None, Some(Timestamp(5))));
+    // More than are noted at once.
+    let many: Vec<_> = (0..1201).map(|number| (id(&format!("user{number}")), Timestamp(7))).collect();
+    soon(store.set_last_seen([many, vec![(id("ben"), Timestamp(9))]].concat())).await.unwrap();
+    append(&*store, &conversation, "ann", "x").await.unwrap();
+    soon(store.set_delivered([delivered(1).repeat(1201), delivered(4)].concat())).await.unwrap();
+    let summary = soon(store.conversation_summary(conversation.key, &id("ann"))).await.unwrap().unwrap();
+    assert_eq!((summary.sides[1].last_seen, summary.sides[1].delivered_seq), (Some(Timestamp(9)), 4));
 }
 
 pub(crate) async fn what_was_missed_is_known(store: AnyStore) {

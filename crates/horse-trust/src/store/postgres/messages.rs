@@ -185,9 +185,15 @@ pub(super) fn read_with_conversation(row: &Row) -> Result<(Arc<Conversation>, Me
     Ok((Arc::new(conversation), message))
 }
 
+/// How many receipts one statement notes: all writes wait for it.
+const NOTED_AT_ONCE: usize = 500;
+
 pub(super) async fn set_delivered(pool: &Pool, delivered: &[Delivered]) -> Result<()> {
-    let keys: Vec<_> = delivered.iter().map(|delivered| delivered.conversation).collect();
-    let sides: Vec<_> = delivered.iter().map(|delivered| i16::from(delivered.side == 1)).collect();
-    let seqs: Vec<_> = delivered.iter().map(|delivered| delivered.seq).collect();
-    pool.query("SELECT set_delivered($1, $2, $3)", &[&keys, &sides, &seqs]).await.map(drop)
+    for part in delivered.chunks(NOTED_AT_ONCE) {
+        let keys: Vec<_> = part.iter().map(|delivered| delivered.conversation).collect();
+        let sides: Vec<_> = part.iter().map(|delivered| i16::from(delivered.side == 1)).collect();
+        let seqs: Vec<_> = part.iter().map(|delivered| delivered.seq).collect();
+        pool.query("SELECT set_delivered($1, $2, $3)", &[&keys, &sides, &seqs]).await?;
+    }
+    Ok(())
 }

@@ -116,6 +116,9 @@ pub(super) async fn partners_of(pool: &Pool, users: &[Id]) -> Result<Vec<Vec<Id>
     Ok(partners)
 }
 
+/// How many times of users one statement notes: well within the time that it has.
+const NOTED_AT_ONCE: usize = 500;
+
 pub(super) async fn set_last_seen(pool: &Pool, seen: &[(Id, Timestamp)]) -> Result<()> {
     // In one order, so that nodes do not wait for each other in a circle.
     let sql = "
@@ -123,8 +126,11 @@ pub(super) async fn set_last_seen(pool: &Pool, seen: &[(Id, Timestamp)]) -> Resu
         SELECT s.user_id, max(s.at) FROM unnest($1::text[], $2::bigint[]) AS s (user_id, at)
         GROUP BY s.user_id ORDER BY s.user_id
         ON CONFLICT (user_id) DO UPDATE SET at = held_forward(excluded.at, last_seen.at)";
-    let (users, times): (Vec<_>, Vec<_>) = seen.iter().map(|(user, at)| (user, at.0)).unzip();
-    pool.query(sql, &[&users, &times]).await.map(drop)
+    for part in seen.chunks(NOTED_AT_ONCE) {
+        let (users, times): (Vec<_>, Vec<_>) = part.iter().map(|(user, at)| (user, at.0)).unzip();
+        pool.query(sql, &[&users, &times]).await?;
+    }
+    Ok(())
 }
 
 pub(super) async fn blocks_between(pool: &Pool, first: &Id, second: &Id) -> Result<[bool; 2]> {

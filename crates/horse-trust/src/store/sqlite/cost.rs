@@ -157,6 +157,36 @@ async fn deleted_messages_cost_nothing() {
     assert!(work < 200, "{work} hundred instructions for some 140 messages");
 }
 
+/// To find a conversation, or that there is none, costs the same however many the two have.
+#[tokio::test]
+async fn opening_costs_the_same_however_many_a_pair_has() {
+    let folder = TempDir::new().unwrap();
+    let (store, work) = open(&folder);
+    store
+        .write(|connection| {
+            Ok(connection.execute_batch(
+                "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 10000)
+                 INSERT INTO conversations (id, user_a, user_b, horse_id, created_at, updated_at)
+                 SELECT 'c' || n, 'ann', 'cat', CASE n % 2 WHEN 0 THEN 'one' ELSE 'h' || n END, n, n FROM n",
+            )?)
+        })
+        .await
+        .unwrap();
+    work.store(0, Ordering::Relaxed);
+    for (first, second, horse, expected) in [
+        ("ann", "cat", Some("one"), Some("c2")),
+        ("cat", "ann", Some("h77"), Some("c77")),
+        ("cat", "ann", None, None),
+        ("cat", "ann", Some("unknown"), None),
+    ] {
+        let new = NewConversation { participants: [id(first), id(second)], horse_id: horse.map(id) };
+        let found = store.open_conversation(new).await.unwrap().id;
+        assert!(expected.is_none_or(|expected| found.as_str() == expected), "{horse:?}: {found}");
+    }
+    let work = work.load(Ordering::Relaxed);
+    assert!(work < 100, "{work} hundred instructions to open four conversations");
+}
+
 /// Every statement that the writer runs looks up what it needs, by an index.
 #[tokio::test]
 async fn no_write_reads_a_table_whole() {

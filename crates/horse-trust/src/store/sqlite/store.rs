@@ -33,6 +33,8 @@ use crate::timestamp::Timestamp;
 
 /// How long [`Lifecycle::ping`] may take.
 pub(super) const PING_TIMEOUT: Duration = Duration::from_secs(2);
+/// How many receipts, or times of users, one write notes: messages wait for it.
+const NOTED_AT_ONCE: usize = 500;
 /// How many connections read.
 pub(super) const READERS: usize = 4;
 
@@ -187,13 +189,20 @@ impl DeliveryStore for SqliteStore {
     }
 
     async fn set_delivered(&self, delivered: Vec<Delivered>) -> Result<()> {
-        let bytes = size_of_val(&*delivered);
-        self.write_bytes(bytes, move |connection| Ok(messages::set_delivered(connection, &delivered)?)).await
+        for part in delivered.chunks(NOTED_AT_ONCE).map(<[_]>::to_vec) {
+            let bytes = size_of_val(&*part);
+            self.write_bytes(bytes, move |connection| Ok(messages::set_delivered(connection, &part)?))
+                .await?;
+        }
+        Ok(())
     }
 
     async fn set_last_seen(&self, seen: Vec<(Id, Timestamp)>) -> Result<()> {
-        let bytes = size_of_val(&*seen);
-        self.write_bytes(bytes, move |connection| Ok(people::set_last_seen(connection, &seen)?)).await
+        for part in seen.chunks(NOTED_AT_ONCE).map(<[_]>::to_vec) {
+            let bytes = size_of_val(&*part);
+            self.write_bytes(bytes, move |connection| Ok(people::set_last_seen(connection, &part)?)).await?;
+        }
+        Ok(())
     }
 }
 
