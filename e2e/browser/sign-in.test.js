@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { Server } from "../lib/server.js";
+import { Server, eventually } from "../lib/server.js";
 import { checkAccessibility, checkWidth, message, open, openConversation, picture, ready, status, write } from "./lib/browser.js";
 
 const token = (page) => page.evaluate(() => localStorage.getItem("horse-trust.session"));
@@ -63,12 +63,13 @@ test("somebody registers, signs out, and signs in", async (t) => {
   await t.test("the token survives a reload and goes with the sign-out", async () => {
     await page.reload();
     await page.getByRole("heading", { name: "No conversations yet" }).waitFor();
-    assert.match(await token(page), /"token"/);
+    const { token: bearer } = JSON.parse(await token(page));
     await page.getByRole("button", { name: /^Account/ }).click();
     await checkAccessibility(page, "the account menu");
     await page.getByRole("menuitem", { name: "Sign out", exact: true }).click();
     await page.getByRole("heading", { name: "Welcome back" }).waitFor();
     assert.equal(await token(page), null);
+    await eventually("the server takes it no longer", async () => (await server.request("GET", "/api/auth/me", { token: bearer })).status === 401);
     await page.reload();
     await page.getByRole("heading", { name: "Welcome back" }).waitFor();
     await checkAccessibility(page, "sign-in");
@@ -93,6 +94,19 @@ test("somebody registers, signs out, and signs in", async (t) => {
     await page.getByRole("button", { name: /^Account/ }).click();
     await page.getByRole("menuitem", { name: "Sign out", exact: true }).click();
     await second.getByRole("heading", { name: "Welcome back" }).waitFor();
+  });
+
+  await t.test("who is offline is signed out here all the same", async () => {
+    await page.getByLabel("E-mail").fill("ines@example.com");
+    await page.getByRole("textbox", { name: "Password" }).fill("correct horse");
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.getByRole("heading", { name: "No conversations yet" }).waitFor();
+    await page.context().setOffline(true);
+    await page.getByRole("button", { name: /^Account/ }).click();
+    await page.getByRole("menuitem", { name: "Sign out", exact: true }).click();
+    await page.getByRole("heading", { name: "Welcome back" }).waitFor();
+    assert.equal(await token(page), null);
+    await page.context().setOffline(false);
   });
 });
 
