@@ -20,6 +20,7 @@ check: lint ## Check in under a minute what needs no server and no browser: form
 	cargo test --workspace --lib --locked --quiet
 
 lint: ## Check format, structure and lints alone
+	python3 -B scripts/structure/test_structure.py --quiet
 	scripts/check-structure
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
