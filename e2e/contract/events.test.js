@@ -56,6 +56,8 @@ test("two talk", async (t) => {
   await done(a, "delete_message", second._id);
   await b.received("message_deleted", 2);
   await done(b, "fetch_messages", { conversation_id: conversation });
+  const reply = await done(b, "send_message", { conversation_id: conversation, text: "Which one?", reply_to: second._id });
+  assert.deepEqual(reply.reply_to, { _id: second._id, seq: second.seq, sender_id: ana.id, text: "" });
   const third = await done(a, "send_message", { conversation_id: conversation, text: "Buy now" });
   await done(b, "report_message", { message_id: third._id, reason: "Asks for money in advance." });
 
@@ -129,6 +131,7 @@ test("what is refused", async (t) => {
   await refused(a, "send_message", { conversation_id: conversation, text: "x", client_id: "" }, "Invalid message");
   await refused(a, "send_message", { conversation_id: conversation, text: "x", client_id: "1" }, "client_id was used for another message");
   await refused(a, "send_message", { conversation_id: conversation, text: "x", client_id: "x".repeat(65) }, "Invalid message");
+  await refused(a, "send_message", { conversation_id: conversation, text: "x", reply_to: "unknown" }, "Message to reply to not found");
   await refused(carla, "send_message", { conversation_id: conversation, text: "x" }, "Conversation not found");
   for (const name of ["fetch_messages", "mark_read"]) {
     await refused(carla, name, { conversation_id: conversation }, "Conversation not found");

@@ -84,6 +84,8 @@ test("conversations and messages", async (t) => {
   const { data: message } = await asAna(201, "POST", messages, { text: "hello", client_id: "1" });
   await asAna(200, "POST", messages, { text: "hello", client_id: "1" });
   await asAna(409, "POST", messages, { text: "another", client_id: "1" });
+  await asAna(201, "POST", messages, { text: "a reply", reply_to: message._id });
+  await asAna(404, "POST", messages, { text: "a reply", reply_to: "unknown" });
   const { data: other } = await asAna(201, "POST", messages, { text: "Buy now" });
   await asAna(200, "GET", "/api/chat/conversations");
   const { cursor } = await asAna(200, "GET", "/api/chat/conversations?limit=1");

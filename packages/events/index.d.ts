@@ -75,6 +75,7 @@ export type Refusal =
   | "Message is too long (maximum 2000 characters)"
   | "Message not found"
   | "Message text is required"
+  | "Message to reply to not found"
   | "Only the sender can change a message"
   | "Server error"
   | "Too many conversations joined"
@@ -125,6 +126,20 @@ export interface SendMessage {
    * message; anything else is refused.
    */
   client_id?: string;
+  /** The `_id` of a message of the same conversation, to which this one replies. */
+  reply_to?: Id;
+}
+
+/** What a reply shows of the message that it replies to, as that message now is. */
+export interface Quote {
+  /** Its id. */
+  _id: Id;
+  /** Its place in the conversation. */
+  seq: number;
+  /** Who wrote it: the id alone. */
+  sender_id: Id;
+  /** Its first 200 characters; `""` once it is deleted. */
+  text: string;
 }
 
 /** What one user sees of another. */
@@ -159,6 +174,8 @@ export interface Message {
   deleted_at?: Time;
   /** When it was last edited; left out until then. */
   edited_at?: Time;
+  /** The message that it replies to; left out if there is none. */
+  reply_to?: Quote;
 }
 
 /** The payload of `fetch_messages`: the part behind `after_seq`, or the one before `before_seq`, or the newest. */

@@ -6,6 +6,7 @@ export type {
   Message,
   ParticipantState,
   Profile,
+  Quote,
   Refused,
   ServerToClientEvents as ServerEvents,
 } from "../../packages/events";

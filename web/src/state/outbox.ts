@@ -1,7 +1,7 @@
 // Messages that are not yet acknowledged. They are kept in the browser's storage, one entry a message, so that
 // a reload or a closed window loses nothing; the server stores each `client_id` once, so sending again is safe.
 import { batch, signal } from "@preact/signals";
-import type { Answer, Message } from "../protocol";
+import type { Answer, Message, Quote } from "../protocol";
 import { NoAnswer, askAndTake, isConnected } from "./connection";
 import { refresh } from "./conversations";
 import { me } from "./session";
@@ -11,6 +11,8 @@ export interface Pending {
   client_id: string;
   conversation_id: string;
   text: string;
+  /** The message that it replies to. */
+  reply_to?: Quote;
   /** When it was written; milliseconds, and the order in which it is sent. */
   at: number;
   /** Why the server refused it. */
@@ -65,8 +67,9 @@ export function remove(clientId: string): void {
 const now = () => Math.max(Date.now(), (outbox.peek().at(-1)?.at ?? 0) + 1);
 
 /** Sends a message, under the `client_id` with which it was tried before, if it was. */
-export function send(conversation: string, text: string, clientId = identifier()): void {
-  put({ client_id: clientId, conversation_id: conversation, text, at: now() });
+export function send(conversation: string, text: string, clientId = identifier(), replyTo?: Quote): void {
+  const entry = { client_id: clientId, conversation_id: conversation, text, at: now() };
+  put(replyTo ? { ...entry, reply_to: replyTo } : entry);
   void drain(conversation);
 }
 
@@ -100,9 +103,10 @@ async function drain(conversation: string): Promise<void> {
 }
 
 async function sendOne(entry: Pending): Promise<void> {
-  const { client_id, conversation_id, text } = entry;
+  const { client_id, conversation_id, text, reply_to } = entry;
+  const payload = { conversation_id, text, client_id, ...(reply_to && { reply_to: reply_to._id }) };
   try {
-    const answer = await askAndTake<Message, Answer<Message>>("send_message", { conversation_id, text, client_id }, (taken) => {
+    const answer = await askAndTake<Message, Answer<Message>>("send_message", payload, (taken) => {
       if (taken.success) {
         batch(() => {
           stored(taken.data);

@@ -1,7 +1,7 @@
 // The messages of each conversation, as far as they were loaded: one stretch without a gap, from `first` to
 // `last`, in blocks of consecutive `seq`, so that the view redraws and measures a block and never the whole.
 import { signal, type Signal } from "@preact/signals";
-import type { Answer, Message } from "../protocol";
+import type { Answer, Message, Quote } from "../protocol";
 import { request } from "./api";
 import { serverClock } from "./clock";
 import { NoAnswer, askAndTake } from "./connection";
@@ -16,6 +16,8 @@ const NEWEST = 50;
 const KEPT_BLOCKS = 6;
 /** After more missed messages than this, the newest are shown and the rest is loaded on scrolling up. */
 const MAX_CATCH_UP = 500;
+/** How much of a message is quoted, counted as JavaScript's `length` does. */
+const MAX_QUOTE = 200;
 
 export interface Timeline {
   phase: "loading" | "ready" | "failed";
@@ -234,13 +236,25 @@ async function fetchChanges(conversation: string, state: Signal<Timeline>): Prom
   }
 }
 
-/** Changes a message that is loaded, or waits for those before it. */
+/** What a reply quotes of `message`. */
+export function quote({ _id, seq, sender_id, text }: Message): Quote {
+  return { _id, seq, sender_id: sender_id._id, text: text.slice(0, MAX_QUOTE) };
+}
+
+/** Changes a message and what replies quote of it, as far as they are loaded or wait for those before them. */
 export function change(conversation: string, seq: number, alter: (message: Message) => Message): void {
+  const altered = (message: Message) => {
+    if (message.seq === seq) return alter(message);
+    if (message.reply_to?.seq !== seq) return message;
+    return { ...message, reply_to: { ...message.reply_to, text: alter(message).text.slice(0, MAX_QUOTE) } };
+  };
   const waiting = early.get(conversation);
-  if (waiting) early.set(conversation, waiting.map((message) => (message.seq === seq ? alter(message) : message)));
+  if (waiting) early.set(conversation, waiting.map(altered));
   const state = timelines.get(conversation);
-  const known = state?.peek().blocks.get(blockOf(seq))?.find((message) => message.seq === seq);
-  if (state && known) state.value = { ...state.peek(), blocks: withMessages(state.peek().blocks, [alter(known)]) };
+  if (!state) return;
+  const { blocks } = state.peek();
+  const known = [...blocks.values()].flat().filter((message) => message.seq === seq || message.reply_to?.seq === seq);
+  if (known.length > 0) state.value = { ...state.peek(), blocks: withMessages(blocks, known.map(altered)) };
 }
 
 /** Forgets all but the newest blocks of a long timeline, which is drawn whole when it is shown again. */

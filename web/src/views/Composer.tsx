@@ -4,15 +4,15 @@ import { EnterKey, isTaken } from "../enter";
 import { refusal, say, text } from "../language";
 import { MAX_TEXT, type Message } from "../protocol";
 import { edit, tryUnblock } from "../page/actions";
-import { editing, focusComposer, focusRequest, startEditing } from "../page/composer";
+import { editing, focusComposer, focusRequest, replyingTo, startEditing, stopReplying } from "../page/composer";
 import type { Conversation } from "../state/conversations";
 import { draft, setDraft, takeReturnedId } from "../state/drafts";
 import { send } from "../state/outbox";
 import { newFrom } from "../state/reading";
-import { timeline } from "../state/timelines";
+import { quote, timeline } from "../state/timelines";
 import { stopTyping, typing } from "../state/typing";
 import { Icon } from "./icons";
-import { canChange } from "./MessageView";
+import { Quoted, canChange } from "./MessageView";
 import { IconButton, Said, nameOf } from "./parts";
 
 /** From so many characters on it is said how many are left. */
@@ -49,6 +49,7 @@ function Field({ id }: { id: string }) {
   const [problem, setProblem] = useState("");
   const words = text();
   const edited = editing.value?.message.conversation_id === id ? editing.value : null;
+  const reply = replyingTo.value?.conversation_id === id ? quote(replyingTo.value) : undefined;
   const value = edited ? edited.words : draft(id).value;
   const isTooLong = value.length > MAX_TEXT;
   const isEmpty = value.trim() === "";
@@ -65,6 +66,7 @@ function Field({ id }: { id: string }) {
     () => () => {
       stopTyping();
       editing.value = null;
+      replyingTo.value = null;
     },
     [],
   );
@@ -89,7 +91,8 @@ function Field({ id }: { id: string }) {
     if (edited) return save(edited.message);
     stopTyping();
     newFrom.value = 0;
-    send(id, value, takeReturnedId(id, value));
+    send(id, value, takeReturnedId(id, value), reply);
+    replyingTo.value = null;
     setDraft(id, "");
   }
 
@@ -113,6 +116,8 @@ function Field({ id }: { id: string }) {
       return;
     } else if (event.key === "Escape" && edited) {
       stopEditing();
+    } else if (event.key === "Escape" && reply) {
+      stopReplying();
     } else if (event.key === "ArrowUp" && value === "") {
       const last = lastOwn(id);
       if (!last) return;
@@ -135,6 +140,13 @@ function Field({ id }: { id: string }) {
           <Icon name="pencil" />
           <p>{words.editing}</p>
           <IconButton icon="close" label={words.cancel} onClick={stopEditing} />
+        </div>
+      )}
+      {reply && (
+        <div class="composer-editing">
+          <Icon name="reply" />
+          <Quoted quote={reply} />
+          <IconButton icon="close" label={words.cancelReply} onClick={stopReplying} />
         </div>
       )}
       <div class="composer-row">

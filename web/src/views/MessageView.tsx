@@ -2,9 +2,9 @@
 import { day, dayOf, fullTime, time } from "../format";
 import { refusal, say, text } from "../language";
 import { pieces } from "../links";
-import type { Message } from "../protocol";
+import type { Message, Quote } from "../protocol";
 import { copy } from "../page/actions";
-import { focusComposer, startEditing } from "../page/composer";
+import { focusComposer, startEditing, startReply } from "../page/composer";
 import { dialog } from "../page/dialogs";
 import { serverClock } from "../state/clock";
 import { takeBack } from "../state/drafts";
@@ -39,7 +39,8 @@ export function MessageView({ message, previous, isRead, isDelivered, isFirstNew
     sentAt.getTime() - before.getTime() < TOGETHER;
   const status = isRead ? words.read : isDelivered ? words.delivered : words.sent;
   const who = isMine ? words.you : nameOf(message.sender_id);
-  const label = `${who}, ${time(message.sent_at)}: ${isDeleted ? words.deleted : message.text}`;
+  const quoted = message.reply_to && !isDeleted ? ` (${say("inReplyTo", { text: quotedText(message.reply_to) })})` : "";
+  const label = `${who}, ${time(message.sent_at)}: ${isDeleted ? words.deleted : message.text}${quoted}`;
   return (
     <>
       {isNewDay && (
@@ -61,6 +62,7 @@ export function MessageView({ message, previous, isRead, isDelivered, isFirstNew
         tabIndex={-1}
       >
         <div class={isDeleted ? "bubble deleted" : "bubble"}>
+          {message.reply_to && !isDeleted && <Quoted quote={message.reply_to} />}
           {isDeleted ? <p>{words.deleted}</p> : <Words words={message.text} />}
           <span class="meta" title={fullTime(message.sent_at)}>
             {message.edited_at && !isDeleted && <span>{words.edited}</span>}
@@ -89,6 +91,17 @@ export function MessageView({ message, previous, isRead, isDelivered, isFirstNew
   );
 }
 
+const quotedText = (quote: Quote) => quote.text || text().deleted;
+
+/** What a message replies to, on one line. */
+export function Quoted({ quote }: { quote: Quote }) {
+  return (
+    <blockquote class={quote.sender_id === me.peek() ? "quote quote-mine" : "quote"} dir="auto">
+      {quotedText(quote)}
+    </blockquote>
+  );
+}
+
 function Words({ words }: { words: string }) {
   return (
     <p dir="auto">
@@ -113,7 +126,10 @@ export const canChange = (message: Message) =>
 export function messageMenu(message: Message): MenuItem[] {
   const words = text();
   if (message.deleted_at !== undefined) return [];
-  const items: MenuItem[] = [{ icon: "copy", label: words.copy, action: () => void copy(message.text) }];
+  const items: MenuItem[] = [
+    { icon: "reply", label: words.reply, action: () => startReply(message) },
+    { icon: "copy", label: words.copy, action: () => void copy(message.text) },
+  ];
   if (canChange(message)) {
     items.push({ icon: "pencil", label: words.edit, action: () => startEditing(message) });
     const ask = () => (dialog.value = { kind: "delete", message });
@@ -142,6 +158,7 @@ export function PendingView({ entry, isNext }: { entry: Pending; isNext: boolean
       tabIndex={-1}
     >
       <div class="bubble">
+        {entry.reply_to && <Quoted quote={entry.reply_to} />}
         <Words words={entry.text} />
         <span class="meta">
           <span class="status" title={status} data-status={entry.refusal ? "refused" : "waiting"}>

@@ -7,12 +7,14 @@ use super::service::Chat;
 use crate::bus::BusEvent;
 use crate::contract::Refusal;
 use crate::id::Id;
-use crate::store::{Conversation, Profile, StoreError};
+use crate::store::{Conversation, Profile, Quote, StoreError};
 
 /// What a message needs before it can be stored.
 pub struct SendContext {
     pub(super) conversation: Arc<Conversation>,
     pub(super) sender: Option<Arc<Profile>>,
+    /// What the message quotes.
+    pub(super) reply_to: Option<Quote>,
 }
 
 /// Whether a user has blocked the other one of two, and the other way round.
@@ -68,21 +70,30 @@ impl Chat {
         })
     }
 
-    /// What `user` needs to send a message in a conversation.
+    /// What `user` needs to send a message in a conversation, perhaps in reply to the message with an id.
     pub fn send_context(
         self: &Arc<Self>,
         user: &Id,
         conversation_id: &str,
+        reply_to: Option<&str>,
     ) -> Lookup<Result<SendContext, Refusal>> {
-        self.unblocked_conversation(user, conversation_id).and_then(self, user, |chat, user, conversation| {
+        let conversation = self.unblocked_conversation(user, conversation_id);
+        let context = conversation.and_then(self, user, |chat, user, conversation| {
             if let Some(sender) = chat.profiles.get(user) {
-                return Lookup::Cached(Ok(SendContext { conversation, sender }));
+                return Lookup::Cached(Ok(SendContext { conversation, sender, reply_to: None }));
             }
             let (chat, user) = (Arc::clone(chat), user.clone());
             Lookup::Loading(Box::pin(async move {
-                Ok(SendContext { conversation, sender: chat.profile(&user).await? })
+                Ok(SendContext { conversation, sender: chat.profile(&user).await?, reply_to: None })
             }))
-        })
+        });
+        let Some(reply_to) = reply_to else { return context };
+        let (chat, reply_to) = (Arc::clone(self), reply_to.to_owned());
+        Lookup::Loading(Box::pin(async move {
+            let mut context = context.get().await?;
+            context.reply_to = Some(chat.quote(&context.conversation, &reply_to).await?);
+            Ok(context)
+        }))
     }
 
     /// The blocks between `user` and the other one in a conversation.

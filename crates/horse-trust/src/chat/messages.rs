@@ -12,7 +12,7 @@ use crate::bus::{BusEvent, MessageEvent, Quota};
 use crate::callback::Callback;
 use crate::contract::{Draft, MESSAGE_UPDATED, MessageDeleted, MessageJson, Refusal, ServerEvent, text};
 use crate::id::Id;
-use crate::store::{Change, Changed, Conversation, Message, NewMessage, Profile, StoreError, Stored};
+use crate::store::{Change, Changed, Conversation, Message, NewMessage, Profile, Quote, StoreError, Stored};
 
 /// The stored message, and whether it is new; or why it was refused.
 pub type SendResult = Result<(MessageJson, bool), Refusal>;
@@ -26,9 +26,9 @@ impl Chat {
         if let Err(refusal) = draft.check() {
             return sent(Err(refusal));
         }
-        let Draft { text, client_id } = draft;
-        let SendContext { conversation, sender } = context;
-        let message = NewMessage { conversation, sender: user.clone(), text, client_id };
+        let Draft { text, client_id, .. } = draft;
+        let SendContext { conversation, sender, reply_to } = context;
+        let message = NewMessage { conversation, sender: user.clone(), text, client_id, reply_to };
         let (chat, place) = (Arc::clone(self), Arc::clone(&message.conversation));
         self.store.append_message(
             message,
@@ -68,7 +68,7 @@ impl Chat {
         conversation_id: &str,
         draft: Draft,
     ) -> Result<(MessageJson, bool), Refusal> {
-        let context = self.send_context(user, conversation_id).get().await?;
+        let context = self.send_context(user, conversation_id, draft.reply_to.as_deref()).get().await?;
         // A node that has a device of the user has received all of their messages, and counted them.
         if !self.bus.has_device(user) {
             self.take_from_all_nodes(user, self.limits.message_quota()).await?;
@@ -154,6 +154,19 @@ impl Chat {
         let id = Id::parse(message_id).map_err(|_| Refusal::MessageNotFound)?;
         let found = self.store.message(&id).await.map_err(store_failed("message"))?;
         found.filter(|(conversation, _)| conversation.other(user).is_some()).ok_or(Refusal::MessageNotFound)
+    }
+
+    /// What a reply quotes: the message with this id, if it is one of `conversation`.
+    pub(super) async fn quote(
+        &self,
+        conversation: &Conversation,
+        message_id: &str,
+    ) -> Result<Quote, Refusal> {
+        let id = Id::parse(message_id).map_err(|_| Refusal::ReplyNotFound)?;
+        let found = self.store.message(&id).await.map_err(store_failed("message"))?;
+        let (_, message) =
+            found.filter(|(of, _)| of.key == conversation.key).ok_or(Refusal::ReplyNotFound)?;
+        Ok(Quote { id, seq: message.seq, sender: message.sender, text: message.text })
     }
 
     fn store_change(

@@ -2,7 +2,7 @@
 
 use crate::contract::{
     Account, Conversation, LastMessage, Marked, Message, MessageNotification, ParticipantState, Profile,
-    Report, ReportedMessage, Suspension, UnreadCount, Withdrawn, text,
+    Quote, Report, ReportedMessage, Suspension, UnreadCount, Withdrawn, text,
 };
 use crate::id::Id;
 use crate::store;
@@ -43,9 +43,15 @@ pub fn message<'a>(
         sent_at: message.sent_at,
         seq: message.seq,
         client_id: message.client_id.as_deref(),
+        reply_to: message.reply_to.as_ref().map(quote),
         edited_at: message.edited_at,
         deleted_at: message.deleted_at,
     }
+}
+
+fn quote(quoted: &store::Quote) -> Quote<'_> {
+    let text = text::quote(&quoted.text);
+    Quote { id: &quoted.id, seq: quoted.seq, sender_id: &quoted.sender, text }
 }
 
 /// What the other's devices are shown of a message.

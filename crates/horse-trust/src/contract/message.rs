@@ -32,12 +32,19 @@ pub struct Draft {
     /// message; anything else is refused.
     #[cfg_attr(test, schemars(with = "Option<schema::ClientId>"))]
     pub client_id: Option<String>,
+    /// The `_id` of a message of the same conversation, to which this one replies.
+    #[cfg_attr(test, schemars(with = "Option<Id>"))]
+    pub reply_to: Option<String>,
 }
 
 impl Draft {
     /// A draft of fields that are texts, by their names; those that are missing are empty.
     pub fn from_fields(mut field: impl FnMut(&'static str) -> Option<String>) -> Self {
-        Self { text: field("text").unwrap_or_default(), client_id: field("client_id") }
+        Self {
+            text: field("text").unwrap_or_default(),
+            client_id: field("client_id"),
+            reply_to: field("reply_to"),
+        }
     }
 
     /// What the text and the other fields may be.
@@ -72,6 +79,8 @@ impl SendMessage {
             text: Option<&'a RawValue>,
             #[serde(borrow, default)]
             client_id: Option<&'a RawValue>,
+            #[serde(borrow, default)]
+            reply_to: Option<&'a RawValue>,
         }
         let json = arguments.first().map_or("", |argument| argument.get());
         // A struct would also be read from an array.
@@ -85,6 +94,7 @@ impl SendMessage {
             draft: Draft {
                 text: fields.text.map(text_of).transpose()?.unwrap_or_default(),
                 client_id: fields.client_id.map(text_of).transpose()?,
+                reply_to: fields.reply_to.map(text_of).transpose()?,
             },
         })
     }
@@ -152,12 +162,32 @@ pub struct Message<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, schemars(with = "Option<schema::ClientId>"))]
     pub client_id: Option<&'a str>,
+    /// The message that it replies to; left out if there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<Quote<'a>>,
     /// When it was last edited; left out until then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub edited_at: Option<Timestamp>,
     /// When it was deleted; left out until then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deleted_at: Option<Timestamp>,
+}
+
+/// What a reply shows of the message that it replies to, as that message now is.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Quote<'a> {
+    /// Its id.
+    #[serde(rename = "_id")]
+    pub id: &'a Id,
+    /// Its place in the conversation.
+    #[cfg_attr(test, schemars(with = "schema::Seq"))]
+    pub seq: i64,
+    /// Who wrote it: the id alone.
+    pub sender_id: &'a Id,
+    /// Its first 200 characters; `""` once it is deleted.
+    #[cfg_attr(test, schemars(length(max = text::QUOTE_UNITS)))]
+    pub text: &'a str,
 }
 
 /// A message as JSON, encoded once: the same bytes in `new_message`, in the acknowledgement and over HTTP.
@@ -225,11 +255,11 @@ mod tests {
     #[test]
     fn the_contracts_shape_is_taken() {
         let message = |text: &str| {
-            let draft = Draft { text: text.into(), client_id: None };
+            let draft = Draft { text: text.into(), ..Draft::default() };
             Ok(SendMessage { conversation_id: "c".into(), draft })
         };
         let named = parse(r#"{"conversation_id":"c","text":"hi","client_id":"1"}"#).unwrap();
-        assert_eq!(named.draft, Draft { text: "hi".into(), client_id: Some("1".into()) });
+        assert_eq!(named.draft, Draft { text: "hi".into(), client_id: Some("1".into()), ..Draft::default() });
         assert_eq!(parse(r#"{"conversation_id":"c","text":"hi","client_id":null}"#), message("hi"));
         assert_eq!(parse(r#"{"conversation_id":"c","text":"hi"}"#), message("hi"));
         assert_eq!(parse(r#"{"conversation_id":"c","text":"\ud800","more":[{}]}"#), message("\u{fffd}"));
@@ -251,6 +281,7 @@ mod tests {
             r#"{"conversation_id":["c"],"text":"hi"}"#,
             r#"{"conversation_id":"c","text":1}"#,
             r#"{"conversation_id":"c","text":"hi","client_id":1}"#,
+            r#"{"conversation_id":"c","text":"hi","reply_to":{"_id":"m"}}"#,
             r#"{"conversation_id":"c","text":["hi"]}"#,
             r#"{"conversation_id":"c","text":{"a":1}}"#,
         ] {

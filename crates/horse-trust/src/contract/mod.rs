@@ -35,7 +35,7 @@ pub use self::history::{
 };
 pub use self::message::{
     Draft, EditMessage, LastMessage, MESSAGE_UPDATED, Message, MessageDeleted, MessageJson, MessageName,
-    MessageNotification, NEW_MESSAGE, SendMessage,
+    MessageNotification, NEW_MESSAGE, Quote, SendMessage,
 };
 pub use self::people::{Account, BlockedUser, Presence, Profile, Suspension, UserName};
 pub use self::refusal::Refusal;

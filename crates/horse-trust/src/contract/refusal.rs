@@ -72,6 +72,8 @@ refusals! {
     InvalidRequest = 400 "Invalid request",
     /// Unknown, or in a conversation of others: a stranger cannot tell which.
     MessageNotFound = 404 "Message not found",
+    /// No message of the conversation has the id of `reply_to`.
+    ReplyNotFound = 404 "Message to reply to not found",
     /// The message is the other's.
     NotTheSender = 403 "Only the sender can change a message",
     /// The message is older than the time in which it may be changed.

@@ -11,6 +11,9 @@ pub(super) const MAX_CLIENT_ID: usize = 64;
 /// The length of a notification's preview in UTF-16 units.
 pub(super) const PREVIEW_UNITS: usize = 60;
 
+/// The length of what a reply quotes in UTF-16 units.
+pub(super) const QUOTE_UNITS: usize = 200;
+
 /// Checks a text before it is stored.
 pub fn check(text: &str) -> Result<(), Refusal> {
     if text.chars().all(is_javascript_space) {
@@ -26,12 +29,22 @@ pub fn check(text: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The first 60 UTF-16 units, less the half of a surrogate pair that the cut would leave.
+/// What a notification shows of a text.
 pub fn preview(text: &str) -> &str {
+    first(text, PREVIEW_UNITS)
+}
+
+/// What a reply quotes of a text.
+pub fn quote(text: &str) -> &str {
+    first(text, QUOTE_UNITS)
+}
+
+/// The first UTF-16 units, less the half of a surrogate pair that the cut would leave.
+fn first(text: &str, most: usize) -> &str {
     let mut units = 0;
     for (index, character) in text.char_indices() {
         units += character.len_utf16();
-        if units > PREVIEW_UNITS {
+        if units > most {
             return &text[..index];
         }
     }

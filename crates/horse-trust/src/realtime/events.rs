@@ -34,7 +34,8 @@ impl Participant {
         if let Err(refusal) = chat.count_message(user) {
             return refuse(responder, refusal);
         }
-        self.when_found(chat.send_context(user, &conversation_id), move |services, user, context| {
+        let context = chat.send_context(user, &conversation_id, draft.reply_to.as_deref());
+        self.when_found(context, move |services, user, context| {
             submit(services, user, context, draft, responder, begin);
         })
     }

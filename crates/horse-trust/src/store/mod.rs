@@ -28,6 +28,6 @@ pub use self::traits::{
 };
 pub use self::types::{
     Callback, Change, Changed, Conversation, ConversationSummary, Delivered, Ends, History, LastMessage,
-    MarkRead, Message, Missed, MissedMessage, NewConversation, NewMessage, NewReport, Page, Profile, Range,
-    Read, Report, Role, Side, Stored, Unread, User, Withdrawn,
+    MarkRead, Message, Missed, MissedMessage, NewConversation, NewMessage, NewReport, Page, Profile, Quote,
+    Range, Read, Report, Role, Side, Stored, Unread, User, Withdrawn,
 };

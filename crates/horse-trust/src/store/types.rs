@@ -161,12 +161,20 @@ pub struct NewMessage {
     pub text: String,
     /// The sender's own name for it: of each sender, a name is stored once.
     pub client_id: Option<String>,
+    /// The message of the same conversation that it replies to. Its place is stored, and no copy of its text.
+    pub reply_to: Option<Quote>,
 }
 
 impl NewMessage {
     /// A message with none of the optional fields: whoever has no use for them need not know them.
     pub fn new(conversation: &Arc<Conversation>, sender: Id, text: impl Into<String>) -> Self {
-        Self { conversation: Arc::clone(conversation), sender, text: text.into(), client_id: None }
+        Self {
+            conversation: Arc::clone(conversation),
+            sender,
+            text: text.into(),
+            client_id: None,
+            reply_to: None,
+        }
     }
 
     /// How many bytes its texts have.
@@ -184,10 +192,24 @@ impl NewMessage {
             is_read: false,
             sent_at,
             client_id: self.client_id.clone(),
+            reply_to: self.reply_to.clone(),
             edited_at: None,
             deleted_at: None,
         }
     }
+}
+
+/// What a reply shows of the message that it replies to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quote {
+    /// Its id.
+    pub id: Id,
+    /// Its place in the conversation.
+    pub seq: i64,
+    /// Who wrote it.
+    pub sender: Id,
+    /// Its text; empty once it is deleted.
+    pub text: String,
 }
 
 /// A stored message.
@@ -207,6 +229,8 @@ pub struct Message {
     pub sent_at: Timestamp,
     /// The sender's own name for it.
     pub client_id: Option<String>,
+    /// The message that it replies to, as that now is.
+    pub reply_to: Option<Quote>,
     /// When its text was last changed.
     pub edited_at: Option<Timestamp>,
     /// When it was deleted.

@@ -1,11 +1,12 @@
 //! Edits and deletions.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use horse_trust::store::{Changed, Page};
+use horse_trust::store::{Changed, Page, Quote, Range};
 use horse_trust::timestamp::Timestamp;
 
-use crate::fixture::store::{ALWAYS, AnyStore, append, change, id, open, read_page, soon};
+use crate::fixture::store::{ALWAYS, AnyStore, append, change, id, new_message, open, read_page, soon};
 
 pub(crate) async fn messages_can_be_edited_and_deleted_for_some_time(store: AnyStore) {
     let conversation = open(&*store, "ann", "ben").await;
@@ -52,4 +53,48 @@ pub(crate) async fn messages_can_be_edited_and_deleted_for_some_time(store: AnyS
     assert_eq!(soon(store.forget_withdrawn(Duration::ZERO)).await.unwrap(), 2);
     assert_eq!(texts(None).await, []);
     assert!(soon(store.message(&id("unknown"))).await.unwrap().is_none());
+}
+
+pub(crate) async fn a_reply_shows_what_its_message_now_says(store: AnyStore) {
+    let conversation = open(&*store, "ann", "ben").await;
+    let asked = append(&*store, &conversation, "ann", "Is she for sale?").await.unwrap();
+    let quote = |text: &str| {
+        let text = text.to_owned();
+        Some(Quote { id: asked.id.clone(), seq: asked.seq, sender: asked.sender.clone(), text })
+    };
+    let mut reply = new_message(&conversation, "ben", "She is");
+    reply.client_id = Some("1".to_owned());
+    reply.reply_to = quote("Is she for sale?");
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    store.append_message(reply, Box::new(move |stored| sender.send(stored).unwrap()));
+    let stored = soon(receiver).await.unwrap().unwrap().message;
+    assert_eq!((stored.seq, &stored.reply_to), (2, &quote("Is she for sale?")));
+    for (text, said) in [(Some("Is the mare for sale?"), "Is the mare for sale?"), (None, "")] {
+        change(&*store, &conversation, 1, text, ALWAYS).await;
+        let everywhere = [
+            soon(store.history(&conversation, Range::After(1, 9))).await.unwrap().messages.remove(0),
+            read_page(&*store, &conversation, 1, 9).await.pop().unwrap(),
+            soon(store.message(&stored.id)).await.unwrap().unwrap().1,
+            soon(store.messages_at(vec![(Arc::clone(&conversation), 2)], 999))
+                .await
+                .unwrap()
+                .remove(0)
+                .unwrap(),
+        ];
+        for read in everywhere {
+            assert_eq!((read.seq, read.text.as_str(), read.reply_to), (2, "She is", quote(said)));
+        }
+    }
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    let mut again = new_message(&conversation, "ben", "She is");
+    again.client_id = Some("1".to_owned());
+    store.append_message(again, Box::new(move |stored| sender.send(stored).unwrap()));
+    let repeat = soon(receiver).await.unwrap().unwrap();
+    assert_eq!((repeat.message.seq, repeat.message.reply_to, repeat.unread), (2, quote(""), None));
+    let Changed::Done { message: edited, .. } =
+        change(&*store, &conversation, 2, Some("She was"), ALWAYS).await
+    else {
+        panic!("it can be edited");
+    };
+    assert_eq!((edited.text.as_str(), edited.reply_to), ("She was", quote("")));
 }

@@ -15,7 +15,9 @@ use std::sync::Arc;
 use self::accounts::{
     accounts_have_an_email_each, blocks_go_one_way_and_hide_both, complaints_keep_what_was_said,
 };
-use self::changes::messages_can_be_edited_and_deleted_for_some_time;
+use self::changes::{
+    a_reply_shows_what_its_message_now_says, messages_can_be_edited_and_deleted_for_some_time,
+};
 use self::delivery::{
     a_client_id_names_one_message, a_repeat_of_a_changed_message_finds_it, how_far_conversations_go_is_known,
     reading_marks_what_the_other_wrote, receipts_never_go_back, unread_counts_follow_each_write,
@@ -71,6 +73,7 @@ suite!(
         what_was_committed_before_was_told,
         how_far_conversations_go_is_known,
         messages_can_be_edited_and_deleted_for_some_time,
+        a_reply_shows_what_its_message_now_says,
         receipts_never_go_back,
         blocks_go_one_way_and_hide_both,
         complaints_keep_what_was_said,

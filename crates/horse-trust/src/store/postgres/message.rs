@@ -7,7 +7,7 @@ use super::codec::check_text;
 use crate::id::Id;
 use crate::store::columns::columns;
 use crate::store::error::Result;
-use crate::store::types::{Message, NewMessage};
+use crate::store::types::{Message, NewMessage, Quote};
 use crate::timestamp::Timestamp;
 
 columns! {
@@ -20,6 +20,10 @@ columns! {
         is_read: bool,
         sent_at: Timestamp,
         client_id: Option<String>,
+        quoted_id: Option<Id>,
+        quoted_seq: Option<i64>,
+        quoted_sender: Option<i16>,
+        quoted_text: Option<String>,
         edited_at: Option<Timestamp>,
         deleted_at: Option<Timestamp>,
     }
@@ -27,6 +31,12 @@ columns! {
 
 impl MessageRow {
     pub(super) fn into_message(self, participants: &[Id; 2]) -> Message {
+        let reply_to = match (self.quoted_id, self.quoted_seq, self.quoted_sender, self.quoted_text) {
+            (Some(id), Some(seq), Some(sender), Some(text)) => {
+                Some(Quote { id, seq, sender: participants[usize::from(sender == 1)].clone(), text })
+            }
+            _ => None,
+        };
         Message {
             id: self.id,
             seq: self.seq,
@@ -35,6 +45,7 @@ impl MessageRow {
             is_read: self.is_read,
             sent_at: self.sent_at,
             client_id: self.client_id,
+            reply_to,
             edited_at: self.edited_at,
             deleted_at: self.deleted_at,
         }
@@ -49,7 +60,7 @@ pub(super) fn check(new: &NewMessage) -> Result<()> {
 }
 
 /// The function that stores messages; its parameters are [`append_parameters`].
-pub(super) const APPEND: &str = "append_messages($1, $2, $3, $4)";
+pub(super) const APPEND: &str = "append_messages($1, $2, $3, $4, $5)";
 
 /// A list of each thing that the messages have.
 pub(super) fn append_parameters<'a>(messages: &[&'a NewMessage]) -> Vec<Box<dyn ToSql + Sync + Send + 'a>> {
@@ -64,5 +75,6 @@ pub(super) fn append_parameters<'a>(messages: &[&'a NewMessage]) -> Vec<Box<dyn 
         column(messages, |message| i16::from(message.conversation.side_of(&message.sender) == Some(1))),
         column(messages, |message| message.text.as_str()),
         column(messages, |message| message.client_id.as_deref()),
+        column(messages, |message| message.reply_to.as_ref().map(|quote| quote.seq)),
     ]
 }

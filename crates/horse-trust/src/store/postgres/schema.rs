@@ -10,7 +10,7 @@ use super::settings::Settings;
 use crate::store::error::StoreError;
 
 /// The migrations, in order; the schema's version is how many of them were applied.
-const MIGRATIONS: [&str; 9] = [
+const MIGRATIONS: [&str; 10] = [
     include_str!("../../../migrations/postgres/0001_initial.sql"),
     include_str!("../../../migrations/postgres/0002_blocks.sql"),
     include_str!("../../../migrations/postgres/0003_clock_and_reading.sql"),
@@ -20,6 +20,7 @@ const MIGRATIONS: [&str; 9] = [
     include_str!("../../../migrations/postgres/0007_user_changes.sql"),
     include_str!("../../../migrations/postgres/0008_void_tokens.sql"),
     include_str!("../../../migrations/postgres/0009_functions.sql"),
+    include_str!("../../../migrations/postgres/0010_replies.sql"),
 ];
 
 /// All views and functions; `migrations/postgres/functions/README.md` says what a change of them has to keep.
@@ -30,7 +31,7 @@ const FUNCTIONS: &str = concat!(
 );
 
 /// Raised with each change of [`FUNCTIONS`]: nodes of two versions that start in turns agree on the greater.
-const FUNCTIONS_VERSION: i32 = 1;
+const FUNCTIONS_VERSION: i32 = 2;
 
 /// Of the text of [`FUNCTIONS`].
 const FUNCTIONS_CHECKSUM: u64 = Crc::<u64>::new(&CRC_64_XZ).checksum(FUNCTIONS.as_bytes());
@@ -140,7 +141,7 @@ mod tests {
     /// A change is a new version: some database may have the functions of the last one.
     #[test]
     fn a_change_of_the_functions_raises_their_version() {
-        let noted = (1, 0xa459_b266_0646_8770);
+        let noted = (2, 0x05ad_a380_d5f8_7b34);
         assert_eq!(
             (FUNCTIONS_VERSION, FUNCTIONS_CHECKSUM),
             noted,

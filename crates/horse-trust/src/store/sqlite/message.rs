@@ -5,7 +5,7 @@ use rusqlite::{Connection, params};
 
 use super::codec::MessageId;
 use crate::store::columns::{columns, sql};
-use crate::store::types::{Conversation, Message};
+use crate::store::types::{Conversation, Message, Quote};
 use crate::timestamp::Timestamp;
 
 columns! {
@@ -18,6 +18,13 @@ columns! {
         is_read: Option<bool>,
         sent_at: Timestamp,
         client_id: Option<String>,
+        reply_to: Option<i64>,
+        quoted_id: Option<MessageId> = "CASE WHEN m.reply_to NOT NULL THEN (SELECT q.id FROM all_messages q
+            WHERE q.conversation = m.conversation AND q.seq = m.reply_to) END",
+        quoted_sender: Option<usize> = "CASE WHEN m.reply_to NOT NULL THEN (SELECT q.sender FROM all_messages q
+            WHERE q.conversation = m.conversation AND q.seq = m.reply_to) END",
+        quoted_text: Option<String> = "CASE WHEN m.reply_to NOT NULL THEN (SELECT iif(q.deleted_at IS NULL, q.text, '') FROM all_messages q
+            WHERE q.conversation = m.conversation AND q.seq = m.reply_to) END",
         edited_at: Option<Timestamp>,
         deleted_at: Option<Timestamp>,
     }
@@ -27,6 +34,12 @@ impl MessageRow {
     /// `read_seq` is up to where each of the two has read.
     pub(super) fn into_message(self, conversation: &Conversation, read_seq: [i64; 2]) -> Message {
         let sender = self.sender & 1;
+        let reply_to = match (self.reply_to, self.quoted_id, self.quoted_sender, self.quoted_text) {
+            (Some(seq), Some(MessageId(id)), Some(sender), Some(text)) => {
+                Some(Quote { id, seq, sender: conversation.participants[sender & 1].clone(), text })
+            }
+            _ => None,
+        };
         Message {
             id: self.id.0,
             seq: self.seq,
@@ -36,6 +49,7 @@ impl MessageRow {
             is_read: self.is_read.unwrap_or(false) || self.seq <= read_seq[1 - sender],
             sent_at: self.sent_at,
             client_id: self.client_id,
+            reply_to,
             edited_at: self.edited_at,
             deleted_at: self.deleted_at,
         }
@@ -43,12 +57,12 @@ impl MessageRow {
 }
 
 /// The columns that a message has from the beginning on; all others are empty until it is changed.
-pub(super) const STORED: &str = "conversation, seq, id, sender, sent_at, text, client_id";
+pub(super) const STORED: &str = "conversation, seq, id, sender, sent_at, text, client_id, reply_to";
 
 /// Into the two tables of messages that came lately; the parameters are those of [`STORED`].
 const INSERT: [&str; 2] = [
-    sql!("INSERT INTO recent_a (", STORED, ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"),
-    sql!("INSERT INTO recent_b (", STORED, ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"),
+    sql!("INSERT INTO recent_a (", STORED, ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"),
+    sql!("INSERT INTO recent_b (", STORED, ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"),
 ];
 
 /// Stores a message in one of the two tables of those that came lately.
@@ -68,7 +82,8 @@ pub(super) fn insert(
             side,
             message.sent_at.0,
             message.text,
-            message.client_id
+            message.client_id,
+            message.reply_to.as_ref().map(|quote| quote.seq)
         ])
         .map(drop)
 }
