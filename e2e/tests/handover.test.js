@@ -195,6 +195,11 @@ test("what is no message comes with the socket, and by serverOffset alone does n
   const auth = { token: bruno.token, serverOffset: data._id };
   const byOffset = new Client(t, nodes[0], auth, WEBSOCKET);
   await byOffset.connected();
+  // A socket can be recovered once its replay is done, which a second message says.
+  for (const count of [1, 2]) {
+    await a.send(conversation, "seen");
+    await withSocket.received("new_message", count);
+  }
   for (const { socket } of [withSocket, byOffset]) {
     socket.io.reconnection(false);
     const gone = new Promise((resolve) => socket.once("disconnect", resolve));
@@ -207,7 +212,7 @@ test("what is no message comes with the socket, and by serverOffset alone does n
     client.socket.io.uri = nodes[1].url;
     client.socket.connect();
     await client.connected();
-    await client.received("new_message");
+    await client.received("new_message", 3);
   }
   assert.equal(withSocket.socket.recovered, true);
   assert.deepEqual(texts(await withSocket.received("message_updated")), ["after"]);

@@ -83,7 +83,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let listener = tokio::net::TcpListener::bind(("localhost", port)).await?;
     let shutdown = async {
         if let Err(error) = tokio::signal::ctrl_c().await {
-            tracing::error!(%error, "Ctrl-C is not heard");
+            tracing::error!(%error, "Ctrl-C can't be waited for");
             std::future::pending::<()>().await;
         }
     };

@@ -18,7 +18,7 @@ use crate::engine::session::{Input, Output};
 use crate::websocket::{Flushed, WebSocket};
 
 /// How long a client has to take the close frame.
-const GOODBYE: Duration = Duration::from_secs(1);
+const CLOSE_FRAME: Duration = Duration::from_secs(1);
 /// How long it has when all that waits is sent before.
 const FLUSH: Duration = Duration::from_secs(5);
 
@@ -88,7 +88,7 @@ impl Connection {
             };
             if let Transport::WebSocket(websocket) = self.transport {
                 // Boxed, so that a session does not hold all its life the room that its end takes.
-                Box::pin(say_goodbye(&self.session, *websocket, reason)).await;
+                Box::pin(close_websocket(&self.session, *websocket, reason)).await;
             }
             // First forgotten: a request that follows on an answer given now must not find the session.
             self.sessions.forget(&self.session, reason);
@@ -184,7 +184,7 @@ impl Connection {
 }
 
 /// Sends what is still owed to the peer, and closes.
-async fn say_goodbye(session: &SessionHandle, mut websocket: WebSocket, reason: CloseReason) {
+async fn close_websocket(session: &SessionHandle, mut websocket: WebSocket, reason: CloseReason) {
     let code = session.with(|session| session.close_code()).unwrap_or(reason.websocket_code());
     let waiting = session.stop();
     if reason.cuts() {
@@ -193,7 +193,7 @@ async fn say_goodbye(session: &SessionHandle, mut websocket: WebSocket, reason: 
         websocket.queue(waiting);
         websocket.close(code, FLUSH).await;
     } else {
-        websocket.close(code, GOODBYE).await;
+        websocket.close(code, CLOSE_FRAME).await;
     }
 }
 

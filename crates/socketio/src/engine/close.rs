@@ -68,7 +68,7 @@ impl CloseReason {
         }
     }
 
-    /// The WebSocket close code (RFC 6455, section 7.4.1) that tells the client.
+    /// The WebSocket close code (RFC 6455, section 7.4.1) that the client gets.
     pub(crate) const fn websocket_code(self) -> u16 {
         match self {
             Self::TransportClose | Self::ClientDisconnect | Self::ServerDisconnect => 1000,

@@ -48,7 +48,7 @@ impl HeadTime {
         Busy(self.clone())
     }
 
-    /// Ready when a head has taken longer than `limit`. To be asked after the connection was polled, by the same task:
+    /// Ready when a head has taken longer than `limit`. Call it after the connection was polled, from the same task:
     /// nothing else changes the phase, so nothing else has to wake it.
     pub(crate) fn poll_over(
         &self,

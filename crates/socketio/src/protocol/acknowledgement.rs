@@ -45,7 +45,7 @@ impl Drop for Acknowledged {
     }
 }
 
-/// What a client waits for, if it asked: the acknowledgement of one of its events.
+/// Acknowledges an event of a client, if the client wants that.
 ///
 /// Until it is dropped, the event counts as in work; see [`Config::max_in_flight`](crate::Config).
 pub struct Responder {
@@ -69,7 +69,7 @@ impl Responder {
         self.in_flight.session().log_id()
     }
 
-    /// Acknowledges with one argument, if the client asked for it.
+    /// Acknowledges with one argument, if the client wants it.
     ///
     /// # Errors
     ///

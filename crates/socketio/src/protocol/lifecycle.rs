@@ -74,7 +74,7 @@ impl Socket {
     }
 
     /// Until [`Socket::allow_recovery`] the socket ends with its connection. For an application that has not sent all
-    /// that belongs together: a part of it could not be told from the whole.
+    /// that belongs together: a client could not know a part of it from the whole.
     pub fn suspend_recovery(&self) {
         self.set_suspended(true);
     }

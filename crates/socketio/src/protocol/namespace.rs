@@ -40,7 +40,7 @@ impl Namespace {
     }
 
     /// Emits an event, once a socket, to every socket that is in one of `rooms`. `arguments` is the inside of a JSON
-    /// array. `takes` is asked for each, with the
+    /// array. `takes` decides for each, given the
     /// first of the rooms in which it is; it must not join or leave rooms.
     ///
     /// Emits that follow one another reach each socket in that order.

@@ -18,7 +18,7 @@ use crate::engine::frame::{self, Frame};
 const READ_SIZE: usize = 16 * 1024;
 /// How many frames one write takes at most.
 const FRAMES_A_WRITE: usize = 64;
-/// How many bytes of a peer that was told to go are read and thrown away.
+/// How many bytes of a peer that was sent a close frame are read and thrown away.
 const MAX_DISCARDED: usize = 1024 * 1024;
 /// How long such a peer has to close its side.
 const PEER_CLOSE: Duration = Duration::from_millis(800);
@@ -202,16 +202,16 @@ impl WebSocket {
         .await
     }
 
-    /// Says goodbye within `time` and closes; what is queued goes first.
+    /// Sends a close frame within `time`, behind what is queued, and closes.
     pub(crate) async fn close(mut self, code: u16, time: Duration) {
         if !self.omits_close_frame {
             self.queue_frame(frame::control(CLOSE, &code.to_be_bytes()));
         }
-        let farewell = async {
+        let close_frame = async {
             self.flush().await?;
             tokio::io::AsyncWriteExt::shutdown(&mut self.stream).await
         };
-        match tokio::time::timeout(time, farewell).await {
+        match tokio::time::timeout(time, close_frame).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => return tracing::debug!(%error, "the peer went before the close frame"),
             Err(_) => return tracing::debug!("the peer did not take the close frame in time"),

@@ -33,7 +33,7 @@ pub(crate) struct Guests;
 
 pub(crate) struct Guest {
     auth: String,
-    /// What is told of the handshake, if the auth asks for it.
+    /// What the client is sent of the handshake, if its auth wants it.
     handshake: Option<String>,
 }
 

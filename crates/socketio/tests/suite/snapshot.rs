@@ -88,7 +88,7 @@ async fn connect(server: &TestServer, auth: &str) -> (WebSocket, String, String)
 }
 
 /// The text and the offset of an event.
-async fn news(client: &mut WebSocket) -> (String, String) {
+async fn event(client: &mut WebSocket) -> (String, String) {
     let packet = client.text().await;
     let inner = packet.strip_prefix(r#"42["news",""#).and_then(|rest| rest.strip_suffix(r#""]"#));
     let (text, offset) = inner.unwrap_or_else(|| panic!("{packet}")).split_once("\",\"").unwrap();
@@ -98,14 +98,14 @@ async fn news(client: &mut WebSocket) -> (String, String) {
 #[tokio::test]
 async fn it_brings_its_rooms_and_what_was_missed_there_and_back() {
     let Pair { namespaces: [one, two], servers: [first, second] } = pair().await;
-    let tell = |namespace: &Namespace, text: &str| namespace.emit("room", None, "news", text).unwrap();
+    let emit = |namespace: &Namespace, text: &str| namespace.emit("room", None, "news", text).unwrap();
     let (mut client, sid, pid) = connect(&first, "").await;
     assert!(pid.starts_with("1."), "{pid}");
     client.send(r#"420["room"]"#).await;
     assert_eq!(client.text().await, "430[]");
-    tell(&one, "a");
-    let (_, offset) = news(&mut client).await;
-    tell(&one, "b");
+    emit(&one, "a");
+    let (_, offset) = event(&mut client).await;
+    emit(&one, "b");
     let old = format!(r#""pid":"{pid}","offset":"{offset}""#);
     // Its owner alone can have it; the old connection is still there.
     let (_, other, _) = connect(&second, &format!(r#"{old},"user":"mallory""#)).await;
@@ -114,20 +114,20 @@ async fn it_brings_its_rooms_and_what_was_missed_there_and_back() {
     assert_ne!(other, sid, "an offset that never was");
     let (mut again, sid_again, pid_again) = connect(&second, &old).await;
     assert_eq!((&sid_again, &pid_again), (&sid, &pid));
-    let seen = news(&mut again).await;
+    let seen = event(&mut again).await;
     assert_eq!(seen.0, "b");
-    assert_eq!(news(&mut client).await.0, "b");
+    assert_eq!(event(&mut client).await.0, "b");
     assert_eq!(client.closed().await, None, "the old connection is cut");
-    tell(&one, "not here any more");
-    tell(&two, "c");
-    assert_eq!(news(&mut again).await.0, "c");
+    emit(&one, "not here any more");
+    emit(&two, "c");
+    assert_eq!(event(&mut again).await.0, "c");
     assert!(one.is_empty("room") && one.recoverable(&pid).is_none());
     drop(again);
     // Back, from what it has seen by then.
     let (mut back, sid_again, _) = connect(&first, &format!(r#""pid":"{pid}","offset":"{}""#, seen.1)).await;
     assert_eq!(sid_again, sid);
-    assert_eq!(news(&mut back).await.0, "c");
-    tell(&one, "d");
-    assert_eq!(news(&mut back).await.0, "d");
+    assert_eq!(event(&mut back).await.0, "c");
+    emit(&one, "d");
+    assert_eq!(event(&mut back).await.0, "d");
     assert!(two.is_empty("room"));
 }

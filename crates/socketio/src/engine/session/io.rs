@@ -74,7 +74,7 @@ pub(crate) enum Output {
     Upgrade,
     /// Take no further message; once no event of the client is in work, give [`Input::WorkFinished`].
     Finish,
-    /// The session has ended for the handler: tell it.
+    /// The session has ended for the handler: call its `closed`.
     Detach(CloseReason),
     /// Forget the session, then [`Session::stop`](super::Session::stop) it.
     End(CloseReason),

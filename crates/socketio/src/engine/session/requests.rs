@@ -14,7 +14,7 @@ const HOLD: Duration = Duration::from_millis(100);
 impl Session {
     /// Takes a request, or refuses it.
     pub(crate) fn begin(&mut self, request: Request, now: Instant) -> Result<(), Refused> {
-        let is_told = self.is_told();
+        let announces_end = self.announces_end();
         // The session's timer may be a little late.
         if request != Request::Probe && self.awaits_pong && self.heartbeat_due <= now {
             self.close(CloseReason::PingTimeout, now);
@@ -25,7 +25,9 @@ impl Session {
             Request::Poll if matches!(self.phase, Phase::CloseSent | Phase::Ended) => {
                 return Err(Refused::UnknownSession);
             }
-            Request::Probe if is_told || polling.probe != Probe::None => return Err(Refused::BadRequest),
+            Request::Probe if announces_end || polling.probe != Probe::None => {
+                return Err(Refused::BadRequest);
+            }
             Request::Probe => {
                 polling.probe = Probe::Begun;
                 true
@@ -91,7 +93,7 @@ impl Session {
             self.queued = 0;
             self.wakes.drained = true;
             Response::Frames(std::mem::take(&mut self.outbox))
-        } else if let Some(reason) = self.closing.filter(|_| self.is_told()) {
+        } else if let Some(reason) = self.closing.filter(|_| self.announces_end()) {
             if self.phase == Phase::Closing {
                 self.phase = Phase::CloseSent;
                 self.wakes.task = true;
@@ -120,7 +122,8 @@ impl Session {
         // In an orderly end the client learns of it by its GET, with all that waited: an error before that would make it
         // give up on what is on its way.
         let refused = self.closing.filter(|reason| {
-            self.is_told() && (!reason.is_orderly() || matches!(self.phase, Phase::CloseSent | Phase::Ended))
+            self.announces_end()
+                && (!reason.is_orderly() || matches!(self.phase, Phase::CloseSent | Phase::Ended))
         });
         let Some(polling) = &mut self.polling else { return Some(Ok(())) };
         let result = match (&polling.post, refused) {

@@ -198,13 +198,13 @@ impl Session {
         }
     }
 
-    /// What the session's task has to do next, besides writing what waits; nothing is told twice but the end.
+    /// What the session's task has to do next, besides writing what waits. Each output comes once, the end until `stop`.
     pub(crate) fn poll_output(&mut self) -> Option<Output> {
         if self.polling.as_ref().is_some_and(|polling| polling.can_upgrade(self.closing.is_some())) {
             let polling = self.polling.take();
             self.refuses_poll = polling.is_some_and(|polling| polling.held_until.is_some());
             self.wake_requests();
-            if self.is_told() {
+            if self.announces_end() {
                 // The end goes over the WebSocket now.
                 self.phase_deadline = None;
             }
@@ -249,7 +249,7 @@ impl Session {
         std::mem::take(&mut self.outbox)
     }
 
-    /// Whom to wake for what happened since this was last asked.
+    /// Whom to wake for what happened since the last call.
     pub(crate) fn take_wakes(&mut self) -> Wakes {
         std::mem::take(&mut self.wakes)
     }
@@ -275,7 +275,7 @@ impl Session {
     }
 
     /// Whether the client may learn of the end.
-    pub(super) fn is_told(&self) -> bool {
+    pub(super) fn announces_end(&self) -> bool {
         matches!(self.phase, Phase::Closing | Phase::CloseSent | Phase::Ended)
     }
 
@@ -297,7 +297,7 @@ impl Session {
         self.wake_all();
     }
 
-    /// Events in work are finished, or given up: from now on a polling client is told of the end. After a fault only one
+    /// Events in work are finished, or given up: from now on a polling client learns of the end. After a fault only one
     /// that waits for it, or has something to fetch.
     fn finished(&mut self, now: Instant) {
         let is_fault = self.closing.is_some_and(CloseReason::is_fault);

@@ -257,7 +257,7 @@ impl World {
                     self.is_finishing = true;
                 }
                 Output::Detach(_) => {
-                    assert!(!self.is_detached, "the handler is told twice");
+                    assert!(!self.is_detached, "the handler is notified twice");
                     (self.is_finishing, self.is_detached) = (true, true);
                 }
                 Output::End(reason) => return self.end(reason),
@@ -294,7 +294,7 @@ impl World {
     }
 
     fn end(&mut self, reason: CloseReason) {
-        assert!(self.is_detached, "the handler was not told");
+        assert!(self.is_detached, "the handler was not notified");
         self.ended = Some(reason);
         let unsent = self.session.stop();
         self.look();
