@@ -8,13 +8,14 @@ use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec};
 
 use super::Metrics;
 use super::register::{counter, histograms, opts, register};
+use crate::callback::Callback;
 use crate::id::Id;
 use crate::store::{
-    AccountStore, Callback, Change, ChangeCursor, Changed, Conversation, ConversationStore,
-    ConversationSummary, Delivered, DeliveryStore, Ends, History, Lifecycle, ListPlace, ListQuery, MarkRead,
-    Message, MessageStore, Missed, ModerationStore, NewConversation, NewMessage, NewReport, Page, Profile,
-    Range, Read, Report, Result, Revocation, Standing, StandingStore, Store, StoreError, Stored, User,
-    UserChanges, VoidToken, Withdrawn,
+    AccountStore, Change, ChangeCursor, Changed, Conversation, ConversationStore, ConversationSummary,
+    Delivered, DeliveryStore, Ends, History, Lifecycle, ListPlace, ListQuery, MarkRead, Message,
+    MessageStore, Missed, ModerationStore, NewConversation, NewMessage, NewReport, Page, Profile, Range,
+    Read, Report, Result, Revocation, Standing, StandingStore, Store, StoreError, Stored, User, UserChanges,
+    VoidToken, Withdrawn,
 };
 use crate::timestamp::Timestamp;
 
@@ -69,8 +70,8 @@ impl MeasuredStore {
     fn timed<T: 'static>(
         &self,
         operation: fn(&Operations) -> &Operation,
-        callback: Callback<T>,
-    ) -> Callback<T> {
+        callback: Callback<Result<T>>,
+    ) -> Callback<Result<T>> {
         let (operations, begin) = (Arc::clone(&self.operations), Instant::now());
         Box::new(move |result| {
             operation(&operations).done(begin, &result);
@@ -106,7 +107,7 @@ macro_rules! measured {
 
         $(#[async_trait]
         impl $trait for MeasuredStore {
-            $(fn $write(&self, $($written: $written_type,)* callback: Callback<$outcome>) {
+            $(fn $write(&self, $($written: $written_type,)* callback: Callback<Result<$outcome>>) {
                 let callback = self.timed(|operations| &operations.$write, callback);
                 self.store.$write($($written,)* callback);
             })*
@@ -129,7 +130,7 @@ measured! {
         read messages_at(places: Vec<(Arc<Conversation>, i64)>, max_bytes: usize) -> Vec<Option<Message>>;
         read unread_count(user: &Id) -> u64;
         with {
-            fn append_message(&self, message: NewMessage, callback: Callback<Stored>) {
+            fn append_message(&self, message: NewMessage, callback: Callback<Result<Stored>>) {
                 let operations = Arc::clone(&self.operations);
                 let counted = move |result: Result<Stored>| {
                     if matches!(&result, Ok(stored) if stored.unread.is_some()) {

@@ -1,7 +1,7 @@
 //! What the server remembers, in the words of the domain. One folder an engine.
 //!
 //! Here is what other modules use. Files in this folder import each other directly, and only those above them:
-//! `types`, `lists`, `standing` and `error`; then `traits`, `import` and `group_commit`; then the engines.
+//! `types`, `lists`, `standing` and `error`; then `traits`, `import`, `turns` and `group_commit`; then the engines.
 
 mod clock;
 mod columns;
@@ -13,6 +13,7 @@ pub mod postgres;
 pub mod sqlite;
 mod standing;
 mod traits;
+mod turns;
 mod types;
 
 pub use self::error::{Result, StoreError};
@@ -27,7 +28,7 @@ pub use self::traits::{
     Store,
 };
 pub use self::types::{
-    Callback, Change, Changed, Conversation, ConversationSummary, Delivered, Ends, History, LastMessage,
-    MarkRead, Message, Missed, MissedMessage, NewConversation, NewMessage, NewReport, Page, Profile, Quote,
-    Range, Read, Report, Role, Side, Stored, Unread, User, Withdrawn,
+    Change, Changed, Conversation, ConversationSummary, Delivered, Ends, History, LastMessage, MarkRead,
+    Message, Missed, MissedMessage, NewConversation, NewMessage, NewReport, Page, Profile, Quote, Range,
+    Read, Report, Role, Side, Stored, Unread, User, Withdrawn,
 };

@@ -280,12 +280,6 @@ pub struct Ends {
     pub conversations: Vec<(Arc<Conversation>, i64)>,
 }
 
-/// Called once with the outcome of a write, after it was committed, in the order of commits. See
-/// [`MessageStore::append_message`].
-///
-/// [`MessageStore::append_message`]: super::traits::MessageStore::append_message
-pub type Callback<T> = Box<dyn FnOnce(Result<T>) + Send>;
-
 /// A part of a conversation to be marked as read.
 #[derive(Debug, Clone)]
 pub struct MarkRead {

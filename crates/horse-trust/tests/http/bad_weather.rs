@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use horse_trust::callback::Callback;
 use horse_trust::id::Id;
 use horse_trust::store::{
-    AccountStore, Callback, Change, ChangeCursor, Changed, Conversation, ConversationStore,
-    ConversationSummary, Delivered, DeliveryStore, Ends, History, Lifecycle, ListPlace, ListQuery, MarkRead,
-    Message, MessageStore, Missed, ModerationStore, NewConversation, NewMessage, NewReport, Page, Profile,
-    Range, Read, Report, Result, Revocation, Standing, StandingStore, StoreError, Stored, User, UserChanges,
+    AccountStore, Change, ChangeCursor, Changed, Conversation, ConversationStore, ConversationSummary,
+    Delivered, DeliveryStore, Ends, History, Lifecycle, ListPlace, ListQuery, MarkRead, Message,
+    MessageStore, Missed, ModerationStore, NewConversation, NewMessage, NewReport, Page, Profile, Range,
+    Read, Report, Result, Revocation, Standing, StandingStore, StoreError, Stored, User, UserChanges,
     VoidToken, Withdrawn,
 };
 use horse_trust::timestamp::Timestamp;
@@ -56,13 +57,13 @@ impl Broken {
 
 #[async_trait::async_trait]
 impl MessageStore for Broken {
-    fn append_message(&self, _: NewMessage, callback: Callback<Stored>) {
+    fn append_message(&self, _: NewMessage, callback: Callback<Result<Stored>>) {
         callback(self.fail());
     }
-    fn change_message(&self, _: Change, callback: Callback<Changed>) {
+    fn change_message(&self, _: Change, callback: Callback<Result<Changed>>) {
         callback(self.fail());
     }
-    fn mark_read(&self, _: MarkRead, callback: Callback<Read>) {
+    fn mark_read(&self, _: MarkRead, callback: Callback<Result<Read>>) {
         callback(self.fail());
     }
     async fn message(&self, _: &Id) -> Result<Option<(Arc<Conversation>, Message)>> {
@@ -146,7 +147,7 @@ impl AccountStore for Broken {
 
 #[async_trait::async_trait]
 impl ModerationStore for Broken {
-    fn set_block(&self, _: &Id, _: &Id, _: bool, callback: Callback<()>) {
+    fn set_block(&self, _: &Id, _: &Id, _: bool, callback: Callback<Result<()>>) {
         callback(self.fail());
     }
     async fn blocks_between(&self, _: &Id, _: &Id) -> Result<[bool; 2]> {

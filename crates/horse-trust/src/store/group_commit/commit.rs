@@ -16,8 +16,8 @@ use super::custom::Custom;
 use super::engine::Engine;
 use super::queue::{MAX_BYTES, Queue};
 use super::write::Write;
+use crate::callback::Callback;
 use crate::store::error::{Result, StoreError};
-use crate::store::types::Callback;
 
 /// When a batch took longer than this and was not committed, what was queued meanwhile fails with it: batch after
 /// batch, each would wait as long again.
@@ -73,7 +73,7 @@ impl<C: Custom> GroupCommit<C> {
         self.outcome(Write::touch).await
     }
 
-    async fn outcome(&self, write: impl FnOnce(Callback<()>) -> Write<C>) -> Result<()> {
+    async fn outcome(&self, write: impl FnOnce(Callback<Result<()>>) -> Write<C>) -> Result<()> {
         let (sender, receiver) = oneshot::channel();
         // A caller that stopped waiting does not need the outcome.
         self.push(write(Box::new(move |outcome| drop(sender.send(outcome)))));

@@ -1,9 +1,10 @@
 //! A write in the queue: what is wanted, what came of it, and who waits for it.
 
 use super::custom::Custom;
+use crate::callback::Callback;
 use crate::id::Id;
 use crate::store::error::{Result, StoreError};
-use crate::store::types::{Callback, Change, Changed, MarkRead, NewMessage, Read, Stored};
+use crate::store::types::{Change, Changed, MarkRead, NewMessage, Read, Stored};
 
 /// What each write counts for in the bound of the queue, beside its texts: itself, its outcome, and what its callback
 /// holds.
@@ -38,11 +39,11 @@ pub(in crate::store) struct BlockChange {
 pub(in crate::store) struct Pending<I, T> {
     pub(in crate::store) input: I,
     outcome: Option<Result<T>>,
-    callback: Callback<T>,
+    callback: Callback<Result<T>>,
 }
 
 impl<I, T> Pending<I, T> {
-    pub(in crate::store) fn new(input: I, callback: Callback<T>) -> Self {
+    pub(in crate::store) fn new(input: I, callback: Callback<Result<T>>) -> Self {
         Self { input, outcome: None, callback }
     }
 
@@ -63,27 +64,27 @@ impl<I, T> Pending<I, T> {
 }
 
 impl<C: Custom> Write<C> {
-    pub(in crate::store) fn append(message: NewMessage, callback: Callback<Stored>) -> Self {
+    pub(in crate::store) fn append(message: NewMessage, callback: Callback<Result<Stored>>) -> Self {
         Self::Append(Box::new(Pending::new(message, callback)))
     }
 
-    pub(in crate::store) fn change(change: Change, callback: Callback<Changed>) -> Self {
+    pub(in crate::store) fn change(change: Change, callback: Callback<Result<Changed>>) -> Self {
         Self::Change(Box::new(Pending::new(change, callback)))
     }
 
-    pub(in crate::store) fn mark_read(mark: MarkRead, callback: Callback<Read>) -> Self {
+    pub(in crate::store) fn mark_read(mark: MarkRead, callback: Callback<Result<Read>>) -> Self {
         Self::MarkRead(Box::new(Pending::new(mark, callback)))
     }
 
-    pub(in crate::store) fn set_block(change: BlockChange, callback: Callback<()>) -> Self {
+    pub(in crate::store) fn set_block(change: BlockChange, callback: Callback<Result<()>>) -> Self {
         Self::SetBlock(Box::new(Pending::new(change, callback)))
     }
 
-    pub(in crate::store) fn touch(callback: Callback<()>) -> Self {
+    pub(in crate::store) fn touch(callback: Callback<Result<()>>) -> Self {
         Self::Touch(Box::new(Pending::new((), callback)))
     }
 
-    pub(in crate::store) fn flush(callback: Callback<()>) -> Self {
+    pub(in crate::store) fn flush(callback: Callback<Result<()>>) -> Self {
         Self::Flush(Box::new(Pending::new((), callback)))
     }
 

@@ -1,15 +1,13 @@
 //! A few connections for reads and single writes.
 
-use std::sync::Arc;
-
 use parking_lot::Mutex;
-use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_postgres::Row;
 
 use super::connection::{Connection, Parameters, no_answer};
 use super::settings::{ANSWER_TIMEOUT, Settings, TURN_TIMEOUT};
-use crate::store::error::{Result, StoreError};
+use crate::store::error::Result;
+use crate::store::turns::Turns;
 
 /// How many connections there are at most, beside the writer's.
 const CONNECTIONS: usize = 8;
@@ -18,19 +16,18 @@ const CONNECTIONS: usize = 8;
 pub(super) struct Pool {
     settings: Settings,
     idle: Mutex<Vec<Connection>>,
-    places: Arc<Semaphore>,
+    turns: Turns,
 }
 
 impl Pool {
     pub(super) fn new(settings: Settings) -> Self {
-        Self { settings, idle: Mutex::default(), places: Arc::new(Semaphore::new(CONNECTIONS)) }
+        Self { settings, idle: Mutex::default(), turns: Turns::new(CONNECTIONS, TURN_TIMEOUT) }
     }
 
     /// Runs a statement that is a transaction of its own. A connection that failed, or whose caller no longer
     /// waits, is not used again.
     pub(super) async fn query(&self, sql: &'static str, parameters: Parameters<'_>) -> Result<Vec<Row>> {
-        let turn = timeout(TURN_TIMEOUT, self.places.acquire()).await;
-        let _place = turn.map_err(|_| busy())?.map_err(|_| StoreError::closed())?;
+        let _turn = self.turns.take().await?;
         let connection = match self.take_idle() {
             Some(connection) => connection,
             None => Connection::open(&self.settings).await?,
@@ -56,7 +53,7 @@ impl Pool {
 
     /// Closes the connections; nothing can be asked any more.
     pub(super) fn close(&self) {
-        self.places.close();
+        self.turns.close();
         self.idle.lock().clear();
     }
 
@@ -69,8 +66,4 @@ impl Pool {
         }
         None
     }
-}
-
-fn busy() -> StoreError {
-    StoreError::Engine("too many reads wait for the database".into())
 }

@@ -14,6 +14,7 @@ use super::error::OpenError;
 use super::pool::Pool;
 use super::settings::{PING_TIMEOUT, Settings};
 use super::{conversations, messages, nodes, people, schema, standing};
+use crate::callback::Callback;
 use crate::id::{Id, IdGenerator};
 use crate::store::error::{Result, StoreError};
 use crate::store::group_commit::{BlockChange, GroupCommit, Write};
@@ -23,9 +24,8 @@ use crate::store::traits::{
     AccountStore, ConversationStore, DeliveryStore, Lifecycle, MessageStore, ModerationStore, StandingStore,
 };
 use crate::store::types::{
-    Callback, Change, Changed, Conversation, ConversationSummary, Delivered, Ends, History, MarkRead,
-    Message, Missed, NewConversation, NewMessage, NewReport, Page, Profile, Range, Read, Report, Stored,
-    User, Withdrawn,
+    Change, Changed, Conversation, ConversationSummary, Delivered, Ends, History, MarkRead, Message, Missed,
+    NewConversation, NewMessage, NewReport, Page, Profile, Range, Read, Report, Stored, User, Withdrawn,
 };
 use crate::timestamp::Timestamp;
 
@@ -64,15 +64,15 @@ impl PostgresStore {
 
 #[async_trait]
 impl MessageStore for PostgresStore {
-    fn append_message(&self, message: NewMessage, callback: Callback<Stored>) {
+    fn append_message(&self, message: NewMessage, callback: Callback<Result<Stored>>) {
         self.writes.push(Write::append(message, callback));
     }
 
-    fn change_message(&self, change: Change, callback: Callback<Changed>) {
+    fn change_message(&self, change: Change, callback: Callback<Result<Changed>>) {
         self.writes.push(Write::change(change, callback));
     }
 
-    fn mark_read(&self, mark: MarkRead, callback: Callback<Read>) {
+    fn mark_read(&self, mark: MarkRead, callback: Callback<Result<Read>>) {
         self.writes.push(Write::mark_read(mark, callback));
     }
 
@@ -176,7 +176,7 @@ impl AccountStore for PostgresStore {
 
 #[async_trait]
 impl ModerationStore for PostgresStore {
-    fn set_block(&self, blocker: &Id, other: &Id, is_blocked: bool, callback: Callback<()>) {
+    fn set_block(&self, blocker: &Id, other: &Id, is_blocked: bool, callback: Callback<Result<()>>) {
         let change = BlockChange { blocker: blocker.clone(), blocked: other.clone(), is_blocked };
         self.writes.push(Write::set_block(change, callback));
     }

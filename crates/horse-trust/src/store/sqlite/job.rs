@@ -2,9 +2,9 @@
 
 use rusqlite::Connection;
 
+use crate::callback::Callback;
 use crate::store::error::{Result, StoreError};
 use crate::store::group_commit::{Custom, Pending};
-use crate::store::types::Callback;
 
 /// A closure, and who waits for its result.
 pub(super) struct Job {
@@ -23,7 +23,7 @@ impl Job {
     pub(super) fn new<T: Send + 'static>(
         bytes: usize,
         work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
-        callback: Callback<T>,
+        callback: Callback<Result<T>>,
     ) -> Self {
         Self { work: Box::new(Request { work: Some(work), pending: Pending::new((), callback) }), bytes }
     }

@@ -2,18 +2,22 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::schema;
 use crate::store::error::{Result, StoreError};
+use crate::store::turns::{Turn, Turns};
+
+/// How long a read waits for its turn.
+const TURN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A few connections that only read. A read runs on the runtime's blocking threads and never waits for a
 /// commit.
 pub(super) struct Readers {
     idle: Mutex<Vec<Connection>>,
-    places: Arc<Semaphore>,
+    turns: Turns,
 }
 
 /// A connection on loan.
@@ -21,7 +25,7 @@ struct Loan {
     readers: Arc<Readers>,
     /// `Some` until it is given back.
     connection: Option<Connection>,
-    _place: OwnedSemaphorePermit,
+    _turn: Turn,
 }
 
 impl Readers {
@@ -35,7 +39,7 @@ impl Readers {
                 Ok(connection)
             })
             .collect::<rusqlite::Result<Vec<_>>>()?;
-        Ok(Self { idle: Mutex::new(connections), places: Arc::new(Semaphore::new(count)) })
+        Ok(Self { idle: Mutex::new(connections), turns: Turns::new(count, TURN_TIMEOUT) })
     }
 
     /// Runs `query` on one of the connections.
@@ -43,8 +47,8 @@ impl Readers {
         self: &Arc<Self>,
         query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T> {
-        let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| StoreError::closed())?;
-        let loan = Loan { connection: self.idle().pop(), readers: Arc::clone(self), _place: place };
+        let turn = self.turns.take().await?;
+        let loan = Loan { connection: self.idle().pop(), readers: Arc::clone(self), _turn: turn };
         let run = tokio::task::spawn_blocking(move || {
             let connection = loan.connection.as_ref().ok_or_else(StoreError::closed)?;
             Ok(query(connection)?)

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use crate::callback::Callback;
 use crate::id::Id;
 use crate::store::error::Result;
 use crate::store::types::{
-    Callback, Change, Changed, Conversation, History, MarkRead, Message, NewMessage, Range, Read, Stored,
+    Change, Changed, Conversation, History, MarkRead, Message, NewMessage, Range, Read, Stored,
 };
 
 /// Messages: written, changed and marked as read in the order of commits, and read back.
@@ -21,15 +22,15 @@ pub trait MessageStore: Send + Sync + 'static {
     /// sender's `client_id` stores nothing and finds the first message, if [`Message::is_repeated_by`]; otherwise it
     /// is [`StoreError::ClientIdUsed`]. In a store that several nodes may use, nothing is stored after a block between
     /// the two was committed.
-    fn append_message(&self, message: NewMessage, callback: Callback<Stored>);
+    fn append_message(&self, message: NewMessage, callback: Callback<Result<Stored>>);
 
     /// Edits or deletes a message; of an edit blocks are looked at as of an append. `callback` is called as that of
     /// [`MessageStore::append_message`].
-    fn change_message(&self, change: Change, callback: Callback<Changed>);
+    fn change_message(&self, change: Change, callback: Callback<Result<Changed>>);
 
     /// Marks what the other wrote as read. It costs in proportion to the messages that are newly read. `callback` is
     /// called as that of [`MessageStore::append_message`].
-    fn mark_read(&self, mark: MarkRead, callback: Callback<Read>);
+    fn mark_read(&self, mark: MarkRead, callback: Callback<Result<Read>>);
 
     /// The message with this id.
     async fn message(&self, id: &Id) -> Result<Option<(Arc<Conversation>, Message)>>;

@@ -4,15 +4,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use crate::callback::Callback;
 use crate::id::Id;
 use crate::store::error::Result;
-use crate::store::types::{Callback, NewReport, Page, Profile, Report, Withdrawn};
+use crate::store::types::{NewReport, Page, Profile, Report, Withdrawn};
 
 /// Blocks, complaints, and texts that were edited away or deleted.
 #[async_trait]
 pub trait ModerationStore: Send + Sync + 'static {
     /// Has `blocker` block `other`, or no longer. `callback` is called as that of [`MessageStore::append_message`].
-    fn set_block(&self, blocker: &Id, other: &Id, is_blocked: bool, callback: Callback<()>);
+    fn set_block(&self, blocker: &Id, other: &Id, is_blocked: bool, callback: Callback<Result<()>>);
 
     /// Whether the first has blocked the second, and the second the first.
     async fn blocks_between(&self, first: &Id, second: &Id) -> Result<[bool; 2]>;
