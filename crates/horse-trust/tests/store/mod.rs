@@ -2,6 +2,7 @@
 
 mod accounts;
 mod changes;
+mod counts;
 mod delivery;
 mod ends;
 mod lists;
