@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::event::{BusEvent, MessageEvent};
 use crate::id::Id;
-use crate::store::{Conversation, Ends, StoreError};
+use crate::store::{Conversation, StoreError, UserPosition};
 use crate::timestamp::Timestamp;
 
 /// A message as it is read from the store.
@@ -36,7 +36,7 @@ pub trait Delegate: Send + Sync + 'static {
     async fn positions_of(&self, users: Vec<Id>) -> Result<Vec<(Id, i64)>, StoreError>;
 
     /// The last sequence numbers of the conversations of these users.
-    async fn ends_of(&self, users: Vec<Id>) -> Result<Vec<Ends>, StoreError>;
+    async fn detailed_positions_of(&self, users: Vec<Id>) -> Result<Vec<UserPosition>, StoreError>;
 
     /// The sockets of this node received another node's message.
     fn message_delivered(&self, message: &MessageEvent);

@@ -15,7 +15,7 @@ use super::event::{MessageEvent, NEW_MESSAGE};
 use super::replay_state::{Admission, LastSeqs, ReplayState};
 use super::user_sequence::{Pending, UserSequence};
 use crate::id::Id;
-use crate::store::{Conversation, Ends};
+use crate::store::{Conversation, UserPosition};
 use crate::timestamp::Timestamp;
 
 /// How many conversations the user has.
@@ -67,7 +67,7 @@ struct Model {
     under_way: Vec<(i64, Arc<Pending>, bool)>,
     sequence: UserSequence,
     /// What the catching-up task has read and not delivered yet.
-    read: Option<(Ends, Vec<StoredMessage>)>,
+    read: Option<(UserPosition, Vec<StoredMessage>)>,
     sockets: Vec<Device>,
     /// Messages of this node whose sender was notified that they are delivered.
     notified: Arc<AtomicUsize>,
@@ -108,7 +108,11 @@ impl Model {
             })
             .collect();
         Self {
-            sequence: UserSequence::new(&Ends { user: user.clone(), position: 0, conversations: Vec::new() }),
+            sequence: UserSequence::new(&UserPosition {
+                user: user.clone(),
+                position: 0,
+                conversations: Vec::new(),
+            }),
             user,
             conversations,
             stored: Vec::new(),
@@ -245,14 +249,14 @@ impl Model {
         self.stored.iter().map(|(message, _)| (message.conversation.key, message.seq)).collect()
     }
 
-    fn ends(&self) -> Ends {
+    fn ends(&self) -> UserPosition {
         let last_seqs = self.last_seqs();
         let ends = self
             .conversations
             .iter()
             .filter_map(|conversation| Some((Arc::clone(conversation), *last_seqs.get(&conversation.key)?)));
         let position = i64::try_from(self.stored.len()).unwrap();
-        Ends { user: self.user.clone(), position, conversations: ends.collect() }
+        UserPosition { user: self.user.clone(), position, conversations: ends.collect() }
     }
 
     /// Lets all come to rest: what other nodes sent is lost, and the store is read.

@@ -22,7 +22,7 @@ use super::user_sequence::{Pending, UserSequence};
 use crate::callback::Callback;
 use crate::id::Id;
 use crate::metrics::BusMetrics;
-use crate::store::{Conversation, Ends, StoreError};
+use crate::store::{Conversation, StoreError, UserPosition};
 
 /// How long a message waits for those that precede it, before the store is read.
 const PATIENCE: Duration = Duration::from_millis(30);
@@ -110,7 +110,7 @@ impl Sequencer {
     pub(super) async fn start_sequence(&self, user: &Id) {
         loop {
             let Some(delegate) = self.delegate() else { return };
-            match ends_of(&*delegate, user).await {
+            match position_of(&*delegate, user).await {
                 Ok(ends) => {
                     if let Some(subscriber) = self.subscribers.lock().get_mut(user) {
                         subscriber.sequence.get_or_insert_with(|| UserSequence::new(&ends));
@@ -239,7 +239,7 @@ impl Sequencer {
         let Some(delegate) = self.delegate() else { return Ok(true) };
         let read = sequence_of(&mut self.subscribers.lock(), user).and_then(UserSequence::begin_read);
         let Some(delivered) = read else { return Ok(true) };
-        let ends = ends_of(&*delegate, user).await?;
+        let ends = position_of(&*delegate, user).await?;
         let stored = stored_after(&*delegate, &delivered, &ends).await?;
         let mut subscribers = self.subscribers.lock();
         let Some(sequence) = sequence_of(&mut subscribers, user) else { return Ok(true) };
@@ -259,7 +259,7 @@ fn sequence_of<'a>(subscribers: &'a mut HashMap<Id, Subscriber>, user: &Id) -> O
 pub(super) async fn stored_after(
     delegate: &dyn Delegate,
     delivered: &LastSeqs,
-    ends: &Ends,
+    ends: &UserPosition,
 ) -> Result<Vec<StoredMessage>, StoreError> {
     let mut stored = Vec::new();
     for (conversation, last_seq) in &ends.conversations {
@@ -276,7 +276,7 @@ pub(super) async fn stored_after(
 }
 
 /// Where the conversations of one user end.
-pub(super) async fn ends_of(delegate: &dyn Delegate, user: &Id) -> Result<Ends, StoreError> {
-    let found = delegate.ends_of(vec![user.clone()]).await?.pop();
-    Ok(found.unwrap_or_else(|| Ends { user: user.clone(), position: 0, conversations: Vec::new() }))
+pub(super) async fn position_of(delegate: &dyn Delegate, user: &Id) -> Result<UserPosition, StoreError> {
+    let found = delegate.detailed_positions_of(vec![user.clone()]).await?.pop();
+    Ok(found.unwrap_or_else(|| UserPosition { user: user.clone(), position: 0, conversations: Vec::new() }))
 }

@@ -14,7 +14,7 @@ use super::api::{DeliveryCursor, SocketTransfer};
 use super::delegate::StoredMessage;
 use super::replay_state::LastSeqs;
 use super::rooms::{conversation_room, feed_room};
-use super::sequencer::{Sequencer, ends_of, stored_after};
+use super::sequencer::{Sequencer, position_of, stored_after};
 use super::user_sequence::UserSequence;
 use crate::id::Id;
 use crate::store::StoreError;
@@ -135,7 +135,7 @@ impl Sequencer {
     /// What the user's conversations have after `seqs`, and where they end then.
     async fn missed(&self, user: &Id, seqs: &LastSeqs) -> Result<(Vec<StoredMessage>, LastSeqs), StoreError> {
         let Some(delegate) = self.delegate() else { return Ok((Vec::new(), LastSeqs::new())) };
-        let ends = ends_of(&*delegate, user).await?;
+        let ends = position_of(&*delegate, user).await?;
         let missing = stored_after(&*delegate, seqs, &ends).await?;
         let mut last_seqs = seqs.clone();
         for (conversation, seq) in &ends.conversations {

@@ -10,7 +10,7 @@ use super::delegate::StoredMessage;
 use super::event::MessageEvent;
 use super::replay_state::LastSeqs;
 use crate::callback::Callback;
-use crate::store::Ends;
+use crate::store::UserPosition;
 
 /// A message until both participants that it concerns here have received it.
 pub(super) struct Pending {
@@ -52,7 +52,7 @@ pub(super) struct UserSequence {
 
 impl UserSequence {
     /// A sequence that goes on where the store is now.
-    pub(super) fn new(ends: &Ends) -> Self {
+    pub(super) fn new(ends: &UserPosition) -> Self {
         Self {
             position: ends.position,
             seqs: ends.conversations.iter().map(|(conversation, seq)| (conversation.key, *seq)).collect(),
@@ -123,7 +123,7 @@ impl UserSequence {
     /// the task is done.
     pub(super) fn fill_gap(
         &mut self,
-        ends: &Ends,
+        ends: &UserPosition,
         stored: Vec<StoredMessage>,
         mut deliver: impl FnMut(&MessageEvent, bool),
     ) -> (usize, bool) {

@@ -10,7 +10,7 @@ use super::service::Chat;
 use crate::bus::{BusEvent, Delegate, MessageEvent, StoredMessage};
 use crate::contract::Refusal;
 use crate::id::Id;
-use crate::store::{Conversation, Ends, Message, Range, StoreError};
+use crate::store::{Conversation, Message, Range, StoreError, UserPosition};
 use crate::timestamp::Timestamp;
 
 /// How many messages are read at once.
@@ -45,8 +45,8 @@ impl Delegate for Chat {
         self.store.positions_of(users).await
     }
 
-    async fn ends_of(&self, users: Vec<Id>) -> Result<Vec<Ends>, StoreError> {
-        self.store.ends_of(users).await
+    async fn detailed_positions_of(&self, users: Vec<Id>) -> Result<Vec<UserPosition>, StoreError> {
+        self.store.detailed_positions_of(users).await
     }
 
     fn message_delivered(&self, message: &MessageEvent) {

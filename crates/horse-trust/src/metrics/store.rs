@@ -12,9 +12,9 @@ use crate::callback::Callback;
 use crate::id::Id;
 use crate::store::{
     AccountStore, Change, ChangeCursor, Changed, Conversation, ConversationStore, ConversationSummary,
-    Delivered, DeliveryStore, Ends, History, Lifecycle, ListPlace, ListQuery, MarkRead, Message,
-    MessageStore, Missed, ModerationStore, NewConversation, NewMessage, NewReport, Page, Profile, Range,
-    Read, Report, Result, Revocation, Standing, StandingStore, Store, StoreError, Stored, User, UserChanges,
+    Delivered, DeliveryStore, History, Lifecycle, ListPlace, ListQuery, MarkRead, Message, MessageStore,
+    Missed, ModerationStore, NewConversation, NewMessage, NewReport, Page, Profile, Range, Read, Report,
+    Result, Revocation, Standing, StandingStore, Store, StoreError, Stored, User, UserChanges, UserPosition,
     VoidToken, Withdrawn,
 };
 use crate::timestamp::Timestamp;
@@ -155,7 +155,7 @@ measured! {
     DeliveryStore {
         read missed(user: &Id, after: Option<&Id>, limit: usize) -> Missed;
         read positions_of(users: Vec<Id>) -> Vec<(Id, i64)>;
-        read ends_of(users: Vec<Id>) -> Vec<Ends>;
+        read detailed_positions_of(users: Vec<Id>) -> Vec<UserPosition>;
         read set_delivered(delivered: Vec<Delivered>) -> ();
         read set_last_seen(seen: Vec<(Id, Timestamp)>) -> ();
     }

@@ -8,15 +8,15 @@ pub enum StoreError {
     /// The e-mail belongs to another account.
     #[error("the e-mail is taken")]
     EmailTaken,
-    /// One of the two has blocked the other, and nothing was stored. From a store that several nodes may use: the
-    /// chat of one node knows each block by itself.
+    /// One participant has blocked the other, and nothing was stored. Only from a store of several nodes: with one node the
+    /// chat knows every block itself.
     #[error("one of the two has blocked the other")]
     Blocked {
-        /// Whether the one who wanted to write has.
+        /// Whether the sender has blocked the recipient, not the other way round.
         by_sender: bool,
     },
-    /// The sender has used this `client_id` for a message of another conversation or of another text; nothing was
-    /// stored.
+    /// The sender has used this idempotency key for another message: of another conversation or with another text. Nothing
+    /// was stored.
     #[error("client_id was used for another message")]
     ClientIdUsed,
     /// The engine failed, is overloaded, or is closed; the text is for the log alone.

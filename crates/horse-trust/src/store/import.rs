@@ -1,4 +1,4 @@
-//! What an import writes, into whatever engine: one transaction a file, so that a bad record leaves nothing behind.
+//! The target of an import, in either engine: one transaction per file, so that a bad record leaves nothing behind.
 
 use super::error::Result;
 use super::types::{LastMessage, User};
@@ -10,11 +10,11 @@ use crate::timestamp::Timestamp;
 pub struct StagedConversation {
     /// Its id.
     pub id: Id,
-    /// The two who take part.
+    /// The two participants.
     pub participants: [Id; 2],
     /// The horse that it is about.
     pub horse_id: Option<Id>,
-    /// When it was begun.
+    /// When it was created.
     pub created_at: Timestamp,
     /// When it was last written to.
     pub updated_at: Timestamp,
@@ -29,13 +29,13 @@ pub struct StagedMessage {
     pub id: Id,
     /// The id of its conversation.
     pub conversation_id: Id,
-    /// Who wrote it.
+    /// Its sender.
     pub sender_id: Id,
-    /// What was written.
+    /// Its text.
     pub text: String,
-    /// Whether the other has read it.
+    /// Whether its recipient has read it.
     pub is_read: bool,
-    /// When the other read it.
+    /// When its recipient read it.
     pub read_at: Option<Timestamp>,
     /// When it was deleted.
     pub deleted_at: Option<Timestamp>,
@@ -46,7 +46,7 @@ pub struct StagedMessage {
     pub order: Timestamp,
 }
 
-/// What became of a record.
+/// The outcome of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Staged {
     /// It is new.

@@ -1,4 +1,4 @@
-//! What the server remembers, in the words of the domain. One folder an engine.
+//! The store: what the server keeps, in the terms of the domain. Each engine is a folder.
 //!
 //! Here is what other modules use. Files in this folder import each other directly, and only those above them:
 //! `types`, `lists`, `standing` and `error`; then `traits`, `import`, `turns` and `group_commit`; then the engines.
@@ -28,7 +28,7 @@ pub use self::traits::{
     Store,
 };
 pub use self::types::{
-    Change, Changed, Conversation, ConversationSummary, Delivered, Ends, History, LastMessage, MarkRead,
-    Message, Missed, MissedMessage, NewConversation, NewMessage, NewReport, Page, Profile, Quote, Range,
-    Read, Report, Role, Side, Stored, Unread, User, Withdrawn,
+    Change, Changed, Conversation, ConversationSummary, Delivered, History, LastMessage, MarkRead, Message,
+    Missed, MissedMessage, NewConversation, NewMessage, NewReport, Page, Profile, Quote, Range, Read, Report,
+    Role, Side, Stored, Unread, User, UserPosition, Withdrawn,
 };

@@ -36,7 +36,7 @@ impl Turns {
         turn.map_err(|_| busy())?.map_err(|_| StoreError::closed())
     }
 
-    /// Gives out no more turns: who waits fails, too.
+    /// Gives out no more turns; reads that wait fail.
     pub(super) fn close(&self) {
         self.connections.close();
     }

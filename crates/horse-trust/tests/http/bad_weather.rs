@@ -7,9 +7,9 @@ use horse_trust::callback::Callback;
 use horse_trust::id::Id;
 use horse_trust::store::{
     AccountStore, Change, ChangeCursor, Changed, Conversation, ConversationStore, ConversationSummary,
-    Delivered, DeliveryStore, Ends, History, Lifecycle, ListPlace, ListQuery, MarkRead, Message,
-    MessageStore, Missed, ModerationStore, NewConversation, NewMessage, NewReport, Page, Profile, Range,
-    Read, Report, Result, Revocation, Standing, StandingStore, StoreError, Stored, User, UserChanges,
+    Delivered, DeliveryStore, History, Lifecycle, ListPlace, ListQuery, MarkRead, Message, MessageStore,
+    Missed, ModerationStore, NewConversation, NewMessage, NewReport, Page, Profile, Range, Read, Report,
+    Result, Revocation, Standing, StandingStore, StoreError, Stored, User, UserChanges, UserPosition,
     VoidToken, Withdrawn,
 };
 use horse_trust::timestamp::Timestamp;
@@ -115,7 +115,7 @@ impl DeliveryStore for Broken {
     async fn positions_of(&self, _: Vec<Id>) -> Result<Vec<(Id, i64)>> {
         self.fail()
     }
-    async fn ends_of(&self, _: Vec<Id>) -> Result<Vec<Ends>> {
+    async fn detailed_positions_of(&self, _: Vec<Id>) -> Result<Vec<UserPosition>> {
         self.fail()
     }
     async fn set_delivered(&self, _: Vec<Delivered>) -> Result<()> {

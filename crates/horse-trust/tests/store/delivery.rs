@@ -217,7 +217,7 @@ pub(crate) async fn how_far_conversations_go_is_known(store: AnyStore) {
     positions.retain(|(_, position)| *position > 0);
     positions.sort();
     assert_eq!(positions, [(id("ann"), 5), (id("ben"), 3)]);
-    let mut ends = soon(store.ends_of(["ann", "ben", "dan"].map(id).to_vec())).await.unwrap();
+    let mut ends = soon(store.detailed_positions_of(["ann", "ben", "dan"].map(id).to_vec())).await.unwrap();
     ends.retain(|end| !end.conversations.is_empty());
     ends.sort_by(|one, other| one.user.cmp(&other.user));
     let mut found = Vec::new();

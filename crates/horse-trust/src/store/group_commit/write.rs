@@ -1,4 +1,4 @@
-//! A write in the queue: what is wanted, what came of it, and who waits for it.
+//! A write in the queue: its input, its outcome and its callback.
 
 use super::custom::Custom;
 use crate::callback::Callback;
@@ -35,7 +35,7 @@ pub(in crate::store) struct BlockChange {
     pub(in crate::store) is_blocked: bool,
 }
 
-/// What is wanted, the outcome once there is one, and the callback that gets it.
+/// The input of a write, its outcome once there is one, and the callback that gets it.
 pub(in crate::store) struct Pending<I, T> {
     pub(in crate::store) input: I,
     outcome: Option<Result<T>>,
@@ -92,7 +92,7 @@ impl<C: Custom> Write<C> {
     pub(super) fn bytes(&self) -> usize {
         BASE_BYTES
             + match self {
-                // Once as it came, once in the outcome.
+                // Once in the input, once in the outcome.
                 Self::Append(append) => 2 * append.input.text_bytes(),
                 Self::Change(change) => 2 * change.input.text.as_ref().map_or(0, String::len),
                 Self::MarkRead(_) | Self::SetBlock(_) | Self::Touch(_) | Self::Flush(_) => 0,

@@ -14,7 +14,7 @@ use crate::id::Id;
 use crate::store::columns::{columns, sql};
 use crate::store::error::{Result, StoreError};
 use crate::store::types::{
-    Conversation, Delivered, Ends, History, Message, Missed, MissedMessage, Range, integer,
+    Conversation, Delivered, History, Message, Missed, MissedMessage, Range, UserPosition, integer,
 };
 
 columns! {
@@ -153,17 +153,20 @@ const ENDS: &str = sql!(
 );
 
 /// How far the conversations of these users go.
-pub(super) async fn ends_of(pool: &Pool, users: &[Id]) -> Result<Vec<Ends>> {
-    let mut ends: HashMap<Id, Ends> = HashMap::new();
+pub(super) async fn detailed_positions_of(pool: &Pool, users: &[Id]) -> Result<Vec<UserPosition>> {
+    let mut positions: HashMap<Id, UserPosition> = HashMap::new();
     for row in pool.query(ENDS, &[&users]).await? {
         let user: Id = row.try_get("user_id")?;
-        let of_user =
-            ends.entry(user.clone()).or_insert_with(|| Ends { user, position: 0, conversations: Vec::new() });
+        let of_user = positions.entry(user.clone()).or_insert_with(|| UserPosition {
+            user,
+            position: 0,
+            conversations: Vec::new(),
+        });
         let last_seq: i64 = row.try_get("last_seq")?;
         of_user.position += last_seq;
         of_user.conversations.push((Arc::new(read_conversation(&row)?), last_seq));
     }
-    Ok(ends.into_values().collect())
+    Ok(positions.into_values().collect())
 }
 
 const MESSAGE: &str = sql!(

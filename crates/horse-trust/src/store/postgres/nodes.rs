@@ -1,5 +1,5 @@
-//! Whether this node is alone on the database: a session's advisory lock, that nodes which tell each other share and
-//! one that tells nobody has for itself. Beside it, the node's watch over those who hold up all writes ([`silence`]).
+//! Whether this node is alone on the database: an advisory lock of a session. Nodes that share events share the lock; a node
+//! that does not holds it alone. The same session looks for nodes that hold up all writes ([`silence`]).
 
 use std::time::Duration;
 

@@ -164,13 +164,13 @@ pub(super) async fn blocked_by(pool: &Pool, user: &Id) -> Result<Vec<(Id, Option
     rows.iter().map(|row| Ok((row.try_get("blocked")?, read_profile(row)?))).collect()
 }
 
-/// The complaint of `reporter` about this message.
+/// The report of this message by `reporter`.
 pub(super) async fn report_by(pool: &Pool, reporter: &Id, message: &Id) -> Result<Option<Id>> {
     let sql = "SELECT id FROM reports WHERE reporter = $1 AND message_id = $2 AND NOT is_repeat";
     pool.query(sql, &[reporter, message]).await?.first().map(|row| Ok(row.try_get(0)?)).transpose()
 }
 
-/// Keeps a complaint, unless the reporter has complained of the message before; of a message that was deleted, with the
+/// Stores a report, unless the user has reported the message before; of a message that was deleted, with the
 /// text that it had. Answers the id of what is kept.
 pub(super) async fn insert_report(pool: &Pool, id: Id, report: &NewReport) -> Result<Id> {
     let sql = "

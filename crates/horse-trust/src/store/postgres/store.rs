@@ -24,8 +24,9 @@ use crate::store::traits::{
     AccountStore, ConversationStore, DeliveryStore, Lifecycle, MessageStore, ModerationStore, StandingStore,
 };
 use crate::store::types::{
-    Change, Changed, Conversation, ConversationSummary, Delivered, Ends, History, MarkRead, Message, Missed,
-    NewConversation, NewMessage, NewReport, Page, Profile, Range, Read, Report, Stored, User, Withdrawn,
+    Change, Changed, Conversation, ConversationSummary, Delivered, History, MarkRead, Message, Missed,
+    NewConversation, NewMessage, NewReport, Page, Profile, Range, Read, Report, Stored, User, UserPosition,
+    Withdrawn,
 };
 use crate::timestamp::Timestamp;
 
@@ -33,7 +34,7 @@ use crate::timestamp::Timestamp;
 pub struct PostgresStore {
     pool: Pool,
     writes: GroupCommit<Infallible>,
-    /// For conversations and complaints; the ids of messages are made in the database, in the order of commits.
+    /// For conversations and reports; the ids of messages are made in the database, in the order of commits.
     ids: IdGenerator,
     settings: Settings,
     /// Keeps the lock that says whether this node is alone.
@@ -52,8 +53,8 @@ impl PostgresStore {
         Ok(Self { pool, writes, ids: IdGenerator::new(), settings, registration: Mutex::new(None) })
     }
 
-    /// Says to other nodes that this one is there, and whether it tells others what happens (`is_cluster`). `false` if
-    /// one is there that does not fit: nodes tell each other, or there is only one.
+    /// Registers this node, and whether it shares events with other nodes (`is_cluster`). `false` if a registered node does not
+    /// fit: either all nodes share events, or there is only one.
     pub async fn register(&self, is_cluster: bool) -> Result<bool> {
         let registration = nodes::register(self.settings.for_pool(), is_cluster).await?;
         let is_registered = registration.is_some();
@@ -138,8 +139,8 @@ impl DeliveryStore for PostgresStore {
         messages::positions_of(&self.pool, &users).await
     }
 
-    async fn ends_of(&self, users: Vec<Id>) -> Result<Vec<Ends>> {
-        messages::ends_of(&self.pool, &users).await
+    async fn detailed_positions_of(&self, users: Vec<Id>) -> Result<Vec<UserPosition>> {
+        messages::detailed_positions_of(&self.pool, &users).await
     }
 
     async fn set_delivered(&self, delivered: Vec<Delivered>) -> Result<()> {

@@ -49,7 +49,7 @@ impl AppendBuffer {
         Ok(())
     }
 
-    /// Moves some of what came before; to be called with each batch, which adds `added`.
+    /// Moves some messages of the other table; to be called with each batch, which adds `added`.
     pub(super) fn advance(&mut self, connection: &Connection, added: usize) -> Result<()> {
         if let Some(after) = self.moved {
             self.moved = move_some(connection, TABLES[1 - self.filling], after, MOVED.max(2 * added))?;

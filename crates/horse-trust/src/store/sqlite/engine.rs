@@ -225,7 +225,7 @@ impl Batch<'_> {
 
     /// Does `work` whole or not at all. The outer error is the transaction's, the inner one that of `work`.
     fn alone_or_undone<T>(&mut self, work: impl FnOnce(&mut Context<'_>) -> Result<T>) -> Result<Result<T>> {
-        // What it reads has to be what came before it.
+        // It has to read what the writes before it wrote.
         self.update_conversations()?;
         self.memory.begin();
         statements::execute(self.connection, "SAVEPOINT job")?;

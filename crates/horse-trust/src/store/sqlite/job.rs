@@ -6,7 +6,7 @@ use crate::callback::Callback;
 use crate::store::error::{Result, StoreError};
 use crate::store::group_commit::{Custom, Pending};
 
-/// A closure, and who waits for its result.
+/// A closure, and the callback that gets its result.
 pub(super) struct Job {
     work: Box<dyn Work>,
     bytes: usize,

@@ -14,8 +14,8 @@ use crate::id::Id;
 use crate::store::clock::is_within;
 use crate::store::columns::{columns, sql};
 use crate::store::types::{
-    Change, Changed, Conversation, Delivered, Ends, History, Message, Missed, MissedMessage, Range, Read,
-    Unread, integer,
+    Change, Changed, Conversation, Delivered, History, Message, Missed, MissedMessage, Range, Read, Unread,
+    UserPosition, integer,
 };
 use crate::timestamp::Timestamp;
 
@@ -95,7 +95,7 @@ pub(super) fn message(connection: &Connection, id: &Id) -> Result<Option<(Arc<Co
 }
 
 fn message_at(connection: &Connection, conversation: &Conversation, seq: i64) -> Result<Message> {
-    let read_seq = ends_of(connection, conversation.key)?.read_seq;
+    let read_seq = counts_of(connection, conversation.key)?.read_seq;
     connection
         .prepare_cached(sql!(SELECT, "m.seq = ?2"))?
         .query_row([conversation.key, seq], |row| MessageRow::read(row, 0))
@@ -120,7 +120,7 @@ struct Counts {
     unread: [i64; 2],
 }
 
-fn ends_of(connection: &Connection, key: i64) -> Result<Counts> {
+fn counts_of(connection: &Connection, key: i64) -> Result<Counts> {
     connection
         .prepare_cached(sql!("SELECT ", CountsRow::COLUMNS, " FROM conversations c WHERE c.key = ?1"))?
         .query_row([key], |row| CountsRow::read(row, 0))
@@ -132,37 +132,37 @@ fn ends_of(connection: &Connection, key: i64) -> Result<Counts> {
 }
 
 pub(super) fn history(connection: &Connection, conversation: &Conversation, range: Range) -> Result<History> {
-    let ends = ends_of(connection, conversation.key)?;
+    let counts = counts_of(connection, conversation.key)?;
     let messages = match range {
         Range::Page(page) => {
             let mut messages = Vec::new();
-            let parts = deleted::shown_page(connection, conversation.key, ends.last_seq, page.window())?;
+            let parts = deleted::shown_page(connection, conversation.key, counts.last_seq, page.window())?;
             for part in parts.into_iter().rev() {
-                messages.extend(select(connection, conversation, &ends, BETWEEN, [part.first, part.last])?);
+                messages.extend(select(connection, conversation, &counts, BETWEEN, [part.first, part.last])?);
             }
             messages
         }
-        Range::After(seq, limit) => select(connection, conversation, &ends, AFTER, [seq, integer(limit)])?,
+        Range::After(seq, limit) => select(connection, conversation, &counts, AFTER, [seq, integer(limit)])?,
         Range::Before(seq, limit) => {
-            let mut messages = select(connection, conversation, &ends, BEFORE, [seq, integer(limit)])?;
+            let mut messages = select(connection, conversation, &counts, BEFORE, [seq, integer(limit)])?;
             messages.reverse();
             messages
         }
     };
-    Ok(History { messages, last_seq: ends.last_seq, unread: ends.unread.map(count) })
+    Ok(History { messages, last_seq: counts.last_seq, unread: counts.unread.map(count) })
 }
 
 fn select(
     connection: &Connection,
     conversation: &Conversation,
-    ends: &Counts,
+    counts: &Counts,
     sql: &str,
     bounds: [i64; 2],
 ) -> Result<Vec<Message>> {
     connection
         .prepare_cached(sql)?
         .query_map([conversation.key, bounds[0], bounds[1]], |row| {
-            Ok(MessageRow::read(row, 0)?.into_message(conversation, ends.read_seq))
+            Ok(MessageRow::read(row, 0)?.into_message(conversation, counts.read_seq))
         })?
         .collect()
 }
@@ -267,16 +267,16 @@ pub(super) fn messages_at(
 }
 
 /// How far the conversations of these users go.
-pub(super) fn ends_of_users(connection: &Connection, users: &[Id]) -> Result<Vec<Ends>> {
-    let mut ends = Vec::new();
+pub(super) fn detailed_positions_of(connection: &Connection, users: &[Id]) -> Result<Vec<UserPosition>> {
+    let mut positions = Vec::new();
     for user in users {
         let conversations = conversations_of(connection, user)?;
         let conversations: Vec<_> =
             conversations.into_iter().map(|(conversation, end)| (conversation, end.last_seq)).collect();
         let position = conversations.iter().map(|(_, seq)| seq).sum();
-        ends.push(Ends { user: user.clone(), position, conversations });
+        positions.push(UserPosition { user: user.clone(), position, conversations });
     }
-    Ok(ends)
+    Ok(positions)
 }
 
 /// The columns of one of the two.
@@ -291,20 +291,20 @@ pub(super) fn mark_read(
     up_to: Option<i64>,
 ) -> Result<Read> {
     let key = conversation.key;
-    let ends = ends_of(context.connection, key)?;
-    let (before, read_before) = (ends.unread[side], ends.read_seq[side]);
-    let target = up_to.unwrap_or(ends.last_seq).min(ends.last_seq);
+    let counts = counts_of(context.connection, key)?;
+    let (before, read_before) = (counts.unread[side], counts.read_seq[side]);
+    let target = up_to.unwrap_or(counts.last_seq).min(counts.last_seq);
     let is_further = target > read_before;
     let count_unread = |from, to| count_unread(context.connection, key, side, from, to);
     // What is newly read is counted, each message once ever; or what is left, if that is less.
     let left = if !is_further || before == 0 {
         before
-    } else if target == ends.last_seq {
+    } else if target == counts.last_seq {
         0
-    } else if target - read_before <= ends.last_seq - target {
+    } else if target - read_before <= counts.last_seq - target {
         before - count_unread(read_before, target)?
     } else {
-        count_unread(target, ends.last_seq)?
+        count_unread(target, counts.last_seq)?
     };
     if is_further {
         let sql =
@@ -314,7 +314,7 @@ pub(super) fn mark_read(
     let reader = &conversation.participants[side];
     let total = context.unread_changed((key, side), reader, before, left)?;
     Ok(Read {
-        up_to_seq: target.max(ends.read_seq[side]),
+        up_to_seq: target.max(counts.read_seq[side]),
         newly_read: count(before - left),
         unread: Unread { conversation: count(left), total: count(total) },
     })
@@ -384,7 +384,7 @@ fn uncount(
         return Ok(None);
     }
     let side = usize::from(conversation.participants[0] == message.sender);
-    let before = ends_of(context.connection, key)?.unread[side];
+    let before = counts_of(context.connection, key)?.unread[side];
     let sql = format!("UPDATE conversations SET {0} = {0} - 1 WHERE key = ?1", UNREAD[side]);
     context.connection.prepare_cached(&sql)?.execute([key])?;
     let total = context.unread_changed((key, side), &conversation.participants[side], before, before - 1)?;

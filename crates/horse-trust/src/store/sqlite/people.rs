@@ -101,7 +101,7 @@ pub(super) fn blocked_by(connection: &Connection, user: &Id) -> Result<Vec<(Id, 
         .collect()
 }
 
-/// The complaint of `reporter` about this message.
+/// The report of this message by `reporter`.
 pub(super) fn report_by(connection: &Connection, reporter: &Id, message: &Id) -> Result<Option<Id>> {
     connection
         .prepare_cached("SELECT id FROM reports WHERE reporter = ?1 AND message_id = ?2 AND is_repeat = 0")?
@@ -109,7 +109,7 @@ pub(super) fn report_by(connection: &Connection, reporter: &Id, message: &Id) ->
         .optional()
 }
 
-/// Keeps a complaint, unless the reporter has complained of the message before; of a message that was deleted, with the
+/// Stores a report, unless the user has reported the message before; of a message that was deleted, with the
 /// text that it had. Answers the id of what is kept.
 pub(super) fn insert_report(connection: &Connection, id: Id, report: &NewReport) -> Result<Id> {
     let key = report.conversation.key;

@@ -26,8 +26,9 @@ use crate::store::traits::{
     AccountStore, ConversationStore, DeliveryStore, Lifecycle, MessageStore, ModerationStore, StandingStore,
 };
 use crate::store::types::{
-    Change, Changed, Conversation, ConversationSummary, Delivered, Ends, History, MarkRead, Message, Missed,
-    NewConversation, NewMessage, NewReport, Page, Profile, Range, Read, Report, Stored, User, Withdrawn,
+    Change, Changed, Conversation, ConversationSummary, Delivered, History, MarkRead, Message, Missed,
+    NewConversation, NewMessage, NewReport, Page, Profile, Range, Read, Report, Stored, User, UserPosition,
+    Withdrawn,
 };
 use crate::timestamp::Timestamp;
 
@@ -180,12 +181,12 @@ impl DeliveryStore for SqliteStore {
     }
 
     async fn positions_of(&self, users: Vec<Id>) -> Result<Vec<(Id, i64)>> {
-        let ends = self.ends_of(users).await?;
-        Ok(ends.into_iter().map(|Ends { user, position, .. }| (user, position)).collect())
+        let positions = self.detailed_positions_of(users).await?;
+        Ok(positions.into_iter().map(|UserPosition { user, position, .. }| (user, position)).collect())
     }
 
-    async fn ends_of(&self, users: Vec<Id>) -> Result<Vec<Ends>> {
-        self.readers.snapshot(move |connection| messages::ends_of_users(connection, &users)).await
+    async fn detailed_positions_of(&self, users: Vec<Id>) -> Result<Vec<UserPosition>> {
+        self.readers.snapshot(move |connection| messages::detailed_positions_of(connection, &users)).await
     }
 
     async fn set_delivered(&self, delivered: Vec<Delivered>) -> Result<()> {

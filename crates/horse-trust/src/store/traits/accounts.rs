@@ -9,7 +9,9 @@ use crate::store::types::{Profile, User};
 /// Accounts and profiles.
 #[async_trait]
 pub trait AccountStore: Send + Sync + 'static {
-    /// Stores a new account; [`StoreError::EmailTaken`] if the e-mail is.
+    /// Stores a new account. Fails with [`StoreError::EmailTaken`] if another account has the e-mail.
+    ///
+    /// [`StoreError::EmailTaken`]: crate::store::StoreError::EmailTaken
     async fn create_user(&self, user: User) -> Result<()>;
 
     /// The account with this id.
@@ -21,6 +23,6 @@ pub trait AccountStore: Send + Sync + 'static {
     /// Replaces an account's password hash.
     async fn set_password_hash(&self, user: &Id, hash: &str) -> Result<()>;
 
-    /// What others see of `user`.
+    /// The public part of an account.
     async fn profile(&self, user: &Id) -> Result<Option<Profile>>;
 }

@@ -13,12 +13,12 @@ pub trait ConversationStore: Send + Sync + 'static {
     /// The conversation with this id.
     async fn conversation(&self, id: &Id) -> Result<Option<Conversation>>;
 
-    /// The one conversation of these two about that horse (in either order); made if there is none, also
-    /// if both ask at once. The first of the two opens it; the other does not see it before a message was written in
-    /// it, or before opening it, too.
+    /// The one conversation of two users about a horse, whatever their order; created if there is none, once even if both
+    /// ask at the same time. The first participant opens it. The other does not see it before it has a message, or before
+    /// opening it as well.
     async fn open_conversation(&self, conversation: NewConversation) -> Result<Conversation>;
 
-    /// A part of the list of the conversations that `user` sees, newest `updated_at` first.
+    /// A part of the list of conversations that `user` sees, greatest `updated_at` first.
     async fn conversation_list(&self, user: &Id, query: ListQuery) -> Result<Vec<ListPlace>>;
 
     /// The conversations with these keys as `user`'s list shows them, in that order.
@@ -27,9 +27,10 @@ pub trait ConversationStore: Send + Sync + 'static {
     /// One conversation as `user`'s list shows it.
     async fn conversation_summary(&self, key: i64, user: &Id) -> Result<Option<ConversationSummary>>;
 
-    /// The keys of the conversations with `other` that `user` sees, at most `limit`, newest `updated_at` first.
+    /// The keys of the conversations with `other` that `user` sees, at most `limit`, greatest `updated_at` first.
     async fn shared_conversations(&self, user: &Id, other: &Id, limit: u32) -> Result<Vec<i64>>;
 
-    /// With whom each of these users shares a conversation that both see, blocked ones left out, each of them once.
+    /// For each of these users the others with whom they share a conversation that both see; blocked ones are left out,
+    /// and each is named once.
     async fn partners_of(&self, users: Vec<Id>) -> Result<Vec<Vec<Id>>>;
 }

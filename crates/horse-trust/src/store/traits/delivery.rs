@@ -1,29 +1,30 @@
-//! How far users are: what they missed, what reached their devices.
+//! Delivery: what users missed, their positions, and what was delivered to their devices.
 
 use async_trait::async_trait;
 
 use crate::id::Id;
 use crate::store::error::Result;
-use crate::store::types::{Delivered, Ends, Missed};
+use crate::store::types::{Delivered, Missed, UserPosition};
 use crate::timestamp::Timestamp;
 
-/// How far users are: what they missed, what reached their devices.
+/// Delivery: what users missed, their positions, and what was delivered to their devices.
 #[async_trait]
 pub trait DeliveryStore: Send + Sync + 'static {
-    /// What came after the message `after` (everything, if `None`) in the conversations of `user`, at most
-    /// `limit` messages.
+    /// The messages behind `after` (all, if `None`) in the conversations of `user`: those with a greater sequence number in
+    /// the conversation of `after`, and with a greater id in the others. At most `limit` messages.
     async fn missed(&self, user: &Id, after: Option<&Id>, limit: usize) -> Result<Missed>;
 
-    /// How many messages the conversations of each of these users have together, deleted ones included; a user without
-    /// messages may be left out.
+    /// The position of each of these users: the number of messages in all their conversations, deleted ones included. A
+    /// user without messages may be left out.
     async fn positions_of(&self, users: Vec<Id>) -> Result<Vec<(Id, i64)>>;
 
-    /// How far the conversations of each of these users go; a user without messages may be left out.
-    async fn ends_of(&self, users: Vec<Id>) -> Result<Vec<Ends>>;
+    /// The position of each of these users with the conversations that it consists of. A user without messages may be left
+    /// out.
+    async fn detailed_positions_of(&self, users: Vec<Id>) -> Result<Vec<UserPosition>>;
 
-    /// Notes up to where messages have reached a device; never takes back.
+    /// Records how far messages were delivered; a record never goes back.
     async fn set_delivered(&self, delivered: Vec<Delivered>) -> Result<()>;
 
-    /// Notes when users' last devices went.
+    /// Records when users' last devices disconnected.
     async fn set_last_seen(&self, seen: Vec<(Id, Timestamp)>) -> Result<()>;
 }

@@ -1,18 +1,19 @@
-//! Whether the store works, and its end.
+//! Health, and the end.
 
 use async_trait::async_trait;
 
 use crate::store::error::Result;
 
-/// Whether the store works, and its end.
+/// Health, and the end.
 #[async_trait]
 pub trait Lifecycle: Send + Sync + 'static {
-    /// Whether the store answers, for reading and for writing, within two seconds.
+    /// Whether reads and commits work; answers within two seconds.
     async fn ping(&self) -> Result<()>;
 
-    /// Waits until the callback of every write that this process committed before was called.
+    /// Waits until the callbacks of all writes that this process committed before have run. A read may see a write whose
+    /// callback has not run yet.
     async fn flush(&self) -> Result<()>;
 
-    /// Commits what is queued, lets its callbacks run, and closes. Later writes fail.
+    /// Commits the queued writes, waits for their callbacks, and closes. Later operations fail.
     async fn close(&self);
 }

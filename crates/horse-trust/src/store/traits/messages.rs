@@ -1,4 +1,4 @@
-//! Messages: written, changed and marked as read in the order of commits, and read back.
+//! Messages: appended, changed and marked as read in one order, and read.
 
 use std::sync::Arc;
 
@@ -11,25 +11,29 @@ use crate::store::types::{
     Change, Changed, Conversation, History, MarkRead, Message, NewMessage, Range, Read, Stored,
 };
 
-/// Messages: written, changed and marked as read in the order of commits, and read back.
+/// Messages: appended, changed and marked as read in one order, and read.
 #[async_trait]
 pub trait MessageStore: Send + Sync + 'static {
-    /// Adds `message` to the batch that is now open, and returns at once.
+    /// Queues a message for the next commit, and returns at once.
     ///
-    /// `callback` is called once, after the batch was committed and synced (or failed as a whole), in the
-    /// order of commits, never two at a time, on a thread of the runtime; it must not block. In one
-    /// conversation commit order, the order of `seq` and the order of the calls here are the same. A repeat of a
-    /// sender's `client_id` stores nothing and finds the first message, if [`Message::is_repeated_by`]; otherwise it
-    /// is [`StoreError::ClientIdUsed`]. In a store that several nodes may use, nothing is stored after a block between
-    /// the two was committed.
+    /// `callback` is called once, after the commit is durable or has failed. Callbacks run in the order of commits, one at
+    /// a time, on a thread of the runtime, and must not block. Messages are committed in the order of the calls, and get
+    /// their sequence numbers in that order.
+    ///
+    /// A repeat of an idempotency key (`client_id`) stores nothing and answers the first message. Fails with
+    /// [`StoreError::ClientIdUsed`] if the key belongs to another message, and, in a store of several nodes, with
+    /// [`StoreError::Blocked`] if a block between the participants is committed.
+    ///
+    /// [`StoreError::ClientIdUsed`]: crate::store::StoreError::ClientIdUsed
+    /// [`StoreError::Blocked`]: crate::store::StoreError::Blocked
     fn append_message(&self, message: NewMessage, callback: Callback<Result<Stored>>);
 
-    /// Edits or deletes a message; of an edit blocks are looked at as of an append. `callback` is called as that of
+    /// Edits or deletes a message. An edit fails under a block, as an append does. `callback` is called as that of
     /// [`MessageStore::append_message`].
     fn change_message(&self, change: Change, callback: Callback<Result<Changed>>);
 
-    /// Marks what the other wrote as read. It costs in proportion to the messages that are newly read. `callback` is
-    /// called as that of [`MessageStore::append_message`].
+    /// Marks the other participant's messages as read. The work is proportional to the messages that become read.
+    /// `callback` is called as that of [`MessageStore::append_message`].
     fn mark_read(&self, mark: MarkRead, callback: Callback<Result<Read>>);
 
     /// The message with this id.
@@ -38,14 +42,14 @@ pub trait MessageStore: Send + Sync + 'static {
     /// A part of a conversation's history, oldest first.
     async fn history(&self, conversation: &Conversation, range: Range) -> Result<History>;
 
-    /// The messages at these places, each a conversation and a sequence number: as many of the first ones as have
-    /// `max_bytes` of text together, and at least one. `None` where there is no message.
+    /// The messages with these conversations and sequence numbers, in that order, up to `max_bytes` of text in all and one
+    /// message at least. `None` where there is no message.
     async fn messages_at(
         &self,
         places: Vec<(Arc<Conversation>, i64)>,
         max_bytes: usize,
     ) -> Result<Vec<Option<Message>>>;
 
-    /// How many messages written to `user` are not read, in all conversations.
+    /// How many messages `user` has not read, in all conversations.
     async fn unread_count(&self, user: &Id) -> Result<u64>;
 }

@@ -1,4 +1,5 @@
-//! What a store does, by topic. [`Store`] is the sum: callers hold an `Arc<dyn Store>`, an engine implements the parts.
+//! The store's interface, by topic. [`Store`] is the sum: callers hold an `Arc<dyn Store>`, an engine implements the parts.
+//! `docs/store-contract.md` has all that an engine promises.
 
 mod accounts;
 mod conversations;

@@ -1,4 +1,4 @@
-//! Whose tokens are accepted, and the feed of what changes of users.
+//! The validity of tokens, and the feed of changes of users.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::id::Id;
 use crate::store::error::Result;
 use crate::store::standing::{ChangeCursor, Revocation, Standing, UserChanges, VoidToken};
 
-/// Whose tokens are accepted, and the feed of what changes of users.
+/// The validity of tokens, and the feed of changes of users.
 #[async_trait]
 pub trait StandingStore: Send + Sync + 'static {
     /// Ends all sessions of `user`: makes the tokens void that were issued before, by the store's own clock and count.
@@ -24,12 +24,13 @@ pub trait StandingStore: Send + Sync + 'static {
     /// How often all sessions of `user` were ended, for a token that is issued now.
     async fn session_generation(&self, user: &Id) -> Result<i64>;
 
-    /// The users whose tokens are not all accepted, all of them.
+    /// All users who have a revocation or a suspension.
     async fn standings(&self) -> Result<Vec<Standing>>;
 
-    /// What changed of users after a cursor, by whatever process; without a cursor nothing, and the end of it.
+    /// The changes of users behind a cursor, whatever process made them; without a cursor no changes, and the feed's end as
+    /// cursor.
     async fn user_changes(&self, after: Option<&ChangeCursor>) -> Result<UserChanges>;
 
-    /// Forgets changes that are older than this, by the store's clock.
+    /// Removes changes that are older than `kept`, by the store's clock.
     async fn forget_user_changes(&self, kept: Duration) -> Result<()>;
 }

@@ -14,7 +14,7 @@ pub enum Role {
 }
 
 impl Role {
-    /// As it is stored.
+    /// Its name in the database.
     pub fn name(self) -> &'static str {
         match self {
             Self::Seller => "seller",
@@ -22,7 +22,7 @@ impl Role {
         }
     }
 
-    /// What was stored by that name; of one that is unknown the lesser rights.
+    /// The role with this name in the database; an unknown name has the lesser rights.
     pub(in crate::store) fn from_name(name: &str) -> Self {
         if name == "admin" { Self::Admin } else { Self::Seller }
     }
@@ -35,26 +35,26 @@ pub struct Profile {
     pub id: Id,
     /// The name; an imported user may have none.
     pub full_name: Option<String>,
-    /// Where the picture is.
+    /// The URL of the picture.
     pub profile_picture_url: Option<String>,
 }
 
 /// An account.
 #[derive(Clone)]
 pub struct User {
-    /// What others see.
+    /// The public part.
     pub profile: Profile,
     /// Lower-case, unique.
     pub email: String,
     /// An argon2 (PHC string) or bcrypt (`$2a$`, `$2b$`) hash; empty for an imported account that has none,
     /// to which nobody can log in. Never leaves the server.
     pub password_hash: String,
-    /// The rights.
+    /// The user's rights.
     pub role: Role,
     /// `+` and 7 to 15 digits.
     pub phone: Option<String>,
     /// Whether the account may log in.
     pub is_active: bool,
-    /// When the account was made.
+    /// When the account was created.
     pub created_at: Timestamp,
 }

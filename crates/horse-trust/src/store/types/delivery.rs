@@ -1,62 +1,66 @@
-//! How far users are: what they read, missed and received.
+//! Delivery: what users have read, missed and received.
 
 use std::sync::Arc;
 
 use super::conversations::Conversation;
 use crate::id::Id;
 
-/// How much a user has not read.
+/// How many messages a user has not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unread {
     /// In one conversation.
     pub conversation: u64,
-    /// In all.
+    /// In all conversations.
     pub total: u64,
 }
 
-/// How far the conversations of a user go, at one moment.
+/// A user's position and what it consists of, at one moment.
 #[derive(Debug, Clone)]
-pub struct Ends {
+pub struct UserPosition {
     /// The user.
     pub user: Id,
-    /// How many messages there are in all of them, also counted by [`Stored::positions`].
+    /// The number of messages in all conversations of the user, deleted ones included; what [`Stored::positions`]
+    /// counts.
+    ///
+    /// [`Stored::positions`]: super::messages::Stored::positions
     pub position: i64,
-    /// Each with its last message, those without any left out.
+    /// Each conversation that has messages, with the sequence number of its last one.
     pub conversations: Vec<(Arc<Conversation>, i64)>,
 }
 
-/// A part of a conversation to be marked as read.
+/// A part of a conversation to mark as read.
 #[derive(Debug, Clone)]
 pub struct MarkRead {
     /// The conversation.
     pub conversation: Arc<Conversation>,
-    /// Who has read.
+    /// The participant who has read.
     pub reader: Id,
-    /// Up to which message; all if `None`.
+    /// The sequence number of the last message that was read; all messages if `None`.
     pub up_to: Option<i64>,
 }
 
 /// How far a user has read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Read {
-    /// Up to which message; never less than before.
+    /// The sequence number up to which messages are read; it never goes back.
     pub up_to_seq: i64,
-    /// How many messages were not read before and now are.
+    /// How many unread messages became read.
     pub newly_read: u64,
-    /// What is left.
+    /// How many are left unread.
     pub unread: Unread,
 }
 
-/// What a user missed.
+/// The messages that a user missed.
 #[derive(Debug, Clone, Default)]
 pub struct Missed {
-    /// Where the messages are, in the order of their ids, without deleted ones; empty if there are too many.
+    /// The messages in the order of their ids, without deleted ones; empty if there are too many.
     pub messages: Vec<MissedMessage>,
-    /// Whether there are more than were asked for.
+    /// Whether there are more than the limit.
     pub is_too_much: bool,
-    /// The conversations in which something came, each with its last message.
+    /// The conversations with missed messages, each with the sequence number of its last message.
     pub changed: Vec<(Id, i64)>,
-    /// Every conversation of the user that has messages, by the store's key, with its last message at that moment.
+    /// Every conversation of the user that has messages, by the store's key, with the sequence number of its last message
+    /// at that moment.
     pub last_seqs: Vec<(i64, i64)>,
 }
 
@@ -73,13 +77,13 @@ pub struct MissedMessage {
     pub seq: i64,
 }
 
-/// Up to where what the other wrote has reached a device of one of the two.
+/// How far the messages of a conversation were delivered to a device of one participant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Delivered {
     /// The store's key of the conversation.
     pub conversation: i64,
-    /// Which of its participants.
+    /// The index of the recipient in its participants.
     pub side: usize,
-    /// Up to which message.
+    /// The sequence number of the last delivered message.
     pub seq: i64,
 }

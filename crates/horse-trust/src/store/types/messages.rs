@@ -1,4 +1,4 @@
-//! Messages: to be stored, as stored, changed, and as parts of a history.
+//! Messages: new, stored and changed, and parts of a history.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,20 +12,20 @@ use crate::timestamp::Timestamp;
 /// A message to store. Id, sequence number and time are given by the store, in the order of commits.
 #[derive(Debug)]
 pub struct NewMessage {
-    /// Where it goes.
+    /// Its conversation.
     pub conversation: Arc<Conversation>,
-    /// Who wrote it: one of the participants.
+    /// Its sender, one of the participants.
     pub sender: Id,
-    /// What was written, already checked.
+    /// Its text, already validated.
     pub text: String,
-    /// The sender's own name for it: of each sender, a name is stored once.
+    /// Its idempotency key, chosen by the sender's client. A sender's key is stored once.
     pub client_id: Option<String>,
-    /// The message of the same conversation that it replies to. Its place is stored, and no copy of its text.
+    /// The message of the same conversation that it replies to. Its sequence number is stored, no copy of its text.
     pub reply_to: Option<Quote>,
 }
 
 impl NewMessage {
-    /// A message with none of the optional fields: whoever has no use for them need not know them.
+    /// A message without optional fields, so that callers name only those that they set.
     pub fn new(conversation: &Arc<Conversation>, sender: Id, text: impl Into<String>) -> Self {
         Self {
             conversation: Arc::clone(conversation),
@@ -36,14 +36,14 @@ impl NewMessage {
         }
     }
 
-    /// How many bytes its texts have.
+    /// How many bytes its strings hold.
     pub(in crate::store) fn text_bytes(&self) -> usize {
         let key = self.client_id.as_ref().map_or(0, String::len);
         let quote = self.reply_to.as_ref().map_or(0, |quote| quote.text.len());
         self.text.len() + key + quote
     }
 
-    /// The message that is stored for it.
+    /// The message as it is stored.
     pub(in crate::store) fn stored_as(&self, id: Id, seq: i64, sent_at: Timestamp) -> Message {
         Message {
             id,
@@ -65,9 +65,9 @@ impl NewMessage {
 pub struct Quote {
     /// Its id.
     pub id: Id,
-    /// Its place in the conversation.
+    /// Its sequence number in the conversation.
     pub seq: i64,
-    /// Who wrote it.
+    /// Its sender.
     pub sender: Id,
     /// Its text; empty once it is deleted.
     pub text: String,
@@ -76,23 +76,23 @@ pub struct Quote {
 /// A stored message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
-    /// Its id; ids made here sort by creation.
+    /// Its id. Ids made by a store ascend in the order of commits.
     pub id: Id,
-    /// Its place in the conversation: 1, 2, 3 … without holes.
+    /// Its sequence number in the conversation: 1, 2, 3 … without holes.
     pub seq: i64,
-    /// Who wrote it.
+    /// Its sender.
     pub sender: Id,
-    /// What was written; empty once it is deleted.
+    /// Its text; empty once it is deleted.
     pub text: String,
-    /// Whether the other has read it.
+    /// Whether its recipient has read it.
     pub is_read: bool,
     /// When it was stored.
     pub sent_at: Timestamp,
-    /// The sender's own name for it.
+    /// Its idempotency key.
     pub client_id: Option<String>,
-    /// The message that it replies to, as that now is.
+    /// The message that it replies to, as it is at the time of reading.
     pub reply_to: Option<Quote>,
-    /// When its text was last changed.
+    /// When its text was last edited.
     pub edited_at: Option<Timestamp>,
     /// When it was deleted.
     pub deleted_at: Option<Timestamp>,
@@ -107,26 +107,25 @@ impl Message {
     }
 }
 
-/// What became of a message.
+/// The outcome of storing a message.
 #[derive(Debug, Clone)]
 pub struct Stored {
-    /// Where it is: that of the first, if it repeats a `client_id`.
+    /// Its conversation; for a repeat, that of the first message.
     pub conversation: Arc<Conversation>,
-    /// The message, or the first one that had its `client_id`.
+    /// The message; for a repeat, the first message with that idempotency key.
     pub message: Message,
-    /// What the recipient has not read with it; `None` if it is a repeat, and nothing was stored.
+    /// What the recipient has not read, this message included; `None` for a repeat, which stored nothing.
     pub unread: Option<Unread>,
-    /// Which message it is, counted from 1, of all that each of the two takes part in; from a store that several nodes
-    /// may use.
+    /// The position of each participant with this message; `None` from a store of one node.
     pub positions: Option<[i64; 2]>,
 }
 
-/// A change of a message's text.
+/// An edit or a deletion of a message.
 #[derive(Debug, Clone)]
 pub struct Change {
-    /// Where the message is.
+    /// The message's conversation.
     pub conversation: Arc<Conversation>,
-    /// Which it is.
+    /// The message's sequence number.
     pub seq: i64,
     /// The new text; `None` deletes the message.
     pub text: Option<String>,
@@ -134,30 +133,30 @@ pub struct Change {
     pub window: Duration,
 }
 
-/// What became of a change.
+/// The outcome of a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Changed {
-    /// It was made.
+    /// The message was changed.
     Done {
-        /// The message as it now is.
+        /// The changed message.
         message: Message,
         /// What the recipient has not read, if that changed.
         unread: Option<Unread>,
     },
-    /// The message is deleted already.
+    /// The message was deleted before.
     Gone(Message),
     /// The message was sent longer ago than the window, or is dated ahead of the store's clock.
     TooLate,
 }
 
-/// Which part of a history is wanted.
+/// A part of a history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Range {
     /// A page, without deleted messages.
     Page(Page),
-    /// The first messages behind this one, deleted ones included.
+    /// The first messages after this sequence number, deleted ones included: number and limit.
     After(i64, u64),
-    /// The last messages before this one, deleted ones included.
+    /// The last messages before this sequence number, deleted ones included: number and limit.
     Before(i64, u64),
 }
 
@@ -166,8 +165,8 @@ pub enum Range {
 pub struct History {
     /// The messages.
     pub messages: Vec<Message>,
-    /// The conversation's last message at that moment.
+    /// The sequence number of the conversation's last message at that moment.
     pub last_seq: i64,
-    /// How many messages each of the two has not read.
+    /// How many messages each participant has not read.
     pub unread: [u64; 2],
 }

@@ -1,4 +1,4 @@
-//! What the store keeps and hands out.
+//! The types that the store takes and returns.
 
 mod accounts;
 mod conversations;
@@ -9,7 +9,7 @@ mod page;
 
 pub use self::accounts::{Profile, Role, User};
 pub use self::conversations::{Conversation, ConversationSummary, LastMessage, NewConversation, Side};
-pub use self::delivery::{Delivered, Ends, MarkRead, Missed, MissedMessage, Read, Unread};
+pub use self::delivery::{Delivered, MarkRead, Missed, MissedMessage, Read, Unread, UserPosition};
 pub use self::messages::{Change, Changed, History, Message, NewMessage, Quote, Range, Stored};
 pub use self::moderation::{NewReport, Report, Withdrawn};
 pub use self::page::Page;

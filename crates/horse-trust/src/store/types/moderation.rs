@@ -1,4 +1,4 @@
-//! Complaints, and texts that were edited away or deleted.
+//! Reports, and texts that were withdrawn: replaced by an edit, or deleted.
 
 use std::sync::Arc;
 
@@ -6,59 +6,59 @@ use super::conversations::Conversation;
 use crate::id::Id;
 use crate::timestamp::Timestamp;
 
-/// A message that somebody complains of.
+/// A report of a message.
 #[derive(Debug, Clone)]
 pub struct NewReport {
-    /// Where the message is.
+    /// The message's conversation.
     pub conversation: Arc<Conversation>,
-    /// Which it is.
+    /// The message's sequence number.
     pub seq: i64,
-    /// Who complains.
+    /// The user who reports it.
     pub reporter: Id,
-    /// Of what.
+    /// The reason, in the reporter's words.
     pub reason: String,
 }
 
-/// A complaint, with the message as it was.
+/// A stored report, with the message as it was.
 #[derive(Debug, Clone)]
 pub struct Report {
     /// Its id.
     pub id: Id,
-    /// Who complained.
+    /// The user who reported it.
     pub reporter: Id,
-    /// Of what.
+    /// The reason, in the reporter's words.
     pub reason: String,
-    /// When.
+    /// When it was reported.
     pub reported_at: Timestamp,
     /// The message's conversation.
     pub conversation_id: Id,
     /// The message's id.
     pub message_id: Id,
-    /// Who wrote it.
+    /// The message's sender.
     pub sender: Id,
-    /// Its place in the conversation.
+    /// The message's sequence number.
     pub seq: i64,
-    /// When it was sent.
+    /// When the message was stored.
     pub sent_at: Timestamp,
-    /// What it said.
+    /// The text.
     pub text: String,
 }
 
-/// A text that was edited away or deleted.
+/// A text that was withdrawn: replaced by an edit, or deleted.
 #[derive(Debug, Clone)]
 pub struct Withdrawn {
     /// The message's conversation.
     pub conversation_id: Id,
     /// The message's id.
     pub message_id: Id,
-    /// Who wrote it.
+    /// The message's sender.
     pub sender: Id,
-    /// Its place in the conversation.
+    /// The message's sequence number.
     pub seq: i64,
-    /// When the text went.
+    /// When it was withdrawn.
     pub withdrawn_at: Timestamp,
     /// Whether the message was deleted, not edited.
     pub is_deleted: bool,
-    /// What it said.
+    /// The text.
     pub text: String,
 }

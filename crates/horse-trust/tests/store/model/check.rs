@@ -86,7 +86,7 @@ async fn check_list(store: &dyn Store, conversations: &[Arc<Conversation>], worl
 async fn check_positions(store: &dyn Store, conversations: &[Arc<Conversation>], world: &World) {
     let users = USERS.map(id).to_vec();
     let positions = soon(store.positions_of(users.clone())).await.unwrap();
-    let detailed = soon(store.ends_of(users)).await.unwrap();
+    let detailed = soon(store.detailed_positions_of(users)).await.unwrap();
     for (user, name) in USERS.iter().enumerate() {
         let expected = seq(world.position(user));
         let position = positions.iter().find(|(found, _)| *found == id(name)).map_or(0, |(_, count)| *count);
