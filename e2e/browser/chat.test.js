@@ -101,6 +101,28 @@ test("a chat", async (t) => {
     await one.locator(".toast").getByText("Thank you. We will look into it.").waitFor();
   });
 
+  await t.test("a message is replied to by the keyboard, and the quote follows it", async () => {
+    await write(other, "Does she jump?");
+    await menuOf(one, "Does she jump?");
+    await one.getByRole("menuitem", { name: "Reply" }).press("Enter");
+    const quoted = one.locator(".composer .reply-quote");
+    await quoted.getByText("Does she jump?").waitFor();
+    await checkAccessibility(one, "a reply");
+    await field(one).press("Escape");
+    await quoted.waitFor({ state: "detached" });
+    await menuOf(one, "Does she jump?");
+    await one.getByRole("menuitem", { name: "Reply" }).press("Enter");
+    await quoted.waitFor();
+    await write(one, "Up to a metre");
+    await quoted.waitFor({ state: "detached" });
+    for (const page of [one, other]) await message(page, "Up to a metre").locator(".reply-quote").getByText("Does she jump?").waitFor();
+    await picture(one, "reply");
+    await field(other).press("ArrowUp");
+    await field(other).fill("Does she jump at all?");
+    await field(other).press("Enter");
+    for (const page of [one, other]) await message(page, "Up to a metre").locator(".reply-quote").getByText("Does she jump at all?").waitFor();
+  });
+
   await t.test("a block stops both, also what was written before it was known, and can be undone", async () => {
     await other.context().setOffline(true);
     await other.getByText(/^You are offline/).waitFor();

@@ -96,7 +96,7 @@ const quotedText = (quote: Quote) => quote.text || text().deleted;
 /** What a message replies to, on one line. */
 export function Quoted({ quote }: { quote: Quote }) {
   return (
-    <blockquote class={quote.sender_id === me.peek() ? "quote quote-mine" : "quote"} dir="auto">
+    <blockquote class={quote.sender_id === me.peek() ? "reply-quote reply-quote-mine" : "reply-quote"} dir="auto">
       {quotedText(quote)}
     </blockquote>
   );
