@@ -250,6 +250,8 @@ test("names and texts from right to left turn nothing beside them", async (t) =>
     await write(page, "شكرا https://x.example/a(b)?q=1");
     await row.getByText("You:").waitFor();
     assert.deepEqual(await places(".row-preview", "You", "شكرا"), ["You", "شكرا"]);
+    // Stored: until then its element may be replaced while it is looked at.
+    await message(page, "شكرا").and(page.locator("[data-seq]")).waitFor();
     const link = message(page, "شكرا").getByRole("link");
     assert.equal(await link.evaluate((element) => getComputedStyle(element).direction), "ltr");
     await checkAccessibility(page, "a conversation with Arabic");
