@@ -12,7 +12,7 @@ use super::checkpoint::Checkpoints;
 use super::codec::count;
 use super::job::Job;
 use super::memory::{Context, Memory};
-use super::{conversations, messages, people, statements};
+use super::{client_ids, conversations, messages, people, statements};
 use crate::id::IdGenerator;
 use crate::store::clock::held_forward;
 use crate::store::error::{Result, StoreError};
@@ -180,7 +180,7 @@ impl Batch<'_> {
                 self.update_conversations()?;
                 self.memory.clear();
                 if let Some(client_id) = &new.client_id {
-                    messages::forget_client_id(self.connection, &new.sender, client_id)?;
+                    client_ids::forget(self.connection, &new.sender, client_id)?;
                 }
                 Ok(Err(error))
             }
@@ -197,7 +197,7 @@ impl Batch<'_> {
         };
         let seq = last.seq + 1;
         if let Some(client_id) = &new.client_id
-            && !messages::insert_client_id(self.connection, &new.sender, client_id, key, seq)?
+            && !client_ids::insert(self.connection, &new.sender, client_id, key, seq)?
         {
             let (conversation, message) =
                 messages::message_of_client(self.connection, &new.sender, client_id)?;

@@ -33,35 +33,7 @@ pub(super) fn greatest_message_id(connection: &Connection, seconds: u32) -> Resu
         .map(|id| id.map(|MessageId(id)| id))
 }
 
-/// Notes which message a sender's name means; `false` if it means another already.
-pub(super) fn insert_client_id(
-    connection: &Connection,
-    sender: &Id,
-    client_id: &str,
-    conversation: i64,
-    seq: i64,
-) -> Result<bool> {
-    let inserted = connection
-        .prepare_cached(
-            "INSERT INTO client_ids (sender, client_id, conversation, seq) VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT DO NOTHING",
-        )?
-        .execute(params![sender, client_id, conversation, seq])?;
-    Ok(inserted == 1)
-}
-
-/// Forgets a sender's name for a message that was not stored.
-pub(super) fn forget_client_id(connection: &Connection, sender: &Id, client_id: &str) -> Result<()> {
-    connection
-        .prepare_cached(
-            "DELETE FROM client_ids WHERE sender = ?1 AND client_id = ?2 AND NOT EXISTS (
-                 SELECT 1 FROM all_messages m WHERE m.conversation = client_ids.conversation AND m.seq = client_ids.seq)",
-        )?
-        .execute(params![sender, client_id])
-        .map(drop)
-}
-
-/// The message that a sender's name means.
+/// The message of a sender's idempotency key.
 pub(super) fn message_of_client(
     connection: &Connection,
     sender: &Id,

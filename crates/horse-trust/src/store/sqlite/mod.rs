@@ -6,6 +6,7 @@
 mod accounts;
 mod append_buffer;
 mod checkpoint;
+mod client_ids;
 mod codec;
 mod conversations;
 #[cfg(test)]
