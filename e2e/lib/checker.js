@@ -37,6 +37,8 @@ export class Device {
   #seqs = new Map();
   /** Live messages that wait for a resync to be done; `null` if none is. */
   #held = null;
+  /** The connection is about to be cut, and nothing new is sent; `null` if it is not. */
+  #cutting = null;
 
   constructor(user, urls, random, { polling = false } = {}) {
     this.user = user;
@@ -108,7 +110,7 @@ export class Device {
   }
 
   #fill() {
-    while (this.socket.connected && this.#underWay.size < WINDOW && this.#queue.length) {
+    while (this.socket.connected && !this.#cutting && this.#underWay.size < WINDOW && this.#queue.length) {
       const payload = this.#queue.shift();
       const entry = { payload };
       this.#underWay.set(payload.client_id, entry);
@@ -133,8 +135,17 @@ export class Device {
     });
   }
 
-  /** Ends the connection, without a word or in order. */
+  /**
+   * Ends the connection, without a word or in order. What has arrived is delivered first, as if the network had done it:
+   * the client keeps packets that it delivers after the end, and hands them over at the next connection, which has asked
+   * for their replay by then.
+   */
   cut() {
+    this.#cutting ??= setImmediate(() => this.#cutNow());
+  }
+
+  #cutNow() {
+    this.#cutting = null;
     const { engine } = this.socket.io;
     if (!engine) return;
     const socket = engine.transport?.ws;
