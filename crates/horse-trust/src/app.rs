@@ -63,8 +63,8 @@ pub enum RunError {
     Postgres(#[from] postgres::OpenError),
     /// Another node uses the database, and this one could not exchange events with it.
     #[error(
-        "REDIS_URL: another node uses this database: set it on all nodes, so that they tell each other what \
-         happens (or ALLOW_NODES_WITHOUT_REDIS=true, and people on different nodes do not hear each other live)"
+        "REDIS_URL: another node uses this database: set it on all nodes, so that they exchange events (or \
+         ALLOW_NODES_WITHOUT_REDIS=true, and users on different nodes do not get each other's messages live)"
     )]
     OtherNode,
     /// A node without Redis uses the database.

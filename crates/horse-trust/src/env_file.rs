@@ -11,7 +11,7 @@ pub enum EnvFileError {
     /// The system says no, or the text is not UTF-8.
     #[error("{0}")]
     Read(#[from] io::Error),
-    /// A line is not `NAME=VALUE`. Its text may be a secret, so its number alone is told.
+    /// A line is not `NAME=VALUE`. Its text may be a secret, so the error has its number only.
     #[error("line {0} is not NAME=VALUE")]
     Line(usize),
     /// A value begins with a quote that no other ends.

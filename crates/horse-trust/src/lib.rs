@@ -2,7 +2,7 @@
 //!
 //! Where to look:
 //! - [`contract`]: what clients send and get, field by field: payloads, acknowledgements, refusals
-//! - [`chat`]: the rules; who may write where, and who is told of it in which order
+//! - [`chat`]: the rules; who may write where, and who is notified in which order
 //! - [`realtime`]: the events of the Socket.IO contract, one function each
 //! - [`http`]: the routes, one file a resource
 //! - [`store`]: what is remembered, one folder an engine

@@ -129,19 +129,19 @@ impl Metrics {
     pub fn bus(&self) -> BusMetrics {
         let registry = &self.registry;
         BusMetrics {
-            publish: histogram(
+            publish: histogram(registry, "bus_publish_seconds", "How long the bus took to accept an event"),
+            errors: counter(
                 registry,
-                "bus_publish_seconds",
-                "How long the bus took to take what was told",
+                "bus_errors_total",
+                "Events that could not be published to other nodes",
             ),
-            errors: counter(registry, "bus_errors_total", "What could not be told to other nodes"),
-            received: counter(registry, "bus_received_total", "What other nodes told"),
+            received: counter(registry, "bus_received_total", "Events received from other nodes"),
             healed: counter(
                 registry,
                 "bus_healed_total",
                 "Messages read from the store after a gap of the bus",
             ),
-            connected: gauge(registry, "bus_connected", "Whether what other nodes tell is heard"),
+            connected: gauge(registry, "bus_connected", "Whether events of other nodes are received"),
         }
     }
 

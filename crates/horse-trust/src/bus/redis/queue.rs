@@ -64,7 +64,10 @@ impl<T: Weight> Sender<T> {
             self.state.has_overflowed.store(true, Ordering::Release);
             return Err(Full);
         }
-        self.sender.send(item).map_err(|_| Full)
+        self.sender.send(item).map_err(|_| {
+            self.state.used.fetch_sub(bytes, Ordering::Relaxed);
+            Full
+        })
     }
 }
 
@@ -154,5 +157,6 @@ mod tests {
         assert_eq!(sender.try_send(vec![0]), Ok(()));
         drop(receiver);
         assert_eq!(sender.try_send(vec![0]), Err(Full), "nobody receives");
+        assert_eq!(sender.state.used.load(Ordering::Relaxed), OVERHEAD + 1, "what was refused holds no room");
     }
 }

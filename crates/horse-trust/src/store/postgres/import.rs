@@ -63,7 +63,7 @@ impl Drop for PostgresImport {
     fn drop(&mut self) {
         // Nodes may start at once, though the server has not yet seen that the connection is closed.
         if let Err(error) = self.execute("SELECT pg_advisory_unlock_all()") {
-            tracing::warn!(%error, "the database could not be told that the import is over");
+            tracing::warn!(%error, "the end of the import could not be recorded in the database");
         }
     }
 }

@@ -50,7 +50,7 @@ async fn keep(settings: Settings, is_cluster: bool, mut connection: Connection) 
             Ok(Some(new)) => connection = new,
             Ok(None) => tracing::error!(
                 database = %settings.name,
-                "another node uses the database, and the two do not tell each other what happens: set REDIS_URL on all"
+                "another node uses the database, and the two do not publish events to each other: set REDIS_URL on all"
             ),
             Err(error) => tracing::warn!(%error, "this node could not register with the database"),
         }

@@ -3,8 +3,8 @@
 //! The server has a time limit for a statement and for an idle transaction, but none between the Execute and the Sync of
 //! the extended protocol: there a node that was stopped, or a proxy that takes no more, holds the lock for as long as its
 //! TCP connection answers. So each node looks once a second at who holds the lock, and ends the session that waited for
-//! its client, in the same transaction, both times in a row. Its batch is rolled back; what its node was not told, its
-//! clients send again.
+//! its client, in the same transaction, both times in a row. Its batch is rolled back, and
+//! clients send again what was not acknowledged.
 
 use tokio::time::timeout;
 
