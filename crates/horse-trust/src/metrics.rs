@@ -52,7 +52,7 @@ pub struct BusMetrics {
     publish: Histogram,
     errors: IntCounter,
     received: IntCounter,
-    healed: IntCounter,
+    filled: IntCounter,
     connected: IntGauge,
 }
 
@@ -136,7 +136,7 @@ impl Metrics {
                 "Events that could not be published to other nodes",
             ),
             received: counter(registry, "bus_received_total", "Events received from other nodes"),
-            healed: counter(
+            filled: counter(
                 registry,
                 "bus_healed_total",
                 "Messages read from the store after a gap of the bus",
@@ -197,7 +197,7 @@ impl BusMetrics {
 
     /// So many messages were read from the store because the bus had lost them.
     pub fn gaps_filled(&self, count: usize) {
-        self.healed.inc_by(count as u64);
+        self.filled.inc_by(count as u64);
     }
 
     /// Whether events of other nodes arrive.
