@@ -10,6 +10,7 @@
 //! - [`import`]: files of `mongoexport` in
 //! - [`app`]: where store and bus are chosen and wired; [`config`], [`env_file`]: the settings; [`demo`]: two people
 //! - [`metrics`]: what is counted and timed
+//! - [`http_client`]: calls other servers
 //! - [`auth`]: tokens and passwords; [`id`], [`timestamp`], [`json`], [`unicode`]: small words that all use
 //!
 //! Imports run downwards only: `realtime` and `http` -> `chat` -> `store` and `bus` -> `contract`; the protocol
@@ -25,6 +26,7 @@ pub mod contract;
 pub mod demo;
 pub mod env_file;
 pub mod http;
+pub mod http_client;
 pub mod id;
 pub mod import;
 pub mod json;
