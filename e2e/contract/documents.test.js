@@ -69,7 +69,7 @@ test("docs/protocol.md names every event, and no route that the document has not
   const { sent, received } = new Events();
   assert.deepEqual([...sent, ...received].filter((name) => !protocol.includes(`\`${name}\``)), []);
   const { all } = new Routes();
-  const inProtocol = [...protocol.matchAll(/`(GET|POST|PATCH|DELETE) (\/[^`\s]*)`/g)].map(([, method, path]) => ({ method, path }));
+  const inProtocol = [...protocol.matchAll(/`(GET|POST|PUT|PATCH|DELETE) (\/[^`\s]*)`/g)].map(([, method, path]) => ({ method, path }));
   const is = ({ method, path }) => (route) => route.method.toUpperCase() === method && route.pattern.test(path);
   assert.deepEqual(inProtocol.filter((one) => !all.some(is(one))), [], "not in the document");
   const api = all.filter(({ path }) => path.startsWith("/api/"));

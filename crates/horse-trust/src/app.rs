@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpSocket};
 
-use crate::auth::{AddressRate, Passwords, Throttle, Tokens};
+use crate::auth::{AddressRate, ApiKeys, Passwords, Throttle, Tokens};
 use crate::bus::{Bus, Delegate, Hub, NodeName, RedisBus, RedisError};
 use crate::chat::{Chat, ChatConfig};
-use crate::config::{Config, ConfigError, Database, all_cores_but_one};
+use crate::config::{Config, ConfigError, Database, Secret, all_cores_but_one};
 use crate::http::{self, AppState};
 use crate::metrics::{MeasuredStore, Metrics};
 use crate::realtime::{Expiries, Realtime};
@@ -24,6 +24,8 @@ use crate::store::{Store, StoreError};
 const MAX_SLICE_BYTES: usize = 256 * 1024;
 /// How often memory that is no longer needed is freed.
 const TIDY_INTERVAL: Duration = Duration::from_mins(1);
+/// How long the audit is kept: a dispute or an inquiry may come late.
+const AUDIT_RETENTION: Duration = Duration::from_hours(2 * 365 * 24);
 /// How long the last sockets may take to finish and close at shutdown.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -174,6 +176,7 @@ pub async fn run(
         chat: Arc::clone(&chat),
         store: Arc::clone(&store),
         tokens,
+        api_keys: Arc::new(ApiKeys::new(config.api_keys.iter().map(Secret::expose))),
         passwords: Arc::new(Passwords::new(all_cores_but_one())),
         throttle: Arc::new(Throttle::default()),
         registrations: Arc::clone(&registrations),
@@ -182,7 +185,7 @@ pub async fn run(
     let router = http::router(state, engine.clone(), &config.cors_origins);
     let mut background = chat.start(cursor);
     background.spawn(expiries.run());
-    background.spawn(tidy(Arc::clone(&chat), [registrations, email_lookups]));
+    background.spawn(tidy(Arc::clone(&chat), Arc::clone(&store), [registrations, email_lookups]));
     if let Ok(address) = listener.local_addr() {
         tracing::info!(%address, "listening");
     }
@@ -222,7 +225,7 @@ fn chat_config(config: &Config) -> ChatConfig {
 }
 
 /// Frees memory that is no longer needed, as long as it runs.
-async fn tidy(chat: Arc<Chat>, rates: [Arc<AddressRate>; 2]) {
+async fn tidy(chat: Arc<Chat>, store: Arc<dyn Store>, rates: [Arc<AddressRate>; 2]) {
     let mut interval = tokio::time::interval(TIDY_INTERVAL);
     loop {
         interval.tick().await;
@@ -230,5 +233,8 @@ async fn tidy(chat: Arc<Chat>, rates: [Arc<AddressRate>; 2]) {
             rate.tidy();
         }
         chat.tidy().await;
+        if let Err(error) = store.forget_audit(AUDIT_RETENTION).await {
+            tracing::warn!(%error, "old entries of the audit were not forgotten");
+        }
     }
 }

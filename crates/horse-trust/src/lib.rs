@@ -4,6 +4,7 @@
 //! - [`contract`]: what clients send and get, field by field: payloads, acknowledgements, refusals
 //! - [`chat`]: the rules; who may write where, and who is notified in which order
 //! - [`realtime`]: the events of the Socket.IO contract, one function each
+//! - [`admin`]: the rules of the admin API
 //! - [`http`]: the routes, one file a resource
 //! - [`store`]: what is remembered, one folder an engine
 //! - [`bus`]: what carries an emit to the sockets of a room
@@ -16,6 +17,7 @@
 //! Imports run downwards only: `realtime` and `http` -> `chat` -> `store` and `bus` -> `contract`; the protocol
 //! engine (the `socketio` crate) is below all.
 
+pub mod admin;
 pub mod app;
 pub mod auth;
 pub mod bus;

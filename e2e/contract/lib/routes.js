@@ -6,7 +6,7 @@ export class Routes extends Ledger {
     const document = new Document("docs/api/openapi.yaml");
     const all = Object.entries(document.content.paths).flatMap(([path, item]) =>
       Object.entries(item)
-        .filter(([method]) => ["get", "post", "patch", "delete"].includes(method))
+        .filter(([method]) => ["get", "post", "put", "patch", "delete"].includes(method))
         .map(([method, operation]) => ({
           name: `${method.toUpperCase()} ${path}`,
           method,

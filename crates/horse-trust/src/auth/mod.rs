@@ -3,6 +3,7 @@
 mod address;
 mod claims;
 mod jws;
+mod keys;
 mod passwords;
 mod standing;
 mod throttle;
@@ -11,6 +12,7 @@ mod turns;
 
 pub use address::AddressRate;
 pub use claims::{Claims, Rejection};
+pub use keys::ApiKeys;
 pub use passwords::{Passwords, Verdict};
 pub use standing::Ended;
 pub use throttle::Throttle;

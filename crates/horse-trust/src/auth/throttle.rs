@@ -18,7 +18,8 @@ const PER_ACCOUNT_AND_ADDRESS: u32 = 20;
 /// Failures for one account from all addresses. It does not apply to an address that has logged in to the account
 /// before, so that strangers do not lock the owner out.
 const PER_ACCOUNT: u32 = 100;
-/// Failures from one address for any account.
+/// Failures from one address for any account; and wrong keys of the admin API, which count by themselves: behind one
+/// proxy, wrong passwords of users do not keep the platform out.
 const PER_ADDRESS: u32 = 100;
 /// How many pairs of an account and an address that logged in to it are remembered.
 const MAX_FAMILIAR: usize = 50_000;
@@ -32,6 +33,7 @@ enum Key {
     AccountAndAddress(String, IpAddr),
     Account(String),
     Address(IpAddr),
+    ApiKeys(IpAddr),
 }
 
 /// The number of failures, and the time of the first.
@@ -64,6 +66,23 @@ impl Throttle {
     /// Counts a wrong password.
     pub fn failed(&self, account: &str, address: IpAddr) {
         self.failed_at(account, address, Instant::now());
+    }
+
+    /// Whether the address may try another key; the error is how long to wait.
+    pub fn check_key(&self, address: IpAddr) -> Result<(), Duration> {
+        let now = Instant::now();
+        match self.failures.lock().get(&Key::ApiKeys(network(address))) {
+            Some((count, since)) if *count >= PER_ADDRESS && !is_over(*since, now) => {
+                Err(WINDOW.saturating_sub(now.saturating_duration_since(*since)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Counts a wrong key.
+    pub fn key_failed(&self, address: IpAddr) {
+        let now = Instant::now();
+        count(&mut self.failures.lock(), Key::ApiKeys(network(address)), now);
     }
 
     /// Notes a right password: the address becomes familiar, and the account's failures from it are forgotten.
@@ -107,21 +126,26 @@ impl Throttle {
 
     fn failed_at(&self, account: &str, address: IpAddr, now: Instant) {
         let mut failures = self.failures.lock();
-        if failures.len() >= MAX_COUNTERS {
-            make_room(&mut failures, now);
-        }
         for (key, _) in keys(account, address) {
-            let (count, since) = failures.entry(key).or_insert((0, now));
-            if is_over(*since, now) {
-                (*count, *since) = (0, now);
-            }
-            *count += 1;
+            count(&mut failures, key, now);
         }
     }
 }
 
 fn is_over(since: Instant, now: Instant) -> bool {
     now.saturating_duration_since(since) >= WINDOW
+}
+
+/// Counts a failure.
+fn count(failures: &mut Failures, key: Key, now: Instant) {
+    if failures.len() >= MAX_COUNTERS {
+        make_room(failures, now);
+    }
+    let (count, since) = failures.entry(key).or_insert((0, now));
+    if is_over(*since, now) {
+        (*count, *since) = (0, now);
+    }
+    *count += 1;
 }
 
 /// See [`MAX_COUNTERS`].
@@ -222,6 +246,19 @@ mod tests {
         }
         assert!(throttle.check("a", "2001:db8::ffff".parse().unwrap()).is_err());
         assert!(throttle.check("a", "2001:db8:0:1::1".parse().unwrap()).is_ok());
+    }
+
+    #[test]
+    fn guesses_of_keys_are_limited_per_address_and_apart_from_logins() {
+        let throttle = Throttle::default();
+        let [here, there]: [IpAddr; 2] = ["192.0.2.1", "192.0.2.2"].map(|text| text.parse().unwrap());
+        for guess in 0..PER_ADDRESS {
+            throttle.failed(&guess.to_string(), here);
+            assert!(throttle.check_key(here).is_ok());
+            throttle.key_failed(here);
+        }
+        assert!(throttle.check_key(here).is_err_and(|wait| wait <= WINDOW));
+        assert!(throttle.check_key(there).is_ok());
     }
 
     #[test]

@@ -170,6 +170,27 @@ pub(super) fn parse_secret(text: &str) -> Result<Option<Secret>, String> {
     Ok((!text.is_empty()).then(|| Secret::new(text.to_owned())))
 }
 
+/// The fewest characters of a key of the admin API.
+const MIN_API_KEY: usize = 32;
+
+/// Keys of the admin API, comma-separated. An error names a key by its place alone.
+pub(super) fn parse_api_keys(text: &str) -> Result<Vec<Secret>, String> {
+    let keys = text.split(',').map(str::trim).filter(|key| !key.is_empty());
+    let checked = (1..).zip(keys).map(|(number, key)| {
+        if key.chars().count() < MIN_API_KEY {
+            return Err(format!("key {number} has fewer than {MIN_API_KEY} characters"));
+        }
+        if key.starts_with("eyJ") && key.matches('.').count() == 2 {
+            return Err(format!("key {number} has the form of a JWT"));
+        }
+        // What else there is can't be sent in a header.
+        let is_sendable = key.bytes().all(|byte| byte.is_ascii_graphic());
+        let key = is_sendable.then(|| Secret::new(key.to_owned()));
+        key.ok_or_else(|| format!("key {number} has a character that is not visible ASCII"))
+    });
+    checked.collect()
+}
+
 /// A URL without what may be a password.
 pub(super) fn redact(url: &str) -> String {
     match (url.find("://"), url.rfind('@')) {
@@ -253,6 +274,7 @@ mod tests {
             let _ = (parse_bytes(&text), parse_count(&text), parse_threads(&text), parse_networks(&text));
             let _ = (parse_database_url(&text), parse_redis_url(&text));
             let _ = (parse_node(&text), parse_host(&text), parse_filter(&text), parse_metrics_token(&text));
+            let _ = parse_api_keys(&text);
         }
     }
 }

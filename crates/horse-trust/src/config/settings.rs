@@ -10,9 +10,9 @@ use ipnet::IpNet;
 use super::error::ConfigError;
 use super::origins::CorsOrigins;
 use super::parse::{
-    parse_bool, parse_bytes, parse_count, parse_database_url, parse_drain, parse_duration, parse_filter,
-    parse_host, parse_log_format, parse_metrics_token, parse_networks, parse_node, parse_port, parse_rate,
-    parse_redis_url, parse_secret, parse_threads,
+    parse_api_keys, parse_bool, parse_bytes, parse_count, parse_database_url, parse_drain, parse_duration,
+    parse_filter, parse_host, parse_log_format, parse_metrics_token, parse_networks, parse_node, parse_port,
+    parse_rate, parse_redis_url, parse_secret, parse_threads,
 };
 use super::values::{Database, LogFormat, Secret, all_cores_but_one};
 
@@ -21,6 +21,8 @@ use super::values::{Database, LogFormat, Secret, all_cores_but_one};
 type Perhaps<T> = Option<T>;
 /// As above, for a flag that may be given several times.
 type Networks = Vec<IpNet>;
+/// As above.
+type Secrets = Vec<Secret>;
 
 /// All settings. Of each value the form was checked; [`Config::check`] checks how they go together.
 #[derive(Debug, Clone, Args)]
@@ -37,6 +39,10 @@ pub struct Config {
     /// How long tokens that are issued here are valid
     #[arg(long, env, hide_env = true, value_name = "TIME", default_value = "7d", value_parser = parse_duration)]
     pub jwt_expires_in: Duration,
+    /// Keys that open `/api/admin` to the platform, comma-separated, of at least 32 characters each; two at a time make a
+    /// change of keys possible [default: none]
+    #[arg(long, env, hide_env = true, value_name = "TEXTS", default_value = "", hide_default_value = true, value_parser = parse_api_keys)]
+    pub api_keys: Secrets,
     /// Origins that browsers may call from, comma-separated.
     #[arg(long, env, hide_env = true, value_name = "ORIGINS", default_value = "http://localhost:5173", help = CORS_ORIGINS_HELP)]
     pub cors_origins: CorsOrigins,
@@ -277,6 +283,11 @@ mod tests {
                 &["--trusted-proxies", "10.0.0.1, x"],
                 "TRUSTED_PROXIES: \"x\" is neither an address nor a network",
             ),
+            (&["--api-keys", "hush"], "API_KEYS: key 1 has fewer than 32 characters"),
+            (
+                &["--api-keys", "0123456789abcdef0123456789abcdef, 0123456789\u{e9}bcdef0123456789abcdef"],
+                "API_KEYS: key 2 has a character that is not visible ASCII",
+            ),
             (&["--max-payload", "10"], "MAX_PAYLOAD: \"10\" is not a number of bytes from 1024"),
             (&["--worker-threads", "0"], "WORKER_THREADS: \"0\" is not a whole number from 1 to 1024"),
             (&["--redis-url", "http://a:secret@b"], "REDIS_URL: it is not a URL like redis://127.0.0.1:6379"),
@@ -321,7 +332,8 @@ mod tests {
 
     #[test]
     fn secrets_are_not_shown() {
-        let config = config(&["--jwt-secret", "hush"]).unwrap();
+        let keys = "hush-hush-hush-hush-hush-hush-hush";
+        let config = config(&["--jwt-secret", "hush", "--api-keys", keys]).unwrap();
         assert!(!format!("{config:?}").contains("hush"));
     }
 }

@@ -6,6 +6,7 @@
 
 mod answer;
 mod arguments;
+mod audit;
 mod client_event;
 #[cfg(test)]
 mod composed;
@@ -25,6 +26,7 @@ mod server_event;
 pub mod text;
 
 pub use self::answer::{DONE, refused, success};
+pub use self::audit::{AuditActor, AuditEntry};
 pub use self::client_event::ClientEvent;
 pub use self::connection::{Auth, RefreshToken, Refreshed, RetryAfter, TokenExpiring, refusals};
 pub use self::conversation::{Conversation, ConversationName, ParticipantState, UserTyping};

@@ -16,7 +16,6 @@ use super::state::AppState;
 use crate::auth::{Claims, Rejection};
 use crate::contract::{FieldError, malformed};
 use crate::json::{self, LossyString};
-use crate::store::Role;
 
 /// The token of a request, if it has one.
 pub(super) fn bearer_token(parts: &Parts) -> Option<Cow<'_, str>> {
@@ -52,18 +51,6 @@ fn bearer(value: &[u8]) -> Option<Cow<'_, str>> {
     let (scheme, token) = value.split_at(value.iter().position(|byte| matches!(byte, b' ' | b'\t'))?);
     let token = token.trim_ascii();
     (scheme.eq_ignore_ascii_case(b"bearer") && !token.is_empty()).then(|| String::from_utf8_lossy(token))
-}
-
-/// Proof that the request has a valid token of an admin.
-pub(super) struct Admin;
-
-impl FromRequestParts<AppState> for Admin {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
-        let Authenticated(claims) = Authenticated::from_request_parts(parts, state).await?;
-        if claims.role == Role::Admin { Ok(Self) } else { Err(ApiError::AdminsOnly) }
-    }
 }
 
 /// The id in a path. Empty, which no id is, if the path is not UTF-8: the route answers as for an unknown id.

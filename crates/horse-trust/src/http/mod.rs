@@ -43,7 +43,7 @@ use crate::logging;
 pub fn router(state: AppState, engine: socketio::Server, origins: &CorsOrigins) -> Router {
     let figures = Arc::clone(&state.metrics);
     let answers = answers::Answers::default();
-    let bodies = (Arc::clone(&state.tokens), Arc::<body::Bodies>::default());
+    let bodies = (state.clone(), Arc::<body::Bodies>::default());
     let api = Router::new()
         .merge(accounts::router())
         .merge(conversations::router(&answers))

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use crate::auth::{AddressRate, Passwords, Throttle, Tokens};
+use crate::auth::{AddressRate, ApiKeys, Passwords, Throttle, Tokens};
 use crate::chat::Chat;
 use crate::config::Secret;
 use crate::metrics::Metrics;
@@ -21,6 +21,8 @@ pub struct AppState {
     pub store: Arc<dyn Store>,
     /// Issues and verifies tokens.
     pub tokens: Arc<Tokens>,
+    /// The platform's keys for the admin API.
+    pub api_keys: Arc<ApiKeys>,
     /// Computes password hashes.
     pub passwords: Arc<Passwords>,
     /// Limits wrong logins.

@@ -11,11 +11,11 @@ use super::register::{counter, histograms, opts, register};
 use crate::callback::Callback;
 use crate::id::Id;
 use crate::store::{
-    AccountStore, Change, ChangeCursor, Changed, Conversation, ConversationStore, ConversationSummary,
-    Delivered, DeliveryStore, History, Lifecycle, ListPlace, ListQuery, MarkRead, Message, MessageStore,
-    Missed, ModerationStore, NewConversation, NewMessage, NewReport, Page, Profile, Range, Read, Report,
-    Result, Revocation, Standing, StandingStore, Store, StoreError, Stored, User, UserChanges, UserPosition,
-    VoidToken, Withdrawn,
+    AccountStore, AuditEntry, AuditStore, Change, ChangeCursor, Changed, Conversation, ConversationStore,
+    ConversationSummary, Delivered, DeliveryStore, History, Lifecycle, ListPlace, ListQuery, MarkRead,
+    Message, MessageStore, Missed, ModerationStore, NewAuditEntry, NewConversation, NewMessage, NewReport,
+    Page, Profile, Range, Read, Report, Result, Revocation, Standing, StandingStore, Store, StoreError,
+    Stored, User, UserChanges, UserPosition, VoidToken, Withdrawn,
 };
 use crate::timestamp::Timestamp;
 
@@ -184,6 +184,11 @@ measured! {
         read standings() -> Vec<Standing>;
         read user_changes(after: Option<&ChangeCursor>) -> UserChanges;
         read forget_user_changes(kept: Duration) -> ();
+    }
+    AuditStore {
+        read note_audit(entry: NewAuditEntry) -> ();
+        read audit(before: Option<i64>, limit: u32) -> Vec<AuditEntry>;
+        read forget_audit(kept: Duration) -> ();
     }
     Lifecycle {
         read ping() -> ();

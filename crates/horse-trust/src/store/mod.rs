@@ -24,11 +24,11 @@ pub use self::standing::{
     UserChanges, VoidToken,
 };
 pub use self::traits::{
-    AccountStore, ConversationStore, DeliveryStore, Lifecycle, MessageStore, ModerationStore, StandingStore,
-    Store,
+    AccountStore, AuditStore, ConversationStore, DeliveryStore, Lifecycle, MessageStore, ModerationStore,
+    StandingStore, Store,
 };
 pub use self::types::{
-    Change, Changed, Conversation, ConversationSummary, Delivered, History, LastMessage, MarkRead, Message,
-    Missed, MissedMessage, NewConversation, NewMessage, NewReport, Page, Profile, Quote, Range, Read, Report,
-    Role, Side, Stored, Unread, User, UserPosition, Withdrawn,
+    Actor, AuditEntry, Change, Changed, Conversation, ConversationSummary, Delivered, History, LastMessage,
+    MarkRead, Message, Missed, MissedMessage, NewAuditEntry, NewConversation, NewMessage, NewReport, Page,
+    Profile, Quote, Range, Read, Report, Role, Side, Stored, Unread, User, UserPosition, Withdrawn,
 };

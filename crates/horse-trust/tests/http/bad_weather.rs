@@ -6,11 +6,11 @@ use std::time::Duration;
 use horse_trust::callback::Callback;
 use horse_trust::id::Id;
 use horse_trust::store::{
-    AccountStore, Change, ChangeCursor, Changed, Conversation, ConversationStore, ConversationSummary,
-    Delivered, DeliveryStore, History, Lifecycle, ListPlace, ListQuery, MarkRead, Message, MessageStore,
-    Missed, ModerationStore, NewConversation, NewMessage, NewReport, Page, Profile, Range, Read, Report,
-    Result, Revocation, Standing, StandingStore, StoreError, Stored, User, UserChanges, UserPosition,
-    VoidToken, Withdrawn,
+    AccountStore, AuditEntry, AuditStore, Change, ChangeCursor, Changed, Conversation, ConversationStore,
+    ConversationSummary, Delivered, DeliveryStore, History, Lifecycle, ListPlace, ListQuery, MarkRead,
+    Message, MessageStore, Missed, ModerationStore, NewAuditEntry, NewConversation, NewMessage, NewReport,
+    Page, Profile, Range, Read, Report, Result, Revocation, Standing, StandingStore, StoreError, Stored,
+    User, UserChanges, UserPosition, VoidToken, Withdrawn,
 };
 use horse_trust::timestamp::Timestamp;
 
@@ -194,6 +194,19 @@ impl StandingStore for Broken {
         Ok(UserChanges { cursor: ChangeCursor::default(), changes: Some(Vec::new()) })
     }
     async fn forget_user_changes(&self, _: Duration) -> Result<()> {
+        self.fail()
+    }
+}
+
+#[async_trait::async_trait]
+impl AuditStore for Broken {
+    async fn note_audit(&self, _: NewAuditEntry) -> Result<()> {
+        self.fail()
+    }
+    async fn audit(&self, _: Option<i64>, _: u32) -> Result<Vec<AuditEntry>> {
+        self.fail()
+    }
+    async fn forget_audit(&self, _: Duration) -> Result<()> {
         self.fail()
     }
 }

@@ -1,6 +1,7 @@
 //! What every engine's store does. [`suite`] makes a test of each check for an engine.
 
 mod accounts;
+mod audit;
 mod changes;
 mod counts;
 mod delivery;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use self::accounts::{
     accounts_have_an_email_each, blocks_go_one_way_and_hide_both, complaints_keep_what_was_said,
 };
+use self::audit::what_admins_change_is_noted;
 use self::changes::{
     a_reply_shows_what_its_message_now_says, messages_can_be_edited_and_deleted_for_some_time,
 };
@@ -82,5 +84,6 @@ suite!(
         tokens_are_made_void_one_by_one,
         changes_of_users_are_followed,
         whose_tokens_are_not_accepted_is_known,
+        what_admins_change_is_noted,
     ]
 );

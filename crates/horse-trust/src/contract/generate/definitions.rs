@@ -7,6 +7,7 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value};
 
 use crate::contract::answer::Refused;
+use crate::contract::audit::AuditEntry;
 use crate::contract::client_event::ClientEvent;
 use crate::contract::composed::{Answered, ConnectError, EventSchema, MalformedMessage, Messages};
 use crate::contract::connection::Auth;
@@ -44,6 +45,7 @@ impl Definitions {
         name::<Answered<Message<'_>>>(&mut answers);
         name::<Report<'_>>(&mut answers);
         name::<Withdrawn<'_>>(&mut answers);
+        name::<AuditEntry<'_>>(&mut answers);
         let mut schemas = BTreeMap::new();
         for (name, mut schema) in
             [payloads, answers].into_iter().flat_map(|mut generator| generator.take_definitions(true))

@@ -4,6 +4,7 @@
 //! trip ([`engine`]); reads and single writes go over a few connections ([`pool`]). The rules that hold over all nodes
 //! are functions in the database (`migrations/postgres/functions`).
 
+mod audit;
 mod batch;
 mod codec;
 mod connection;

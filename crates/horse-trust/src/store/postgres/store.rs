@@ -32,7 +32,7 @@ use crate::timestamp::Timestamp;
 
 /// The store of several nodes.
 pub struct PostgresStore {
-    pool: Pool,
+    pub(super) pool: Pool,
     writes: GroupCommit<Infallible>,
     /// For conversations and reports; the ids of messages are made in the database, in the order of commits.
     ids: IdGenerator,

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod append_buffer;
+mod audit;
 mod checkpoint;
 mod client_ids;
 mod codec;

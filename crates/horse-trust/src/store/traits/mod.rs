@@ -2,6 +2,7 @@
 //! `docs/store-contract.md` has all that an engine promises.
 
 mod accounts;
+mod audit;
 mod conversations;
 mod delivery;
 mod lifecycle;
@@ -10,6 +11,7 @@ mod moderation;
 mod standing;
 
 pub use self::accounts::AccountStore;
+pub use self::audit::AuditStore;
 pub use self::conversations::ConversationStore;
 pub use self::delivery::DeliveryStore;
 pub use self::lifecycle::Lifecycle;
@@ -19,7 +21,14 @@ pub use self::standing::StandingStore;
 
 /// The store. Every engine behaves alike: one test suite runs over all.
 pub trait Store:
-    MessageStore + ConversationStore + DeliveryStore + AccountStore + ModerationStore + StandingStore + Lifecycle
+    MessageStore
+    + ConversationStore
+    + DeliveryStore
+    + AccountStore
+    + ModerationStore
+    + StandingStore
+    + AuditStore
+    + Lifecycle
 {
 }
 
@@ -30,6 +39,7 @@ impl<T> Store for T where
         + AccountStore
         + ModerationStore
         + StandingStore
+        + AuditStore
         + Lifecycle
 {
 }

@@ -1,6 +1,7 @@
 //! The types that the store takes and returns.
 
 mod accounts;
+mod audit;
 mod conversations;
 mod delivery;
 mod messages;
@@ -8,6 +9,7 @@ mod moderation;
 mod page;
 
 pub use self::accounts::{Profile, Role, User};
+pub use self::audit::{Actor, AuditEntry, NewAuditEntry};
 pub use self::conversations::{Conversation, ConversationSummary, LastMessage, NewConversation, Side};
 pub use self::delivery::{Delivered, MarkRead, Missed, MissedMessage, Read, Unread, UserPosition};
 pub use self::messages::{Change, Changed, History, Message, NewMessage, Quote, Range, Stored};

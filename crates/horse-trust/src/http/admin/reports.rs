@@ -1,15 +1,15 @@
-//! `/api/admin`: what admins look at in a dispute.
+//! What admins look at in a dispute: reports, and texts that were withdrawn.
 
 use axum::extract::{RawQuery, State};
 use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
-use super::error::ApiError;
-use super::extract::Admin;
-use super::query::{number, parameter};
-use super::state::AppState;
+use super::access::Admin;
 use crate::contract::Refusal;
+use crate::http::error::ApiError;
+use crate::http::query::{number, parameter};
+use crate::http::state::AppState;
 use crate::id::Id;
 use crate::store::Page;
 
@@ -20,14 +20,14 @@ const MAX_LIMIT: u64 = 100;
 /// The last page that can be asked for.
 const MAX_PAGE: u64 = 1_000_000;
 
-/// The routes of admins.
+/// The routes of reports and withdrawn texts.
 pub(super) fn router() -> Router<AppState> {
     Router::new().route("/api/admin/reports", get(reports)).route("/api/admin/withdrawn", get(withdrawn))
 }
 
 async fn reports(
     State(state): State<AppState>,
-    _: Admin,
+    Admin(_): Admin,
     RawQuery(query): RawQuery,
 ) -> Result<Json<Value>, ApiError> {
     let data = state.chat.reports(page(&query.unwrap_or_default())?).await?;
@@ -36,7 +36,7 @@ async fn reports(
 
 async fn withdrawn(
     State(state): State<AppState>,
-    _: Admin,
+    Admin(_): Admin,
     RawQuery(query): RawQuery,
 ) -> Result<Json<Value>, ApiError> {
     let query = query.unwrap_or_default();

@@ -1,0 +1,14 @@
+//! `/api/admin`: the platform's API, and what admins look at. One file a resource; [`access`] says who is let in.
+
+pub(super) mod access;
+mod audit;
+mod reports;
+
+use axum::Router;
+
+use super::state::AppState;
+
+/// The routes of the platform and of admins.
+pub(super) fn router() -> Router<AppState> {
+    Router::new().merge(reports::router()).merge(audit::router())
+}
