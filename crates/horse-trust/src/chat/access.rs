@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::lookup::Lookup;
 use super::service::Chat;
 use crate::bus::BusEvent;
-use crate::contract::Refusal;
+use crate::contract::{Draft, Refusal};
 use crate::id::Id;
 use crate::store::{Conversation, Profile, Quote, StoreError};
 
@@ -70,12 +70,12 @@ impl Chat {
         })
     }
 
-    /// What `user` needs to send a message in a conversation, perhaps in reply to the message with an id.
+    /// What `user` needs to send a message in a conversation.
     pub fn send_context(
         self: &Arc<Self>,
         user: &Id,
         conversation_id: &str,
-        reply_to: Option<&str>,
+        draft: &Draft,
     ) -> Lookup<Result<SendContext, Refusal>> {
         let conversation = self.unblocked_conversation(user, conversation_id);
         let context = conversation.and_then(self, user, |chat, user, conversation| {
@@ -87,8 +87,8 @@ impl Chat {
                 Ok(SendContext { conversation, sender: chat.profile(&user).await?, reply_to: None })
             }))
         });
-        let Some(reply_to) = reply_to else { return context };
-        let (chat, reply_to) = (Arc::clone(self), reply_to.to_owned());
+        let Some(reply_to) = &draft.reply_to else { return context };
+        let (chat, reply_to) = (Arc::clone(self), reply_to.clone());
         Lookup::Loading(Box::pin(async move {
             let mut context = context.get().await?;
             context.reply_to = Some(chat.quote(&context.conversation, &reply_to).await?);

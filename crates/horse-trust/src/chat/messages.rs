@@ -28,7 +28,8 @@ impl Chat {
         }
         let Draft { text, client_id, .. } = draft;
         let SendContext { conversation, sender, reply_to } = context;
-        let message = NewMessage { conversation, sender: user.clone(), text, client_id, reply_to };
+        let message =
+            NewMessage { conversation, sender: user.clone(), text, client_id, reply_to, extras: None };
         let (chat, place) = (Arc::clone(self), Arc::clone(&message.conversation));
         self.store.append_message(
             message,
@@ -68,7 +69,7 @@ impl Chat {
         conversation_id: &str,
         draft: Draft,
     ) -> Result<(MessageJson, bool), Refusal> {
-        let context = self.send_context(user, conversation_id, draft.reply_to.as_deref()).get().await?;
+        let context = self.send_context(user, conversation_id, &draft).get().await?;
         // A node that has a device of the user has received all of their messages, and counted them.
         if !self.bus.has_device(user) {
             self.take_from_all_nodes(user, self.limits.message_quota()).await?;

@@ -3,7 +3,7 @@
 use super::field_error::FieldError;
 use super::record::Record;
 use crate::id::Id;
-use crate::store::{LastMessage, Profile, Role, StagedConversation, StagedMessage, User};
+use crate::store::{LastMessage, MessageExtras, Profile, Role, StagedConversation, StagedMessage, User};
 use crate::timestamp::Timestamp;
 
 /// The names of all fields that are read, of whatever collection.
@@ -154,6 +154,7 @@ pub(super) fn message(record: &Record<'_>) -> Result<StagedMessage, FieldError> 
         conversation_id: record.required("conversation_id", record.id("conversation_id")?)?,
         sender_id: record.required("sender_id", record.id("sender_id")?)?,
         text: record.required("text", record.text("text")?)?,
+        extras: MessageExtras::default().if_any(),
         is_read: record.flag("is_read")?.unwrap_or(false),
         read_at: record.date("read_at")?,
         deleted_at: record.date("deleted_at")?,

@@ -34,7 +34,7 @@ impl Participant {
         if let Err(refusal) = chat.count_message(user) {
             return refuse(responder, refusal);
         }
-        let context = chat.send_context(user, &conversation_id, draft.reply_to.as_deref());
+        let context = chat.send_context(user, &conversation_id, &draft);
         self.when_found(context, move |services, user, context| {
             submit(services, user, context, draft, responder, begin);
         })

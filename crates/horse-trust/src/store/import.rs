@@ -1,7 +1,7 @@
 //! The target of an import, in either engine: one transaction per file, so that a bad record leaves nothing behind.
 
 use super::error::Result;
-use super::types::{LastMessage, User};
+use super::types::{LastMessage, MessageExtras, User};
 use crate::id::Id;
 use crate::timestamp::Timestamp;
 
@@ -33,6 +33,8 @@ pub struct StagedMessage {
     pub sender_id: Id,
     /// Its text.
     pub text: String,
+    /// Its optional parts.
+    pub extras: Option<Box<MessageExtras>>,
     /// Whether its recipient has read it.
     pub is_read: bool,
     /// When its recipient read it.

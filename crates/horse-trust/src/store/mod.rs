@@ -29,6 +29,7 @@ pub use self::traits::{
 };
 pub use self::types::{
     Actor, AuditEntry, Change, Changed, Conversation, ConversationSummary, Delivered, History, LastMessage,
-    MarkRead, Message, Missed, MissedMessage, NewAuditEntry, NewConversation, NewMessage, NewReport, Page,
-    Profile, Quote, Range, Read, Report, Role, Side, Stored, Unread, User, UserPosition, Withdrawn,
+    MarkRead, Message, MessageExtras, Missed, MissedMessage, NewAuditEntry, NewConversation, NewMessage,
+    NewReport, Page, Profile, Quote, Range, Read, Report, Role, Side, Stored, Unread, User, UserPosition,
+    Withdrawn,
 };

@@ -198,7 +198,7 @@ async fn no_write_reads_more_than_is_new() {
     let (key, other) = (long.key, other.key);
     for sql in [
         format!(
-            "SELECT * FROM append_messages(ARRAY[{key}, {other}, {key}], '{{0, 0, 1}}', '{{a, b, c}}', '{{x, k1, NULL}}')"
+            "SELECT * FROM append_messages(ARRAY[{key}, {other}, {key}], '{{0, 0, 1}}', '{{a, b, c}}', '{{x, k1, NULL}}', '{{}}', '{{}}')"
         ),
         format!("SELECT * FROM mark_read({key}, 1::smallint, 20)"),
         format!("SELECT * FROM mark_read({key}, 1::smallint, {MANY} - 20)"),

@@ -1,6 +1,6 @@
 -- Messages: what they are shown as, and every write that changes them. The first of the files of functions: see README.md.
 
--- A message as it is shown: deleted ones (an import brings them with their text) without text.
+-- A message as it is shown: deleted ones (an import brings them with what they said) without text and extras.
 CREATE OR REPLACE VIEW shown_messages AS
 SELECT m.conversation, m.id, m.seq, m.sender,
     CASE WHEN m.deleted_at IS NULL THEN m.text ELSE '' END AS text,
@@ -8,7 +8,8 @@ SELECT m.conversation, m.id, m.seq, m.sender,
     m.sent_at, m.client_id, m.edited_at, m.deleted_at,
     -- What a reply quotes, as that message now is.
     q.id AS quoted_id, q.seq AS quoted_seq, q.sender AS quoted_sender,
-    CASE WHEN q.deleted_at IS NULL THEN q.text ELSE '' END AS quoted_text
+    CASE WHEN q.deleted_at IS NULL THEN q.text ELSE '' END AS quoted_text,
+    CASE WHEN m.deleted_at IS NULL THEN m.extras END AS extras
 FROM messages m JOIN conversations c ON c.key = m.conversation
 LEFT JOIN messages q ON q.conversation = m.conversation AND q.seq = m.reply_to;
 
@@ -40,7 +41,8 @@ $$;
 -- `refused_by` comes to a block, of its 'sender' or of its 'recipient'; another without an id has a client_id that the
 -- sender has used before. Of neither anything was stored.
 CREATE OR REPLACE FUNCTION append_messages(
-    new_keys bigint[], new_sides smallint[], new_texts text[], new_client_ids text[], new_replies bigint[]
+    new_keys bigint[], new_sides smallint[], new_texts text[], new_client_ids text[], new_replies bigint[],
+    new_extras text[]
 ) RETURNS TABLE (
     place bigint, id text, seq bigint, sent_at bigint, unread bigint, total bigint,
     -- Which message it is of all that the sender, and the recipient, take part in.
@@ -59,12 +61,12 @@ BEGIN
         RETURNING last - cardinality(new_keys), origin INTO number, origin_digits;
     RETURN QUERY
     WITH asked AS (
-        SELECT a.place, a.side, a.content, a.client_id COLLATE "C" AS client_id, a.reply_to, c.key, c.last_seq, c.updated_at,
+        SELECT a.place, a.side, a.content, a.client_id COLLATE "C" AS client_id, a.reply_to, a.extras, c.key, c.last_seq, c.updated_at,
             CASE a.side WHEN 0 THEN c.user_a ELSE c.user_b END AS sender,
             CASE a.side WHEN 0 THEN c.user_b ELSE c.user_a END AS recipient,
             CASE a.side WHEN 0 THEN c.unread_b ELSE c.unread_a END AS unread
-        FROM unnest(new_keys, new_sides, new_texts, new_client_ids, new_replies)
-            WITH ORDINALITY AS a (key, side, content, client_id, reply_to, place)
+        FROM unnest(new_keys, new_sides, new_texts, new_client_ids, new_replies, new_extras)
+            WITH ORDINALITY AS a (key, side, content, client_id, reply_to, extras, place)
         JOIN conversations c ON c.key = a.key
     ), admitted AS (
         SELECT asked.*, CASE
@@ -81,7 +83,7 @@ BEGIN
             )) AS is_new
         FROM admitted
     ), placed AS MATERIALIZED (
-        SELECT place, key, side, content, client_id, reply_to, sender, recipient, refused_by, is_new,
+        SELECT place, key, side, content, client_id, reply_to, extras, sender, recipient, refused_by, is_new,
             lpad(to_hex((number + place) >> 24), 8, '0') || origin_digits
                 || lpad(to_hex((number + place) & 16777215), 6, '0') AS id,
             last_seq + count(*) FILTER (WHERE is_new) OVER (PARTITION BY key ORDER BY place) AS seq,
@@ -99,8 +101,8 @@ BEGIN
         LEFT JOIN unread_totals t ON t.user_id = v.user_id
         WINDOW of_user AS (PARTITION BY v.user_id ORDER BY p.place, v.is_recipient)
     ), stored AS (
-        INSERT INTO messages (conversation, seq, id, sender, sent_at, text, client_id, reply_to)
-        SELECT key, seq, id, side, sent_at, content, client_id, reply_to FROM placed WHERE is_new
+        INSERT INTO messages (conversation, seq, id, sender, sent_at, text, client_id, reply_to, extras)
+        SELECT key, seq, id, side, sent_at, content, client_id, reply_to, extras FROM placed WHERE is_new
     ), named AS (
         INSERT INTO client_ids (sender, client_id, conversation, seq)
         SELECT sender, client_id, key, seq FROM placed WHERE is_new AND client_id IS NOT NULL
@@ -123,14 +125,14 @@ BEGIN
     FROM concerned GROUP BY place;
 END $$;
 
--- For nodes of the version before, which know no replies.
+-- For nodes of the version before, which know no extras.
 CREATE OR REPLACE FUNCTION append_messages(
-    new_keys bigint[], new_sides smallint[], new_texts text[], new_client_ids text[]
+    new_keys bigint[], new_sides smallint[], new_texts text[], new_client_ids text[], new_replies bigint[]
 ) RETURNS TABLE (
     place bigint, id text, seq bigint, sent_at bigint, unread bigint, total bigint,
     sender_position bigint, recipient_position bigint, refused_by text
 ) LANGUAGE sql AS $$
-    SELECT * FROM append_messages(new_keys, new_sides, new_texts, new_client_ids, '{}')
+    SELECT * FROM append_messages(new_keys, new_sides, new_texts, new_client_ids, new_replies, '{}')
 $$;
 
 -- Answers nothing if the conversation is unknown. What is newly read is counted, each message once ever; or what is left,
@@ -230,7 +232,7 @@ BEGIN
             UPDATE messages SET text = new_text, edited_at = now_at
             WHERE conversation = conversation_key AND seq = message_seq;
         ELSE
-            UPDATE messages SET text = '', deleted_at = now_at
+            UPDATE messages SET text = '', extras = NULL, deleted_at = now_at
             WHERE conversation = conversation_key AND seq = message_seq;
             UPDATE conversations SET deleted = deleted + 1 WHERE key = conversation_key;
             IF NOT before.is_read THEN
@@ -278,3 +280,4 @@ END $$;
 
 -- What no version calls any more.
 DROP FUNCTION IF EXISTS change_message(bigint, bigint, text, bigint);
+DROP FUNCTION IF EXISTS append_messages(bigint[], smallint[], text[], text[]);

@@ -93,7 +93,7 @@ impl<C: Custom> Write<C> {
         BASE_BYTES
             + match self {
                 // Once in the input, once in the outcome.
-                Self::Append(append) => 2 * append.input.text_bytes(),
+                Self::Append(append) => 2 * append.input.bytes(),
                 Self::Change(change) => 2 * change.input.text.as_ref().map_or(0, String::len),
                 Self::MarkRead(_) | Self::SetBlock(_) | Self::Touch(_) | Self::Flush(_) => 0,
                 Self::Custom(custom) => custom.bytes(),

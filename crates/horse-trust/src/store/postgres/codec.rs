@@ -7,6 +7,7 @@ use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 
 use crate::id::Id;
 use crate::store::error::{Result, StoreError};
+use crate::store::types::MessageExtras;
 use crate::timestamp::Timestamp;
 
 impl ToSql for Id {
@@ -28,6 +29,32 @@ impl ToSql for Id {
 impl<'a> FromSql<'a> for Id {
     fn from_sql(ty: &Type, raw: &'a [u8]) -> std::result::Result<Self, Box<dyn Error + Sync + Send>> {
         Ok(Self::parse(<&str as FromSql>::from_sql(ty, raw)?)?)
+    }
+
+    fn accepts(ty: &Type) -> bool {
+        <&str as FromSql>::accepts(ty)
+    }
+}
+
+impl ToSql for MessageExtras {
+    fn to_sql(
+        &self,
+        ty: &Type,
+        out: &mut BytesMut,
+    ) -> std::result::Result<IsNull, Box<dyn Error + Sync + Send>> {
+        self.to_json().to_sql(ty, out)
+    }
+
+    fn accepts(ty: &Type) -> bool {
+        <&str as ToSql>::accepts(ty)
+    }
+
+    to_sql_checked!();
+}
+
+impl<'a> FromSql<'a> for MessageExtras {
+    fn from_sql(ty: &Type, raw: &'a [u8]) -> std::result::Result<Self, Box<dyn Error + Sync + Send>> {
+        Ok(Self::from_json(<&str as FromSql>::from_sql(ty, raw)?)?)
     }
 
     fn accepts(ty: &Type) -> bool {

@@ -83,7 +83,8 @@ struct File<'a> {
 const BEGIN: &str = "BEGIN;
     CREATE TEMP TABLE staged (
         id text COLLATE \"C\" NOT NULL PRIMARY KEY, conversation bigint NOT NULL, sender smallint NOT NULL,
-        sent_at bigint NOT NULL, place bigint NOT NULL, text text NOT NULL, is_read boolean, read_at bigint, deleted_at bigint
+        sent_at bigint NOT NULL, place bigint NOT NULL, text text NOT NULL, extras text, is_read boolean, read_at bigint,
+        deleted_at bigint
     ) ON COMMIT DROP";
 
 /// Answers for each account whether its id was there before, and whether one of its id and e-mail was added.
@@ -127,13 +128,13 @@ const CONVERSATIONS: &str = "
 const MESSAGES: &str = "
     WITH asked AS MATERIALIZED (
         SELECT a.*, c.key, CASE a.sender WHEN c.user_a THEN 0 WHEN c.user_b THEN 1 END AS side
-        FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::boolean[], $6::bigint[], $7::bigint[],
-            $8::bigint[], $9::bigint[])
-        WITH ORDINALITY AS a (id, conversation, sender, text, is_read, read_at, deleted_at, sent_at, place, number)
+        FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::boolean[], $7::bigint[],
+            $8::bigint[], $9::bigint[], $10::bigint[])
+        WITH ORDINALITY AS a (id, conversation, sender, text, extras, is_read, read_at, deleted_at, sent_at, place, number)
         LEFT JOIN conversations c ON c.id = a.conversation
     ), added AS (
-        INSERT INTO staged (id, conversation, sender, sent_at, place, text, is_read, read_at, deleted_at)
-        SELECT id, key, side, sent_at, place, text, CASE WHEN is_read THEN true END, read_at, deleted_at
+        INSERT INTO staged (id, conversation, sender, sent_at, place, text, extras, is_read, read_at, deleted_at)
+        SELECT id, key, side, sent_at, place, text, extras, CASE WHEN is_read THEN true END, read_at, deleted_at
         FROM asked WHERE side IS NOT NULL AND (SELECT m.seq FROM messages m WHERE m.id = asked.id) IS NULL
         ORDER BY number
         ON CONFLICT (id) DO NOTHING RETURNING id
@@ -143,10 +144,10 @@ const MESSAGES: &str = "
 const COMMIT: &str = "
     SELECT lock_writes();
 
-    INSERT INTO messages (conversation, seq, id, sender, sent_at, text, is_read, read_at, deleted_at)
+    INSERT INTO messages (conversation, seq, id, sender, sent_at, text, extras, is_read, read_at, deleted_at)
     SELECT s.conversation,
         c.last_seq + row_number() OVER (PARTITION BY s.conversation ORDER BY s.place, s.id),
-        s.id, s.sender, s.sent_at, s.text, s.is_read, s.read_at, s.deleted_at
+        s.id, s.sender, s.sent_at, s.text, s.extras, s.is_read, s.read_at, s.deleted_at
     FROM staged s JOIN conversations c ON c.key = s.conversation;
 
     WITH counts AS (
@@ -312,6 +313,7 @@ impl ImportFile for File<'_> {
                     &column(messages, |message| &message.conversation_id),
                     &column(messages, |message| &message.sender_id),
                     &column(messages, |message| &message.text),
+                    &column(messages, |message| message.extras.as_deref()),
                     &column(messages, |message| message.is_read),
                     &column(messages, |message| milliseconds(message.read_at)),
                     &column(messages, |message| milliseconds(message.deleted_at)),

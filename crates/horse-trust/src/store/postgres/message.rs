@@ -1,5 +1,6 @@
 //! The columns of a message. A new one is named here, in `migrations/postgres/functions/messages.sql` (the view
-//! `shown_messages` and `append_messages`), and in a migration of the table `messages`.
+//! `shown_messages` and `append_messages`), and in a migration of the table `messages`. An optional part that no statement
+//! looks into needs none of this: it is a field of [`MessageExtras`].
 
 use tokio_postgres::types::ToSql;
 
@@ -7,7 +8,7 @@ use super::codec::check_text;
 use crate::id::Id;
 use crate::store::columns::columns;
 use crate::store::error::Result;
-use crate::store::types::{Message, NewMessage, Quote};
+use crate::store::types::{Message, MessageExtras, NewMessage, Quote};
 use crate::timestamp::Timestamp;
 
 columns! {
@@ -24,6 +25,7 @@ columns! {
         quoted_seq: Option<i64>,
         quoted_sender: Option<i16>,
         quoted_text: Option<String>,
+        extras: Option<MessageExtras>,
         edited_at: Option<Timestamp>,
         deleted_at: Option<Timestamp>,
     }
@@ -46,6 +48,7 @@ impl MessageRow {
             sent_at: self.sent_at,
             client_id: self.client_id,
             reply_to,
+            extras: self.extras.map(Box::new),
             edited_at: self.edited_at,
             deleted_at: self.deleted_at,
         }
@@ -60,7 +63,7 @@ pub(super) fn check(new: &NewMessage) -> Result<()> {
 }
 
 /// The function that stores messages; its parameters are [`append_parameters`].
-pub(super) const APPEND: &str = "append_messages($1, $2, $3, $4, $5)";
+pub(super) const APPEND: &str = "append_messages($1, $2, $3, $4, $5, $6)";
 
 /// A list of each thing that the messages have.
 pub(super) fn append_parameters<'a>(messages: &[&'a NewMessage]) -> Vec<Box<dyn ToSql + Sync + Send + 'a>> {
@@ -76,5 +79,6 @@ pub(super) fn append_parameters<'a>(messages: &[&'a NewMessage]) -> Vec<Box<dyn 
         column(messages, |message| message.text.as_str()),
         column(messages, |message| message.client_id.as_deref()),
         column(messages, |message| message.reply_to.as_ref().map(|quote| quote.seq)),
+        column(messages, |message| message.extras.as_deref()),
     ]
 }

@@ -114,7 +114,7 @@ pub(super) async fn missed(pool: &Pool, user: &Id, after: Option<&Id>, limit: us
 const AT: &str = sql!(
     "SELECT ",
     MessageRow::COLUMNS,
-    " FROM (SELECT m.*, p.place, sum(coalesce(octet_length(m.text), 0)) OVER (ORDER BY p.place) AS bytes
+    " FROM (SELECT m.*, p.place, sum(coalesce(octet_length(m.text), 0) + coalesce(octet_length(m.extras), 0)) OVER (ORDER BY p.place) AS bytes
      FROM unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY AS p (conversation, seq, place)
      LEFT JOIN shown_messages m ON m.conversation = p.conversation AND m.seq = p.seq) m
      WHERE m.place = 1 OR m.bytes <= $3 ORDER BY m.place"

@@ -5,6 +5,7 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, Value, 
 
 use crate::id::Id;
 use crate::store::error::StoreError;
+use crate::store::types::MessageExtras;
 use crate::timestamp::Timestamp;
 
 impl From<rusqlite::Error> for StoreError {
@@ -22,6 +23,18 @@ impl ToSql for Id {
 impl FromSql for Id {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         Self::parse(value.as_str()?).map_err(FromSqlError::other)
+    }
+}
+
+impl ToSql for MessageExtras {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Owned(Value::Text(self.to_json())))
+    }
+}
+
+impl FromSql for MessageExtras {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        Self::from_json(value.as_str()?).map_err(FromSqlError::other)
     }
 }
 

@@ -28,7 +28,8 @@ impl<'a> Transaction<'a> {
         transaction.execute_batch(
             "CREATE TEMP TABLE staged (
                 id NOT NULL PRIMARY KEY, conversation INTEGER NOT NULL, sender INTEGER NOT NULL,
-                sent_at INTEGER NOT NULL, place INTEGER NOT NULL, text TEXT NOT NULL, is_read INTEGER, read_at INTEGER, deleted_at INTEGER
+                sent_at INTEGER NOT NULL, place INTEGER NOT NULL, text TEXT NOT NULL, extras TEXT, is_read INTEGER, read_at INTEGER,
+                deleted_at INTEGER
             ) WITHOUT ROWID",
         )?;
         Ok(Self { transaction })
@@ -107,8 +108,8 @@ impl<'a> Transaction<'a> {
         let added = self
             .transaction
             .prepare_cached(
-                "INSERT INTO staged (id, conversation, sender, sent_at, place, text, is_read, read_at, deleted_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (id) DO NOTHING",
+                "INSERT INTO staged (id, conversation, sender, sent_at, place, text, extras, is_read, read_at, deleted_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (id) DO NOTHING",
             )?
             .execute(params![
                 id,
@@ -117,6 +118,7 @@ impl<'a> Transaction<'a> {
                 message.sent_at.0,
                 message.order.0,
                 message.text,
+                message.extras.as_deref(),
                 message.is_read.then_some(1),
                 message.read_at.map(|at| at.0),
                 message.deleted_at.map(|at| at.0)
@@ -154,10 +156,10 @@ impl ImportFile for Transaction<'_> {
     fn commit(self: Box<Self>) -> Result<()> {
         self.transaction.execute_batch(
             "INSERT INTO messages
-                 (conversation, seq, id, sender, sent_at, text, is_read, read_at, deleted_at)
+                 (conversation, seq, id, sender, sent_at, text, extras, is_read, read_at, deleted_at)
              SELECT s.conversation,
                  c.last_seq + row_number() OVER (PARTITION BY s.conversation ORDER BY s.place, s.id),
-                 s.id, s.sender, s.sent_at, s.text, s.is_read, s.read_at, s.deleted_at
+                 s.id, s.sender, s.sent_at, s.text, s.extras, s.is_read, s.read_at, s.deleted_at
              FROM staged s JOIN conversations c ON c.key = s.conversation;
 
              UPDATE conversations AS c SET

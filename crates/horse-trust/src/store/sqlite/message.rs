@@ -1,11 +1,12 @@
 //! The columns of a message. A new one is named here, and in a migration for the four places where messages are:
-//! `messages`, `recent_a`, `recent_b` and the view `all_messages`.
+//! `messages`, `recent_a`, `recent_b` and the view `all_messages`. An optional part that no statement looks into needs none
+//! of this: it is a field of [`MessageExtras`].
 
 use rusqlite::{Connection, params};
 
 use super::codec::MessageId;
 use crate::store::columns::{columns, sql};
-use crate::store::types::{Conversation, Message, Quote};
+use crate::store::types::{Conversation, Message, MessageExtras, Quote};
 use crate::timestamp::Timestamp;
 
 columns! {
@@ -25,6 +26,7 @@ columns! {
             WHERE q.conversation = m.conversation AND q.seq = m.reply_to) END",
         quoted_text: Option<String> = "CASE WHEN m.reply_to NOT NULL THEN (SELECT iif(q.deleted_at IS NULL, q.text, '') FROM all_messages q
             WHERE q.conversation = m.conversation AND q.seq = m.reply_to) END",
+        extras: Option<MessageExtras>,
         edited_at: Option<Timestamp>,
         deleted_at: Option<Timestamp>,
     }
@@ -44,12 +46,13 @@ impl MessageRow {
             id: self.id.0,
             seq: self.seq,
             sender: conversation.participants[sender].clone(),
-            // An import brings deleted messages with their text.
+            // An import brings deleted messages with what they said.
             text: if self.deleted_at.is_some() { String::new() } else { self.text },
             is_read: self.is_read.unwrap_or(false) || self.seq <= read_seq[1 - sender],
             sent_at: self.sent_at,
             client_id: self.client_id,
             reply_to,
+            extras: self.extras.filter(|_| self.deleted_at.is_none()).map(Box::new),
             edited_at: self.edited_at,
             deleted_at: self.deleted_at,
         }
@@ -57,12 +60,12 @@ impl MessageRow {
 }
 
 /// The columns that a message has from the beginning on; all others are empty until it is changed.
-pub(super) const STORED: &str = "conversation, seq, id, sender, sent_at, text, client_id, reply_to";
+pub(super) const STORED: &str = "conversation, seq, id, sender, sent_at, text, client_id, reply_to, extras";
 
 /// Into the two tables of messages that came lately; the parameters are those of [`STORED`].
 const INSERT: [&str; 2] = [
-    sql!("INSERT INTO recent_a (", STORED, ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"),
-    sql!("INSERT INTO recent_b (", STORED, ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"),
+    sql!("INSERT INTO recent_a (", STORED, ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"),
+    sql!("INSERT INTO recent_b (", STORED, ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"),
 ];
 
 /// Stores a message in one of the two tables of those that came lately.
@@ -83,7 +86,8 @@ pub(super) fn insert(
             message.sent_at.0,
             message.text,
             message.client_id,
-            message.reply_to.as_ref().map(|quote| quote.seq)
+            message.reply_to.as_ref().map(|quote| quote.seq),
+            message.extras.as_deref()
         ])
         .map(drop)
 }

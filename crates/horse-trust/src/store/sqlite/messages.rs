@@ -229,7 +229,7 @@ pub(super) fn messages_at(
     let mut bytes = 0;
     for (conversation, seq) in places {
         let message = message_at(connection, conversation, *seq).optional()?;
-        bytes += message.as_ref().map_or(0, |message| message.text.len());
+        bytes += message.as_ref().map_or(0, Message::bytes);
         if bytes > max_bytes && !messages.is_empty() {
             break;
         }
@@ -324,10 +324,12 @@ pub(super) fn change_message(context: &mut Context<'_>, change: &Change) -> Resu
     let Some(text) = &change.text else {
         connection
             .prepare_cached(
-                "UPDATE messages SET text = '', deleted_at = ?3 WHERE conversation = ?1 AND seq = ?2",
+                "UPDATE messages SET text = '', extras = NULL, deleted_at = ?3
+                 WHERE conversation = ?1 AND seq = ?2",
             )?
             .execute([key, change.seq, now.0])?;
         message.text.clear();
+        message.extras = None;
         message.deleted_at = Some(now);
         let unread = uncount(context, conversation, &message)?;
         return Ok(Changed::Done { message, unread });

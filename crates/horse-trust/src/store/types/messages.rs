@@ -3,11 +3,43 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::conversations::Conversation;
 use super::delivery::Unread;
 use super::page::Page;
 use crate::id::Id;
+use crate::json;
 use crate::timestamp::Timestamp;
+
+/// The optional parts of a message that the store keeps without looking into them: one column, as JSON, in either engine.
+/// A message without any has none of these, so it costs neither a byte nor an allocation. A node of an earlier version
+/// ignores the fields that it does not know. Deleting a message deletes them.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct MessageExtras {}
+
+impl MessageExtras {
+    /// The extras, unless there are none.
+    pub fn if_any(self) -> Option<Box<Self>> {
+        (self != Self::default()).then(|| Box::new(self))
+    }
+
+    /// As they are stored.
+    pub(in crate::store) fn to_json(&self) -> String {
+        json::encode(self)
+    }
+
+    /// What [`MessageExtras::to_json`] gave.
+    pub(in crate::store) fn from_json(json: &str) -> serde_json::Result<Self> {
+        serde_json::from_str(json)
+    }
+
+    /// How many bytes they hold.
+    pub(in crate::store) fn bytes(&self) -> usize {
+        0
+    }
+}
 
 /// A message to store. Id, sequence number and time are given by the store, in the order of commits.
 #[derive(Debug)]
@@ -22,6 +54,8 @@ pub struct NewMessage {
     pub client_id: Option<String>,
     /// The message of the same conversation that it replies to. Its sequence number is stored, no copy of its text.
     pub reply_to: Option<Quote>,
+    /// Its other optional parts.
+    pub extras: Option<Box<MessageExtras>>,
 }
 
 impl NewMessage {
@@ -33,14 +67,16 @@ impl NewMessage {
             text: text.into(),
             client_id: None,
             reply_to: None,
+            extras: None,
         }
     }
 
-    /// How many bytes its strings hold.
-    pub(in crate::store) fn text_bytes(&self) -> usize {
+    /// How many bytes its texts and extras hold.
+    pub(in crate::store) fn bytes(&self) -> usize {
         let key = self.client_id.as_ref().map_or(0, String::len);
         let quote = self.reply_to.as_ref().map_or(0, |quote| quote.text.len());
-        self.text.len() + key + quote
+        let extras = self.extras.as_ref().map_or(0, |extras| extras.bytes());
+        self.text.len() + key + quote + extras
     }
 
     /// The message as it is stored.
@@ -54,6 +90,7 @@ impl NewMessage {
             sent_at,
             client_id: self.client_id.clone(),
             reply_to: self.reply_to.clone(),
+            extras: self.extras.clone(),
             edited_at: None,
             deleted_at: None,
         }
@@ -92,6 +129,8 @@ pub struct Message {
     pub client_id: Option<String>,
     /// The message that it replies to, as it is at the time of reading.
     pub reply_to: Option<Quote>,
+    /// Its other optional parts; `None` once it is deleted.
+    pub extras: Option<Box<MessageExtras>>,
     /// When its text was last edited.
     pub edited_at: Option<Timestamp>,
     /// When it was deleted.
@@ -99,6 +138,11 @@ pub struct Message {
 }
 
 impl Message {
+    /// How many bytes its text and extras hold.
+    pub(in crate::store) fn bytes(&self) -> usize {
+        self.text.len() + self.extras.as_ref().map_or(0, |extras| extras.bytes())
+    }
+
     /// Whether `new`, which has the same sender and `client_id`, is this message of `conversation` sent again. The text
     /// of a message that was edited or deleted is no longer what its sender sent, and is not compared.
     pub(in crate::store) fn is_repeated_by(&self, conversation: &Conversation, new: &NewMessage) -> bool {

@@ -12,7 +12,9 @@ pub use self::accounts::{Profile, Role, User};
 pub use self::audit::{Actor, AuditEntry, NewAuditEntry};
 pub use self::conversations::{Conversation, ConversationSummary, LastMessage, NewConversation, Side};
 pub use self::delivery::{Delivered, MarkRead, Missed, MissedMessage, Read, Unread, UserPosition};
-pub use self::messages::{Change, Changed, History, Message, NewMessage, Quote, Range, Stored};
+pub use self::messages::{
+    Change, Changed, History, Message, MessageExtras, NewMessage, Quote, Range, Stored,
+};
 pub use self::moderation::{NewReport, Report, Withdrawn};
 pub use self::page::Page;
 

@@ -72,6 +72,7 @@ fn import(target: &mut dyn ImportTarget, messages: &[Imported]) {
             conversation_id: conversation_id(message.conversation),
             sender_id: id(USERS[PAIRS[message.conversation][message.side]]),
             text: TEXT.to_owned(),
+            extras: None,
             is_read: message.is_read,
             read_at: None,
             deleted_at: message.is_deleted.then_some(Timestamp(3000)),
