@@ -12,6 +12,7 @@ mod client_event;
 mod composed;
 mod connection;
 mod conversation;
+mod custom;
 mod error;
 #[cfg(test)]
 mod generate;
@@ -30,6 +31,7 @@ pub use self::audit::{AuditActor, AuditEntry};
 pub use self::client_event::ClientEvent;
 pub use self::connection::{Auth, RefreshToken, Refreshed, RetryAfter, TokenExpiring, refusals};
 pub use self::conversation::{Conversation, ConversationName, ParticipantState, UserTyping};
+pub use self::custom::{Custom, InvalidCustom};
 pub use self::error::{Error, FieldError, malformed};
 pub use self::history::{
     FetchMessages, MarkRead, Marked, MessageDelivered, MessagesRead, Resync, ResyncConversation, UnreadCount,

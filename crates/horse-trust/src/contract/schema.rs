@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
+use super::custom::Custom;
 use super::refusal::Refusal;
 use super::text;
 use crate::id::Id;
@@ -64,6 +65,10 @@ named! {
         "maxLength": text::MAX_CLIENT_ID,
         "description":
             "Chosen by the client, new for each message; of each sender it names one message, which is stored once.",
+    });
+    Custom: "Custom" = json!({
+        "type": "object",
+        "description": "An object of the platform's own, of at most 2048 bytes as JSON.",
     });
     RetryAfter: "RetryAfter" = json!({"type": "integer", "minimum": 1, "description": "Seconds."});
     Role: "Role" = json!({"enum": ["seller", "admin"]});

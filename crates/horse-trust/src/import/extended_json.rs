@@ -2,11 +2,12 @@
 
 use std::ops::RangeInclusive;
 
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Number, Value};
 
 use super::field_error::FieldError;
 use super::record::Record;
+use crate::contract::Custom;
 use crate::id::Id;
 use crate::json::LossyString;
 use crate::timestamp::Timestamp;
@@ -46,6 +47,17 @@ impl<'a> Record<'a> {
         self.typed(name, "neither true nor false", |value| flag(&parsed(value)?))
     }
 
+    /// An object of the platform's; types that JSON does not have become what JavaScript writes for them.
+    pub(super) fn custom(&self, name: &str) -> Result<Option<Custom>, FieldError> {
+        self.typed(name, "not an object of at most 2048 bytes as JSON", |value| {
+            let json = value.get();
+            if !json.contains("\"$") {
+                return Custom::parse(json).ok();
+            }
+            Custom::parse(&plain(parsed(value)?).to_string()).ok()
+        })
+    }
+
     /// Makes a missing field an error.
     pub(super) fn required<T>(&self, name: &str, value: Option<T>) -> Result<T, FieldError> {
         value.ok_or_else(|| self.error(name, "missing"))
@@ -55,6 +67,32 @@ impl<'a> Record<'a> {
 fn parsed(value: &RawValue) -> Option<Value> {
     let text = value.get();
     if text.len() > MAX_VALUE { None } else { serde_json::from_str(text).ok() }
+}
+
+/// The value as `JSON.stringify` writes it, if it is of a type that JSON does not have: ids and dates as texts, numbers as
+/// numbers. What no double holds stays a text.
+fn plain(value: Value) -> Value {
+    match value {
+        Value::Array(values) => values.into_iter().map(plain).collect(),
+        Value::Object(fields) => {
+            let typed = (fields.len() == 1).then(|| fields.iter().next()).flatten();
+            let plain_value = typed.and_then(|(kind, value)| match (kind.as_str(), value) {
+                ("$oid", Value::String(id)) => Some(Value::from(id.as_str())),
+                ("$date", _) => {
+                    date(&Value::Object(fields.clone())).map(|date| Value::from(date.to_string()))
+                }
+                ("$numberInt" | "$numberLong" | "$numberDouble" | "$numberDecimal", Value::String(text)) => {
+                    let number = serde_json::from_str::<Number>(text).ok().map(Value::from);
+                    Some(number.unwrap_or_else(|| Value::from(text.as_str())))
+                }
+                _ => None,
+            });
+            plain_value.unwrap_or_else(|| {
+                Value::Object(fields.into_iter().map(|(name, value)| (name, plain(value))).collect())
+            })
+        }
+        other => other,
+    }
 }
 
 /// `{"$oid": "…"}` or a text.
@@ -151,6 +189,22 @@ mod tests {
             assert_eq!(date(&date_json), Some(at), "{date_json}");
         }
         assert_eq!(date(&json!({"$date": {"$numberLong": "-1"}})), Some(Timestamp(-1)));
+    }
+
+    #[test]
+    fn types_that_json_does_not_have_become_plain() {
+        let exported = json!({
+            "offer": {"$oid": "507f1f77bcf86cd799439011"}, "until": {"$date": {"$numberLong": "1705314600123"}},
+            "prices": [{"$numberInt": "5"}, {"$numberDouble": "4.5"}, {"$numberDouble": "NaN"}, 7],
+            "nested": {"$note": "x", "count": {"$numberLong": "9"}}
+        });
+        assert_eq!(
+            plain(exported),
+            json!({
+                "offer": "507f1f77bcf86cd799439011", "until": "2024-01-15T10:30:00.123Z",
+                "prices": [5, 4.5, "NaN", 7], "nested": {"$note": "x", "count": 9}
+            })
+        );
     }
 
     #[test]

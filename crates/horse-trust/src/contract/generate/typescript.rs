@@ -214,6 +214,8 @@ impl<'a> File<'a> {
                 let is_pair = [&schema["minItems"], &schema["maxItems"]].iter().all(|count| **count == 2);
                 if is_pair { format!("[{item}, {item}]") } else { format!("{item}[]") }
             }
+            // Any object.
+            "object" if schema.get("properties").is_none() => "Record<string, unknown>".to_owned(),
             "object" => {
                 let fields = properties(schema).into_iter().map(|(name, schema, is_required)| {
                     format!("{name}{}: {}", if is_required { "" } else { "?" }, self.kind(schema))
