@@ -170,6 +170,8 @@ export interface Message {
   seq: number;
   /** As the sender gave it; left out if there was none. */
   client_id?: string;
+  /** What the platform keeps with it; left out if there is nothing, and once it is deleted. */
+  custom?: Record<string, unknown>;
   /** When it was deleted; left out until then. */
   deleted_at?: Time;
   /** When it was last edited; left out until then. */

@@ -44,6 +44,7 @@ pub fn message<'a>(
         seq: message.seq,
         client_id: message.client_id.as_deref(),
         reply_to: message.reply_to.as_ref().map(quote),
+        custom: message.extras.as_ref().and_then(|extras| extras.custom.as_ref()),
         edited_at: message.edited_at,
         deleted_at: message.deleted_at,
     }

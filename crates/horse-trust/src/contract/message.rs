@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::arguments::{Fields, text_or_field};
+use super::custom::Custom;
 use super::people::Profile;
 use super::refusal::Refusal;
 #[cfg(test)]
@@ -165,6 +166,9 @@ pub struct Message<'a> {
     /// The message that it replies to; left out if there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<Quote<'a>>,
+    /// What the platform keeps with it; left out if there is nothing, and once it is deleted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub custom: Option<&'a Custom>,
     /// When it was last edited; left out until then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub edited_at: Option<Timestamp>,

@@ -163,7 +163,7 @@ pub(crate) async fn texts_and_ids_stay_as_they_are(place: Place) {
     for (number, text) in texts.iter().enumerate() {
         writeln!(
             lines,
-            r#"{{"_id":"Own-Id_{number}","conversation_id":"{TALK}","sender_id":"{ANN}","text":"{text}","sent_at":{{"$date":"2024-03-01T00:00:0{number}Z"}}}}"#
+            r#"{{"_id":"Own-Id_{number}","conversation_id":"{TALK}","sender_id":"{ANN}","text":"{text}","custom":{{"n":{{"$numberInt":"{number}"}}}},"sent_at":{{"$date":"2024-03-01T00:00:0{number}Z"}}}}"#
         )
         .unwrap();
     }
@@ -174,5 +174,7 @@ pub(crate) async fn texts_and_ids_stay_as_they_are(place: Place) {
     let found: Vec<_> = history.iter().map(|message| message.text.as_str()).collect();
     assert_eq!(found, [first[1], "🐴", "🐴", " ", "\"\\", &"é".repeat(5000)]);
     assert_eq!(history[3].id, id("Own-Id_3"));
+    let extras = history[3].extras.as_ref().unwrap();
+    assert_eq!(extras.custom.as_ref().unwrap().as_str(), r#"{"n":3}"#);
     soon(store.close()).await;
 }

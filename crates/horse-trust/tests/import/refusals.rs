@@ -18,6 +18,10 @@ pub(crate) async fn a_bad_record_is_named_and_nothing_of_its_file_stays(place: P
         (bad(&format!(r#"{right},"text":7"#)), "messages.json:6: text: not a text"),
         (bad(&right), "messages.json:6: text: missing"),
         (
+            bad(&format!(r#"{right},"text":"x","custom":7"#)),
+            "messages.json:6: custom: not an object of at most 2048 bytes as JSON",
+        ),
+        (
             bad(&format!(r#"{right},"text":"x","is_read":"maybe""#)),
             "messages.json:6: is_read: neither true nor false",
         ),

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use horse_trust::store::{Changed, Page, Quote, Range};
+use horse_trust::contract::Custom;
+use horse_trust::store::{Changed, MessageExtras, Page, Quote, Range};
 use horse_trust::timestamp::Timestamp;
 
 use crate::fixture::store::{ALWAYS, AnyStore, append, change, id, new_message, open, read_page, soon};
@@ -97,4 +98,36 @@ pub(crate) async fn a_reply_shows_what_its_message_now_says(store: AnyStore) {
         panic!("it can be edited");
     };
     assert_eq!((edited.text.as_str(), edited.reply_to), ("She was", quote("")));
+}
+
+pub(crate) async fn what_the_platform_keeps_with_a_message_stays_until_it_is_deleted(store: AnyStore) {
+    let conversation = open(&*store, "ann", "ben").await;
+    append(&*store, &conversation, "ann", "plain").await.unwrap();
+    let custom = Custom::parse(r#"{"offer":7,"text":"\u0000🐴"}"#).unwrap();
+    let mut message = new_message(&conversation, "ann", "an offer");
+    message.extras = MessageExtras { custom: Some(custom) }.if_any();
+    let given = message.extras.clone();
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    store.append_message(message, Box::new(move |stored| sender.send(stored).unwrap()));
+    let stored = soon(receiver).await.unwrap().unwrap().message;
+    assert_eq!(stored.extras, given);
+    let Changed::Done { message: edited, .. } =
+        change(&*store, &conversation, 2, Some("another"), ALWAYS).await
+    else {
+        panic!("it can be edited");
+    };
+    assert_eq!((edited.text.as_str(), &edited.extras), ("another", &given));
+    let places = [1, 2].map(|seq| (Arc::clone(&conversation), seq)).to_vec();
+    let read = async |most| -> Vec<_> { soon(store.messages_at(places.clone(), most)).await.unwrap() };
+    assert_eq!(
+        read(999).await.into_iter().flatten().map(|message| message.extras).collect::<Vec<_>>(),
+        [None, given.clone()]
+    );
+    assert_eq!(read("plain".len() + "another".len()).await.len(), 1, "its bytes count");
+    assert_eq!(read_page(&*store, &conversation, 1, 9).await[1].extras, given);
+    let Changed::Done { message: deleted, .. } = change(&*store, &conversation, 2, None, ALWAYS).await else {
+        panic!("it can be deleted");
+    };
+    assert_eq!(deleted.extras, None);
+    assert_eq!(soon(store.message(&stored.id)).await.unwrap().unwrap().1, deleted);
 }

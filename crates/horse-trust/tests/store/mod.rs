@@ -20,6 +20,7 @@ use self::accounts::{
 use self::audit::what_admins_change_is_noted;
 use self::changes::{
     a_reply_shows_what_its_message_now_says, messages_can_be_edited_and_deleted_for_some_time,
+    what_the_platform_keeps_with_a_message_stays_until_it_is_deleted,
 };
 use self::delivery::{
     a_client_id_names_one_message, a_repeat_of_a_changed_message_finds_it, how_far_conversations_go_is_known,
@@ -77,6 +78,7 @@ suite!(
         how_far_conversations_go_is_known,
         messages_can_be_edited_and_deleted_for_some_time,
         a_reply_shows_what_its_message_now_says,
+        what_the_platform_keeps_with_a_message_stays_until_it_is_deleted,
         receipts_never_go_back,
         blocks_go_one_way_and_hide_both,
         complaints_keep_what_was_said,

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::conversations::Conversation;
 use super::delivery::Unread;
 use super::page::Page;
+use crate::contract::Custom;
 use crate::id::Id;
 use crate::json;
 use crate::timestamp::Timestamp;
@@ -17,7 +18,11 @@ use crate::timestamp::Timestamp;
 /// ignores the fields that it does not know. Deleting a message deletes them.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub struct MessageExtras {}
+pub struct MessageExtras {
+    /// What the platform keeps with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub custom: Option<Custom>,
+}
 
 impl MessageExtras {
     /// The extras, unless there are none.
@@ -37,7 +42,7 @@ impl MessageExtras {
 
     /// How many bytes they hold.
     pub(in crate::store) fn bytes(&self) -> usize {
-        0
+        self.custom.as_ref().map_or(0, |custom| custom.as_str().len())
     }
 }
 
