@@ -26,7 +26,7 @@ use horse_trust::store::postgres::PostgresImport;
 use horse_trust::store::{ImportTarget, Role, sqlite};
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// The real-time server of Horse Trust: conversations between buyers and sellers of horses.
 #[derive(Parser)]
