@@ -1,0 +1,49 @@
+// The routes of the platform: its keys, its batches, and what they make the server hold.
+const KEY = "the-key-of-the-platform-while-others-attack";
+const settings = { API_KEYS: KEY };
+
+/** A wrong key as long as a right one. */
+const guess = (n) => `guess-${n}-`.padEnd(KEY.length, "x");
+
+export default [
+  {
+    name: "keys of the platform are guessed, of one address and of many",
+    settings,
+    isQuick: true,
+    async run(attacker) {
+      const path = "/api/admin/audit";
+      const ask = (n, token, address) => attacker.http(n, "GET", path, { token, address });
+      const ofOne = await attacker.pace(200, attacker.isQuick ? 2 : 5, (n) => ask(n, guess(n), "203.0.113.90"));
+      const ofMany = await attacker.pace(200, attacker.isQuick ? 2 : 5, (n) => ask(n, guess(n), `10.9.${n >> 8}.${n & 255}`));
+      attacker.check([...ofOne, ...ofMany].every(({ status }) => status === 401 || status === 429), "a guess was answered otherwise than with 401 or 429");
+      const looked = ofOne.filter(({ status }) => status === 401).length;
+      attacker.note(`${looked} guesses of one address were looked at`);
+      attacker.check(looked <= attacker.nodes.length * 110, `${looked} guesses of one address were looked at`);
+      const [right, shut] = [await ask(0, KEY, "203.0.113.91"), await ask(0, KEY, "203.0.113.90")];
+      attacker.check(right.status === 200, `the right key is answered with ${right.status}`);
+      attacker.check(shut.status === 429, `the address that guessed is answered with ${shut.status}`);
+    },
+  },
+  ...[["without a key", undefined], ["with a user's token", "poster of batches"], ["with the key", KEY]].map(([who, token]) => ({
+    name: `200 batches of 4 MB ${who}, slowly`,
+    settings,
+    seed: (seed) => seed.user("poster of batches"),
+    async run(attacker) {
+      const bearer = token === KEY ? KEY : token && attacker.token(token);
+      const sockets = [];
+      await attacker.each(200, 50, async (n) => {
+        const socket = await attacker.tcp(attacker.node(n));
+        socket.resume();
+        const authorization = bearer ? `Authorization: Bearer ${bearer}\r\n` : "";
+        socket.write(`POST /api/admin/users/batch HTTP/1.1\r\nHost: x\r\n${authorization}Content-Type: application/json\r\nContent-Length: 3999999\r\nX-Forwarded-For: 203.0.113.92\r\n\r\n`);
+        sockets.push(socket);
+      });
+      const part = Buffer.alloc(100_000, " ");
+      for (let n = 0; n < 30; n++) {
+        for (const socket of sockets) if (!socket.destroyed && !socket.writableNeedDrain) socket.write(part);
+        await attacker.sleep(200);
+      }
+      sockets.forEach((socket) => socket.destroy());
+    },
+  })),
+];
