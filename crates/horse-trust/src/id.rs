@@ -23,6 +23,9 @@ impl Id {
     /// The greatest length, in characters.
     pub const MAX_LENGTH: usize = 64;
 
+    /// The sender of what the platform itself says. No user has it.
+    pub const SYSTEM: Self = Self(CompactString::const_new("system"));
+
     /// Takes `text` as an id.
     pub fn parse(text: &str) -> Result<Self, InvalidId> {
         let valid = (1..=Self::MAX_LENGTH).contains(&text.len())

@@ -155,13 +155,13 @@ impl Chat {
         self.profiles.get_or_insert_async(user, load).await.map_err(store_failed("profile"))
     }
 
-    /// The profiles of both participants.
+    /// The profiles of whoever writes in a conversation: both participants, and the platform.
     pub(super) async fn profiles_of(
         &self,
         conversation: &Conversation,
-    ) -> Result<[Option<Arc<Profile>>; 2], Refusal> {
+    ) -> Result<[Option<Arc<Profile>>; 3], Refusal> {
         let [first, second] = &conversation.participants;
-        Ok([self.profile(first).await?, self.profile(second).await?])
+        Ok([self.profile(first).await?, self.profile(second).await?, self.profile(&Id::SYSTEM).await?])
     }
 }
 

@@ -37,7 +37,7 @@ impl Chat {
                 Ok(stored) => {
                     let message = view::message(&stored.conversation, sender.as_deref(), &stored.message);
                     let json = message.to_json();
-                    if stored.unread.is_some() {
+                    if stored.is_new {
                         chat.deliver(&stored, Arc::clone(&json), Box::new(move |()| sent(Ok((json, true)))));
                     } else {
                         // A repetition. The node that stored the first one may have died before it published it.
@@ -91,12 +91,10 @@ impl Chat {
 
     /// Publishes a message that was stored: to the conversation and the recipient's devices; then `delivered` is called.
     fn deliver(&self, stored: &Stored, json: MessageJson, delivered: Callback<()>) {
-        let Stored { conversation, message, unread, positions } = stored;
+        let Stored { conversation, message, unread, positions, .. } = stored;
         self.typing_ended(&message.sender, conversation);
         self.bus.publish_message(message_event(conversation, message, *positions, json), delivered);
-        if let (Some(unread), Some(other)) = (unread, conversation.other(&message.sender)) {
-            self.note_unread(other, conversation, *unread);
-        }
+        self.note_unread_of(conversation, &message.sender, *unread);
         self.note_delivered(conversation, &message.sender, message.seq);
     }
 
@@ -179,7 +177,7 @@ impl Chat {
         done: Callback<Result<MessageJson, Refusal>>,
     ) {
         let is_deletion = text.is_none();
-        let window = self.config.edit_window;
+        let window = Some(self.config.edit_window);
         let change = Change { conversation: Arc::clone(conversation), seq, text, window };
         let (chat, conversation) = (Arc::clone(self), Arc::clone(conversation));
         let json =
@@ -192,8 +190,8 @@ impl Chat {
                     Ok(Changed::Done { message, unread }) => {
                         let json = json(&message);
                         chat.publish_change(&conversation, &message, &json);
-                        if let (Some(unread), Some(other)) = (unread, conversation.other(&message.sender)) {
-                            chat.note_unread(other, &conversation, unread);
+                        if is_deletion {
+                            chat.note_unread_of(&conversation, &message.sender, unread);
                         }
                         Ok(json)
                     }

@@ -238,7 +238,7 @@ impl Chat {
                         users: vec![user.clone()],
                         except: socket.map(Except::AsDevice),
                     });
-                    chat.note_unread(&user, &conversation, read.unread);
+                    chat.note_unread(&user, &conversation, Some(read.unread));
                 }
                 done(read);
             }),
@@ -323,11 +323,11 @@ fn nearest(messages: &[MessageJson], from_first: bool, most: usize) -> std::ops:
 
 pub(super) fn view_of(
     conversation: &Conversation,
-    profiles: &[Option<Arc<Profile>>; 2],
+    profiles: &[Option<Arc<Profile>>; 3],
     message: &Message,
 ) -> MessageJson {
-    let side = usize::from(message.sender != conversation.participants[0]);
-    view::message(conversation, profiles[side].as_deref(), message).to_json()
+    let sender = conversation.side_of(&message.sender).unwrap_or(2);
+    view::message(conversation, profiles[sender].as_deref(), message).to_json()
 }
 
 #[cfg(test)]

@@ -16,34 +16,51 @@ use crate::timestamp::Timestamp;
 const STORE_INTERVAL: Duration = Duration::from_secs(1);
 
 impl Chat {
-    /// The message `seq` of `sender` was delivered on this node: if the recipient has a device here, it has reached one.
+    /// The message `seq` of `sender` was delivered on this node: it has reached each recipient who has a device here.
     pub(super) fn note_delivered(&self, conversation: &Arc<Conversation>, sender: &Id, seq: i64) {
-        let Some(side) = conversation.side_of(sender).map(|side| 1 - side) else { return };
-        if !self.bus.has_device(&conversation.participants[side]) {
-            return;
-        }
-        let key = (conversation.key, side);
-        {
-            let mut unstored = self.receipts.unstored.lock();
-            if unstored.is_empty() {
-                self.receipts.filled.notify_one();
+        for (side, recipient) in conversation.recipients_of(sender) {
+            if !self.bus.has_device(recipient) {
+                continue;
             }
-            let known = unstored.entry(key).or_default();
-            *known = (*known).max(seq);
+            let key = (conversation.key, side);
+            {
+                let mut unstored = self.receipts.unstored.lock();
+                if unstored.is_empty() {
+                    self.receipts.filled.notify_one();
+                }
+                let known = unstored.entry(key).or_default();
+                *known = (*known).max(seq);
+            }
+            let receipt = DeliveredReceipt { conversation: Arc::clone(conversation), side, seq };
+            self.receipts.delivered.offer(key, receipt);
         }
-        let receipt = DeliveredReceipt { conversation: Arc::clone(conversation), side, seq };
-        self.receipts.delivered.offer(key, receipt);
     }
 
-    /// The unread count of `user` has changed.
-    pub(super) fn note_unread(&self, user: &Id, conversation: &Arc<Conversation>, unread: Unread) {
+    /// A message of `sender` was stored or deleted: what its one recipient has not read then, if that changed. Of a message of
+    /// the platform each of the two is notified of a count that is read anew.
+    pub(super) fn note_unread_of(
+        &self,
+        conversation: &Arc<Conversation>,
+        sender: &Id,
+        unread: Option<Unread>,
+    ) {
+        let is_of_platform = *sender == Id::SYSTEM;
+        if unread.is_some() || is_of_platform {
+            for (_, recipient) in conversation.recipients_of(sender) {
+                self.note_unread(recipient, conversation, unread);
+            }
+        }
+    }
+
+    /// The unread count of `user` has changed; it is read anew if it is not given.
+    pub(super) fn note_unread(&self, user: &Id, conversation: &Arc<Conversation>, unread: Option<Unread>) {
         if self.bus.has_other_nodes() {
             let event =
                 BusEvent::UnreadChanged { user: user.clone(), conversation: Arc::clone(conversation) };
             self.bus.publish(event);
             return self.unread_changed(user, conversation);
         }
-        let update = UnreadUpdate { conversation: conversation.id.clone(), unread: Some(unread) };
+        let update = UnreadUpdate { conversation: conversation.id.clone(), unread };
         self.receipts.unread.offer((user.clone(), conversation.key), update);
     }
 

@@ -77,6 +77,9 @@ impl Dated for StagedMessage {
 /// A record of `users`.
 pub(super) fn user(record: &Record<'_>) -> Result<User, FieldError> {
     let id = record.required("_id", record.id("_id")?)?;
+    if id == Id::SYSTEM {
+        return Err(FieldError::new("_id", "system, which is the platform's own id"));
+    }
     let email = crate::unicode::email(&record.required("email", record.text("email")?)?);
     if email.is_empty() {
         return Err(FieldError::new("email", "empty"));
@@ -124,6 +127,9 @@ pub(super) fn conversation(record: &Record<'_>) -> Result<StagedConversation, Fi
     let participants = participants.map_err(|_| FieldError::new("participants", "not two ids"))?;
     if participants[0] == participants[1] {
         return Err(FieldError::new("participants", "twice the same"));
+    }
+    if participants.contains(&Id::SYSTEM) {
+        return Err(FieldError::new("participants", "system, which is the platform's own id"));
     }
     let created_at = record.date("created_at")?.unwrap_or_else(|| made_at(&own_id));
     Ok(StagedConversation {
@@ -215,6 +221,10 @@ mod tests {
             read(&twins, conversation).unwrap_err(),
             FieldError::new("participants", "twice the same")
         );
+        let platform = json!({"_id": "c", "participants": ["a", "system"]});
+        assert_eq!(read(&platform, conversation).unwrap_err().field, "participants");
+        let platform = json!({"_id": "system", "email": "a@example.org"});
+        assert!(read(&platform, user).is_err_and(|error| error.field == "_id"));
         let snapshot = json!({"_id": "c", "participants": ["a", "b"], "last_message": {"text": 7}});
         assert_eq!(
             read(&snapshot, conversation).unwrap_err(),

@@ -133,7 +133,7 @@ measured! {
             fn append_message(&self, message: NewMessage, callback: Callback<Result<Stored>>) {
                 let operations = Arc::clone(&self.operations);
                 let counted = move |result: Result<Stored>| {
-                    if matches!(&result, Ok(stored) if stored.unread.is_some()) {
+                    if matches!(&result, Ok(stored) if stored.is_new) {
                         operations.stored.inc();
                     }
                     callback(result);

@@ -80,7 +80,7 @@ async fn a_name_is_stored_once_over_all_nodes() {
         let (one, other) = tokio::join!(one, other);
         let (one, other) = (one.unwrap(), other.unwrap());
         assert_eq!(one.message, other.message);
-        assert_ne!(one.unread.is_some(), other.unread.is_some());
+        assert_ne!(one.is_new, other.is_new);
     }
     assert_eq!(whole_history(&*nodes[0], &conversation).await, 30);
     for node in nodes {

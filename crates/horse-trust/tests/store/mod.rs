@@ -9,6 +9,7 @@ mod ends;
 mod lists;
 mod messages;
 mod model;
+mod platform;
 mod standing;
 
 use std::future::Future;
@@ -37,6 +38,10 @@ use self::messages::{
     messages_come_back_as_they_were_stored, pages_count_from_the_newest, slices_have_no_holes,
     two_who_write_at_once_see_one_order, what_is_sent_without_waiting_keeps_its_order,
     what_was_committed_before_was_told,
+};
+use self::platform::{
+    a_batch_counts_what_each_has_to_read, what_the_platform_says_is_for_both_to_read,
+    what_the_platform_takes_back_is_unread_by_nobody, without_a_window_a_message_of_any_age_is_deleted,
 };
 use self::standing::{
     changes_of_users_are_followed, revocations_count_by_the_store, tokens_are_made_void_one_by_one,
@@ -79,6 +84,10 @@ suite!(
         messages_can_be_edited_and_deleted_for_some_time,
         a_reply_shows_what_its_message_now_says,
         what_the_platform_keeps_with_a_message_stays_until_it_is_deleted,
+        what_the_platform_says_is_for_both_to_read,
+        what_the_platform_takes_back_is_unread_by_nobody,
+        without_a_window_a_message_of_any_age_is_deleted,
+        a_batch_counts_what_each_has_to_read,
         receipts_never_go_back,
         blocks_go_one_way_and_hide_both,
         complaints_keep_what_was_said,

@@ -4,7 +4,8 @@
 CREATE OR REPLACE VIEW shown_messages AS
 SELECT m.conversation, m.id, m.seq, m.sender,
     CASE WHEN m.deleted_at IS NULL THEN m.text ELSE '' END AS text,
-    m.is_read IS TRUE OR m.seq <= CASE m.sender WHEN 0 THEN c.read_seq_b ELSE c.read_seq_a END AS is_read,
+    m.is_read IS TRUE OR m.seq <= CASE m.sender
+        WHEN 0 THEN c.read_seq_b WHEN 1 THEN c.read_seq_a ELSE least(c.read_seq_a, c.read_seq_b) END AS is_read,
     m.sent_at, m.client_id, m.edited_at, m.deleted_at,
     -- What a reply quotes, as that message now is.
     q.id AS quoted_id, q.seq AS quoted_seq, q.sender AS quoted_sender,
@@ -39,7 +40,8 @@ $$;
 
 -- Stores a batch, in the order of the arrays. Answers a row for each message of a conversation that is known. One with
 -- `refused_by` comes to a block, of its 'sender' or of its 'recipient'; another without an id has a client_id that the
--- sender has used before. Of neither anything was stored.
+-- sender has used before. Of neither anything was stored. Side 2 is the platform, whom no block stops and whose messages both
+-- have to read; the first of the two then has the sender's place in what is answered.
 CREATE OR REPLACE FUNCTION append_messages(
     new_keys bigint[], new_sides smallint[], new_texts text[], new_client_ids text[], new_replies bigint[],
     new_extras text[]
@@ -62,14 +64,16 @@ BEGIN
     RETURN QUERY
     WITH asked AS (
         SELECT a.place, a.side, a.content, a.client_id COLLATE "C" AS client_id, a.reply_to, a.extras, c.key, c.last_seq, c.updated_at,
-            CASE a.side WHEN 0 THEN c.user_a ELSE c.user_b END AS sender,
-            CASE a.side WHEN 0 THEN c.user_b ELSE c.user_a END AS recipient,
-            CASE a.side WHEN 0 THEN c.unread_b ELSE c.unread_a END AS unread
+            c.unread_a, c.unread_b,
+            CASE a.side WHEN 1 THEN c.user_b ELSE c.user_a END AS sender,
+            CASE a.side WHEN 1 THEN c.user_a ELSE c.user_b END AS recipient,
+            CASE a.side WHEN 0 THEN c.user_a WHEN 1 THEN c.user_b ELSE 'system' END AS key_owner
         FROM unnest(new_keys, new_sides, new_texts, new_client_ids, new_replies, new_extras)
             WITH ORDINALITY AS a (key, side, content, client_id, reply_to, extras, place)
         JOIN conversations c ON c.key = a.key
     ), admitted AS (
         SELECT asked.*, CASE
+            WHEN side = 2 THEN NULL
             WHEN EXISTS (SELECT 1 FROM blocks b WHERE b.blocker = sender AND b.blocked = recipient) THEN 'sender'
             WHEN EXISTS (SELECT 1 FROM blocks b WHERE b.blocker = recipient AND b.blocked = sender) THEN 'recipient'
             END AS refused_by
@@ -77,41 +81,46 @@ BEGIN
     ), judged AS (
         SELECT admitted.*,
             refused_by IS NULL AND (client_id IS NULL OR (
-                row_number() OVER (PARTITION BY sender, client_id, refused_by IS NULL ORDER BY place) = 1
+                row_number() OVER (PARTITION BY key_owner, client_id, refused_by IS NULL ORDER BY place) = 1
                 AND (SELECT k.seq FROM client_ids k
-                     WHERE k.sender = admitted.sender AND k.client_id = admitted.client_id) IS NULL
+                     WHERE k.sender = admitted.key_owner AND k.client_id = admitted.client_id) IS NULL
             )) AS is_new
         FROM admitted
     ), placed AS MATERIALIZED (
-        SELECT place, key, side, content, client_id, reply_to, extras, sender, recipient, refused_by, is_new,
+        SELECT place, key, side, content, client_id, reply_to, extras, sender, recipient, key_owner, refused_by, is_new,
             lpad(to_hex((number + place) >> 24), 8, '0') || origin_digits
                 || lpad(to_hex((number + place) & 16777215), 6, '0') AS id,
-            last_seq + count(*) FILTER (WHERE is_new) OVER (PARTITION BY key ORDER BY place) AS seq,
+            last_seq + count(*) FILTER (WHERE is_new) OVER of_conversation AS seq,
             held_forward(now_at, updated_at) AS sent_at,
-            unread + count(*) FILTER (WHERE is_new) OVER (PARTITION BY key, side ORDER BY place) AS unread
+            CASE side
+                WHEN 0 THEN unread_b + count(*) FILTER (WHERE is_new AND side <> 1) OVER of_conversation
+                ELSE unread_a + count(*) FILTER (WHERE is_new AND side <> 0) OVER of_conversation
+            END AS unread
         FROM judged
+        WINDOW of_conversation AS (PARTITION BY key ORDER BY place)
     ), concerned AS MATERIALIZED (
         -- Both of each message, with what each has then.
         SELECT p.place, p.id, p.seq, p.sent_at, p.unread AS unread_here, p.refused_by, p.is_new,
-            v.user_id, v.is_recipient,
-            coalesce(t.unread, 0) + count(*) FILTER (WHERE p.is_new AND v.is_recipient) OVER of_user AS unread,
+            v.user_id, v.is_second,
+            coalesce(t.unread, 0) + count(*) FILTER (WHERE p.is_new AND v.has_to_read) OVER of_user AS unread,
             coalesce(t.messages, 0) + count(*) FILTER (WHERE p.is_new) OVER of_user AS messages
         FROM placed p
-        CROSS JOIN LATERAL (VALUES (p.sender, false), (p.recipient, true)) AS v (user_id, is_recipient)
+        CROSS JOIN LATERAL (VALUES (p.sender, false, p.side = 2), (p.recipient, true, true))
+            AS v (user_id, is_second, has_to_read)
         LEFT JOIN unread_totals t ON t.user_id = v.user_id
-        WINDOW of_user AS (PARTITION BY v.user_id ORDER BY p.place, v.is_recipient)
+        WINDOW of_user AS (PARTITION BY v.user_id ORDER BY p.place, v.is_second)
     ), stored AS (
         INSERT INTO messages (conversation, seq, id, sender, sent_at, text, client_id, reply_to, extras)
         SELECT key, seq, id, side, sent_at, content, client_id, reply_to, extras FROM placed WHERE is_new
     ), named AS (
         INSERT INTO client_ids (sender, client_id, conversation, seq)
-        SELECT sender, client_id, key, seq FROM placed WHERE is_new AND client_id IS NOT NULL
+        SELECT key_owner, client_id, key, seq FROM placed WHERE is_new AND client_id IS NOT NULL
     ), counted AS (
         UPDATE conversations c SET last_seq = n.seq, updated_at = n.sent_at,
-            unread_a = c.unread_a + n.by_b, unread_b = c.unread_b + n.by_a
+            unread_a = c.unread_a + n.for_a, unread_b = c.unread_b + n.for_b
         FROM (
             SELECT key, max(seq) AS seq, max(sent_at) AS sent_at,
-                count(*) FILTER (WHERE side = 0) AS by_a, count(*) FILTER (WHERE side = 1) AS by_b
+                count(*) FILTER (WHERE side <> 0) AS for_a, count(*) FILTER (WHERE side <> 1) AS for_b
             FROM placed WHERE is_new GROUP BY key
         ) n WHERE c.key = n.key
     ), summed AS (
@@ -120,8 +129,8 @@ BEGIN
         ON CONFLICT (user_id) DO UPDATE SET unread = excluded.unread, messages = excluded.messages
     )
     SELECT place, max(CASE WHEN is_new THEN id END), max(seq), max(sent_at), max(unread_here),
-        max(unread) FILTER (WHERE is_recipient), max(messages) FILTER (WHERE NOT is_recipient),
-        max(messages) FILTER (WHERE is_recipient), max(refused_by)
+        max(unread) FILTER (WHERE is_second), max(messages) FILTER (WHERE NOT is_second),
+        max(messages) FILTER (WHERE is_second), max(refused_by)
     FROM concerned GROUP BY place;
 END $$;
 
@@ -194,8 +203,10 @@ END $$;
 
 -- Edits a message, or deletes it if there is no text. Answers nothing if there is no such message; else the outcome, what
 -- the recipient has not read if that changed, and the message as it now is. Outcomes are 'done', 'gone' for a message that
--- was deleted before, 'late' for one that was not sent within the last `time_window` milliseconds, and 'refused by sender'
--- or 'refused by recipient' for an edit that comes to a block.
+-- was deleted before, 'late' for one that was not sent within the last `time_window` milliseconds (NULL is at any age), and
+-- 'refused by sender'
+-- or 'refused by recipient' for an edit that comes to a block. A message of the platform has two recipients: what they have not
+-- read is counted, and not answered.
 CREATE OR REPLACE FUNCTION apply_change(conversation_key bigint, message_seq bigint, new_text text, time_window bigint)
 RETURNS TABLE (outcome text, unread bigint, total bigint, message shown_messages) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
@@ -214,7 +225,7 @@ BEGIN
     IF NOT FOUND THEN
         RETURN;
     END IF;
-    SELECT CASE before.sender WHEN 0 THEN user_a ELSE user_b END, CASE before.sender WHEN 0 THEN user_b ELSE user_a END
+    SELECT CASE before.sender WHEN 0 THEN user_a WHEN 1 THEN user_b END, CASE before.sender WHEN 0 THEN user_b WHEN 1 THEN user_a END
         INTO author, recipient FROM conversations WHERE key = conversation_key;
     IF new_text IS NOT NULL AND EXISTS (SELECT 1 FROM blocks WHERE blocker = author AND blocked = recipient) THEN
         result := 'refused by sender';
@@ -222,7 +233,7 @@ BEGIN
         result := 'refused by recipient';
     ELSIF before.deleted_at IS NOT NULL THEN
         result := 'gone';
-    ELSIF NOT is_within(now_at, before.sent_at, time_window) THEN
+    ELSIF time_window IS NOT NULL AND NOT is_within(now_at, before.sent_at, time_window) THEN
         result := 'late';
     ELSE
         result := 'done';
@@ -236,14 +247,16 @@ BEGIN
             WHERE conversation = conversation_key AND seq = message_seq;
             UPDATE conversations SET deleted = deleted + 1 WHERE key = conversation_key;
             IF NOT before.is_read THEN
-                IF before.sender = 0 THEN
-                    UPDATE conversations SET unread_b = unread_b - 1 WHERE key = conversation_key
-                    RETURNING unread_b INTO unread_now;
-                ELSE
-                    UPDATE conversations SET unread_a = unread_a - 1 WHERE key = conversation_key
-                    RETURNING unread_a INTO unread_now;
-                END IF;
-                UPDATE unread_totals SET unread = unread - 1 WHERE user_id = recipient RETURNING unread INTO sum;
+                UPDATE conversations SET
+                    unread_a = unread_a - (before.sender <> 0 AND message_seq > read_seq_a)::integer,
+                    unread_b = unread_b - (before.sender <> 1 AND message_seq > read_seq_b)::integer
+                WHERE key = conversation_key
+                RETURNING CASE before.sender WHEN 0 THEN unread_b WHEN 1 THEN unread_a END INTO unread_now;
+                UPDATE unread_totals t SET unread = t.unread - 1 FROM conversations c
+                WHERE c.key = conversation_key AND t.user_id IN (
+                    CASE WHEN before.sender <> 0 AND message_seq > c.read_seq_a THEN c.user_a END,
+                    CASE WHEN before.sender <> 1 AND message_seq > c.read_seq_b THEN c.user_b END);
+                SELECT unread INTO sum FROM unread_totals WHERE user_id = recipient;
             END IF;
         END IF;
     END IF;

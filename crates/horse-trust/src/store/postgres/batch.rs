@@ -128,7 +128,7 @@ pub(super) fn statements(writes: &[Write]) -> Vec<Statement<'_>> {
             }
             Write::Change(change) if !change.is_resolved() => {
                 let Change { conversation, seq, text, window } = &change.input;
-                (CHANGE, parameters![conversation.key, seq, text.as_deref(), milliseconds(*window)])
+                (CHANGE, parameters![conversation.key, seq, text.as_deref(), window.map(milliseconds)])
             }
             Write::SetBlock(block) => {
                 let block = &block.input;
@@ -255,18 +255,23 @@ fn read_stored(new: &NewMessage, row: Option<&Row>, repeated: &Repeated) -> Resu
         if !message.is_repeated_by(&conversation, new) {
             return Err(StoreError::ClientIdUsed);
         }
-        return Ok(Stored { conversation, message, unread: None, positions: None });
+        return Ok(Stored { conversation, message, is_new: false, unread: None, positions: None });
     };
     let message = new.stored_as(id, row.seq, row.sent_at);
     let unread = Unread { conversation: count(row.unread), total: count(row.total) };
-    let is_first = new.conversation.participants[0] == new.sender;
-    let positions = if is_first {
-        [row.sender_position, row.recipient_position]
-    } else {
+    // Of a message of the platform the first participant's position is in the sender's place.
+    let positions = if new.conversation.participants[1] == new.sender {
         [row.recipient_position, row.sender_position]
+    } else {
+        [row.sender_position, row.recipient_position]
     };
-    let positions = Some(positions);
-    Ok(Stored { conversation: Arc::clone(&new.conversation), message, unread: Some(unread), positions })
+    Ok(Stored {
+        conversation: Arc::clone(&new.conversation),
+        message,
+        is_new: true,
+        unread: Some(unread).filter(|_| new.sender != Id::SYSTEM),
+        positions: Some(positions),
+    })
 }
 
 fn read_read(row: &Row) -> Result<Read> {
@@ -280,7 +285,7 @@ fn read_changed(row: &Row, change: &Change) -> Result<Changed> {
     if let "refused by sender" | "refused by recipient" = &*outcome {
         return Err(StoreError::Blocked { by_sender: outcome == "refused by sender" });
     }
-    let message = MessageRow::read(row, ChangedRow::COUNT)?.into_message(&change.conversation.participants);
+    let message = MessageRow::read(row, ChangedRow::COUNT)?.into_message(&change.conversation);
     let unread = unread
         .zip(total)
         .map(|(conversation, total)| Unread { conversation: count(conversation), total: count(total) });

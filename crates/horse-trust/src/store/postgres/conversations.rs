@@ -3,6 +3,7 @@
 use tokio_postgres::Row;
 
 use super::codec::count;
+use super::message::sender_at;
 use super::pool::Pool;
 use crate::id::Id;
 use crate::store::columns::{columns, sql};
@@ -132,7 +133,7 @@ fn read_summary(row: &Row) -> Result<ConversationSummary> {
     let row = SummaryRow::read(row, ConversationRow::COUNT)?;
     let last_message = match (row.sender, row.sent_at, row.text, row.is_read) {
         (Some(sender), Some(sent_at), Some(text), Some(is_read)) => {
-            let sender_id = conversation.participants[usize::from(sender == 1)].clone();
+            let sender_id = sender_at(&conversation, sender);
             Some(LastMessage { text, sender_id, sent_at, is_read })
         }
         _ => match (row.imported_sender, row.imported_at, row.imported_text, row.imported_is_read) {

@@ -8,7 +8,7 @@ use super::codec::check_text;
 use crate::id::Id;
 use crate::store::columns::columns;
 use crate::store::error::Result;
-use crate::store::types::{Message, MessageExtras, NewMessage, Quote};
+use crate::store::types::{Conversation, Message, MessageExtras, NewMessage, Quote};
 use crate::timestamp::Timestamp;
 
 columns! {
@@ -32,17 +32,17 @@ columns! {
 }
 
 impl MessageRow {
-    pub(super) fn into_message(self, participants: &[Id; 2]) -> Message {
+    pub(super) fn into_message(self, conversation: &Conversation) -> Message {
         let reply_to = match (self.quoted_id, self.quoted_seq, self.quoted_sender, self.quoted_text) {
             (Some(id), Some(seq), Some(sender), Some(text)) => {
-                Some(Quote { id, seq, sender: participants[usize::from(sender == 1)].clone(), text })
+                Some(Quote { id, seq, sender: sender_at(conversation, sender), text })
             }
             _ => None,
         };
         Message {
             id: self.id,
             seq: self.seq,
-            sender: participants[usize::from(self.sender == 1)].clone(),
+            sender: sender_at(conversation, self.sender),
             text: self.text,
             is_read: self.is_read,
             sent_at: self.sent_at,
@@ -55,9 +55,14 @@ impl MessageRow {
     }
 }
 
+/// The sender of whom this is stored.
+pub(super) fn sender_at(conversation: &Conversation, stored: i16) -> Id {
+    conversation.sender_at(usize::try_from(stored).unwrap_or(usize::MAX))
+}
+
 /// Why a message can't be stored, if it can't.
 pub(super) fn check(new: &NewMessage) -> Result<()> {
-    new.conversation.require_side_of(&new.sender)?;
+    new.conversation.require_sender(&new.sender)?;
     check_text(&new.text)?;
     check_text(new.client_id.as_deref().unwrap_or_default())
 }
@@ -65,7 +70,7 @@ pub(super) fn check(new: &NewMessage) -> Result<()> {
 /// The function that stores messages; its parameters are [`append_parameters`].
 pub(super) const APPEND: &str = "append_messages($1, $2, $3, $4, $5, $6)";
 
-/// A list of each thing that the messages have.
+/// A list of each thing that the messages have; [`check`] has looked at their senders.
 pub(super) fn append_parameters<'a>(messages: &[&'a NewMessage]) -> Vec<Box<dyn ToSql + Sync + Send + 'a>> {
     fn column<'a, T: ToSql + Sync + Send + 'a>(
         messages: &[&'a NewMessage],
@@ -75,7 +80,9 @@ pub(super) fn append_parameters<'a>(messages: &[&'a NewMessage]) -> Vec<Box<dyn 
     }
     vec![
         column(messages, |message| message.conversation.key),
-        column(messages, |message| i16::from(message.conversation.side_of(&message.sender) == Some(1))),
+        column(messages, |message| {
+            i16::from(message.conversation.require_sender(&message.sender).unwrap_or_default())
+        }),
         column(messages, |message| message.text.as_str()),
         column(messages, |message| message.client_id.as_deref()),
         column(messages, |message| message.reply_to.as_ref().map(|quote| quote.seq)),

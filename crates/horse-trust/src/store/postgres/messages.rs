@@ -61,7 +61,7 @@ pub(super) async fn history(pool: &Pool, conversation: &Conversation, range: Ran
     };
     let head = HeadRow::read(first, 0)?;
     let has_messages = first.try_get::<_, Option<Id>>(HeadRow::COUNT)?.is_some();
-    let read = |row| Ok(MessageRow::read(row, HeadRow::COUNT)?.into_message(&conversation.participants));
+    let read = |row| Ok(MessageRow::read(row, HeadRow::COUNT)?.into_message(conversation));
     let messages = rows.iter().filter(|_| has_messages).map(read).collect::<Result<_>>()?;
     Ok(History { messages, last_seq: head.last_seq, unread: [head.unread_a, head.unread_b].map(count) })
 }
@@ -132,7 +132,7 @@ pub(super) async fn messages_at(
     let rows = pool.query(AT, &[&keys, &seqs, &most]).await?;
     let read = |(row, (conversation, _)): (&Row, &(Arc<Conversation>, i64))| {
         let is_there = row.try_get::<_, Option<Id>>("id")?.is_some();
-        is_there.then(|| Ok(MessageRow::read(row, 0)?.into_message(&conversation.participants))).transpose()
+        is_there.then(|| Ok(MessageRow::read(row, 0)?.into_message(conversation))).transpose()
     };
     rows.iter().zip(places).map(read).collect()
 }
@@ -184,7 +184,7 @@ pub(super) async fn message(pool: &Pool, id: &Id) -> Result<Option<(Arc<Conversa
 /// Reads the columns of a conversation and, behind them, those of a message.
 pub(super) fn read_with_conversation(row: &Row) -> Result<(Arc<Conversation>, Message)> {
     let conversation = read_conversation(row)?;
-    let message = MessageRow::read(row, ConversationRow::COUNT)?.into_message(&conversation.participants);
+    let message = MessageRow::read(row, ConversationRow::COUNT)?.into_message(&conversation);
     Ok((Arc::new(conversation), message))
 }
 

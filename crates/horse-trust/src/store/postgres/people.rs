@@ -176,7 +176,7 @@ pub(super) async fn insert_report(pool: &Pool, id: Id, report: &NewReport) -> Re
     let sql = "
         INSERT INTO reports (id, reporter, reason, reported_at, message_id, conversation_id, sender, seq, sent_at,
             text)
-        SELECT $1, $2, $3, now_ms(), m.id, c.id, CASE m.sender WHEN 0 THEN c.user_a ELSE c.user_b END, m.seq,
+        SELECT $1, $2, $3, now_ms(), m.id, c.id, CASE m.sender WHEN 0 THEN c.user_a WHEN 1 THEN c.user_b ELSE 'system' END, m.seq,
             m.sent_at, coalesce(CASE WHEN m.deleted_at IS NOT NULL THEN (
                 SELECT w.text FROM withdrawn_texts w WHERE w.conversation = m.conversation AND w.seq = m.seq
                 ORDER BY w.key DESC LIMIT 1) END, m.text)
@@ -221,7 +221,7 @@ pub(super) async fn reports(pool: &Pool, page: Page) -> Result<Vec<Report>> {
 pub(super) async fn withdrawn(pool: &Pool, conversation: Option<&Id>, page: Page) -> Result<Vec<Withdrawn>> {
     let sql = "
         SELECT c.id AS conversation_id, m.id AS message_id,
-            CASE m.sender WHEN 0 THEN c.user_a ELSE c.user_b END AS sender, w.seq, w.withdrawn_at, w.is_deleted, w.text
+            CASE m.sender WHEN 0 THEN c.user_a WHEN 1 THEN c.user_b ELSE 'system' END AS sender, w.seq, w.withdrawn_at, w.is_deleted, w.text
         FROM withdrawn_texts w
         JOIN conversations c ON c.key = w.conversation
         JOIN messages m ON m.conversation = w.conversation AND m.seq = w.seq

@@ -41,10 +41,10 @@ impl AppendBuffer {
         &mut self,
         connection: &Connection,
         conversation: i64,
-        side: usize,
+        sender: u8,
         message: &Message,
     ) -> Result<()> {
-        message::insert(connection, self.filling, conversation, side, message)?;
+        message::insert(connection, self.filling, conversation, sender, message)?;
         self.count += 1;
         Ok(())
     }

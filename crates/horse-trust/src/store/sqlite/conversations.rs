@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::codec::count;
+use super::message::read_by_recipients;
 use crate::id::Id;
 use crate::store::columns::{columns, sql};
 use crate::store::lists::{ListPlace, ListQuery};
@@ -150,9 +151,9 @@ fn read_summary(row: &Row<'_>, user: &Id) -> Result<ConversationSummary> {
     let last_message = match (row.shown_seq, row.sender, row.sent_at, row.text) {
         (Some(seq), Some(sender), Some(sent_at), Some(text)) => Some(LastMessage {
             text,
-            sender_id: conversation.participants[sender & 1].clone(),
+            sender_id: conversation.sender_at(sender),
             sent_at,
-            is_read: row.is_read.unwrap_or(false) || seq <= read_seq[1 - (sender & 1)],
+            is_read: row.is_read.unwrap_or(false) || seq <= read_by_recipients(sender, read_seq),
         }),
         _ => match (row.imported_sender, row.imported_at, row.imported_text, row.imported_is_read) {
             (Some(sender_id), Some(sent_at), Some(text), Some(is_read)) => {
@@ -224,19 +225,19 @@ pub(super) fn last_of(connection: &Connection, key: i64) -> Result<Last> {
         })
 }
 
-/// Counts what each of the two added to a conversation; [`rusqlite::Error::QueryReturnedNoRows`] if it is gone.
+/// Counts what was added to a conversation, and of that what each of the two has to read; [`rusqlite::Error::QueryReturnedNoRows`] if it is gone.
 pub(super) fn update_conversation(
     connection: &Connection,
     key: i64,
     last: Last,
-    [by_a, by_b]: [i64; 2],
+    [for_a, for_b]: [i64; 2],
 ) -> Result<()> {
     let updated = connection
         .prepare_cached(
             "UPDATE conversations SET last_seq = ?2, updated_at = ?3,
                  unread_a = unread_a + ?4, unread_b = unread_b + ?5 WHERE key = ?1",
         )?
-        .execute(params![key, last.seq, last.sent_at.0, by_b, by_a])?;
+        .execute(params![key, last.seq, last.sent_at.0, for_a, for_b])?;
     if updated == 1 { Ok(()) } else { Err(rusqlite::Error::QueryReturnedNoRows) }
 }
 

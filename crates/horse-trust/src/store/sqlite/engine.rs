@@ -13,7 +13,7 @@ use super::codec::count;
 use super::job::Job;
 use super::memory::{Context, Memory};
 use super::{client_ids, conversations, messages, people, statements};
-use crate::id::IdGenerator;
+use crate::id::{Id, IdGenerator};
 use crate::store::clock::held_forward;
 use crate::store::error::{Result, StoreError};
 use crate::store::group_commit::{Engine, Write};
@@ -127,7 +127,7 @@ struct Batch<'a> {
     ids: &'a IdGenerator,
     memory: &'a mut Memory,
     buffer: AppendBuffer,
-    /// How many messages each of the two added to a conversation whose row does not know it yet.
+    /// How many messages each of the two has to read more in a conversation whose row does not know it yet.
     added: HashMap<i64, [i64; 2]>,
     /// How many messages the batch has so far.
     appended: usize,
@@ -189,7 +189,7 @@ impl Batch<'_> {
 
     fn try_append(&mut self, new: &NewMessage) -> Result<Stored> {
         let conversation = &new.conversation;
-        let side = conversation.require_side_of(&new.sender)?;
+        let sender = conversation.require_sender(&new.sender)?;
         let key = conversation.key;
         let mut last = match self.memory.last.get(&key) {
             Some(last) => *last,
@@ -204,23 +204,29 @@ impl Batch<'_> {
             if !message.is_repeated_by(&conversation, new) {
                 return Err(StoreError::ClientIdUsed);
             }
-            return Ok(Stored { conversation, message, unread: None, positions: None });
+            return Ok(Stored { conversation, message, is_new: false, unread: None, positions: None });
         }
-        let recipient = &conversation.participants[1 - side];
-        if self.memory.change_total(recipient, 0).is_none() {
-            self.update_conversations()?;
-            self.memory.read_total(self.connection, recipient)?;
+        for (_, recipient) in conversation.recipients_of(&new.sender) {
+            if self.memory.change_total(recipient, 0).is_none() {
+                self.update_conversations()?;
+                self.memory.read_total(self.connection, recipient)?;
+            }
         }
         let message = new.stored_as(self.ids.next(), seq, held_forward(Timestamp::now(), last.sent_at));
-        self.buffer.insert(self.connection, key, side, &message)?;
+        self.buffer.insert(self.connection, key, sender, &message)?;
         last.seq = seq;
         last.sent_at = message.sent_at;
-        last.unread[1 - side] += 1;
+        let added = self.added.entry(key).or_default();
+        let mut unread = None;
+        for (side, recipient) in conversation.recipients_of(&new.sender) {
+            added[side] += 1;
+            last.unread[side] += 1;
+            let total = self.memory.change_total(recipient, 1).unwrap_or(last.unread[side]);
+            unread = Some(Unread { conversation: count(last.unread[side]), total: count(total) });
+        }
         self.memory.last.insert(key, last);
-        self.added.entry(key).or_default()[side] += 1;
-        let total = self.memory.change_total(recipient, 1).unwrap_or(last.unread[1 - side]);
-        let unread = Some(Unread { conversation: count(last.unread[1 - side]), total: count(total) });
-        Ok(Stored { conversation: Arc::clone(conversation), message, unread, positions: None })
+        let unread = unread.filter(|_| new.sender != Id::SYSTEM);
+        Ok(Stored { conversation: Arc::clone(conversation), message, is_new: true, unread, positions: None })
     }
 
     /// Does `work` whole or not at all. The outer error is the transaction's, the inner one that of `work`.

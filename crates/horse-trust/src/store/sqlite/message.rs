@@ -35,20 +35,19 @@ columns! {
 impl MessageRow {
     /// `read_seq` is up to where each of the two has read.
     pub(super) fn into_message(self, conversation: &Conversation, read_seq: [i64; 2]) -> Message {
-        let sender = self.sender & 1;
         let reply_to = match (self.reply_to, self.quoted_id, self.quoted_sender, self.quoted_text) {
             (Some(seq), Some(MessageId(id)), Some(sender), Some(text)) => {
-                Some(Quote { id, seq, sender: conversation.participants[sender & 1].clone(), text })
+                Some(Quote { id, seq, sender: conversation.sender_at(sender), text })
             }
             _ => None,
         };
         Message {
             id: self.id.0,
             seq: self.seq,
-            sender: conversation.participants[sender].clone(),
+            sender: conversation.sender_at(self.sender),
             // An import brings deleted messages with what they said.
             text: if self.deleted_at.is_some() { String::new() } else { self.text },
-            is_read: self.is_read.unwrap_or(false) || self.seq <= read_seq[1 - sender],
+            is_read: self.is_read.unwrap_or(false) || self.seq <= read_by_recipients(self.sender, read_seq),
             sent_at: self.sent_at,
             client_id: self.client_id,
             reply_to,
@@ -56,6 +55,15 @@ impl MessageRow {
             edited_at: self.edited_at,
             deleted_at: self.deleted_at,
         }
+    }
+}
+
+/// Up to where the recipients of what a sender sends have read it, by up to where each of the two has read.
+pub(super) fn read_by_recipients(sender: usize, [by_a, by_b]: [i64; 2]) -> i64 {
+    match sender {
+        0 => by_b,
+        1 => by_a,
+        _ => by_a.min(by_b),
     }
 }
 
@@ -73,7 +81,7 @@ pub(super) fn insert(
     connection: &Connection,
     table: usize,
     conversation: i64,
-    side: usize,
+    sender: u8,
     message: &Message,
 ) -> rusqlite::Result<()> {
     connection
@@ -82,7 +90,7 @@ pub(super) fn insert(
             conversation,
             message.seq,
             MessageId(message.id.clone()),
-            side,
+            sender,
             message.sent_at.0,
             message.text,
             message.client_id,

@@ -296,10 +296,10 @@ pub(super) fn mark_read(
 fn count_unread(connection: &Connection, key: i64, side: usize, from: i64, to: i64) -> Result<i64> {
     connection
         .prepare_cached(
-            "SELECT count(*) FROM all_messages WHERE conversation = ?1 AND seq > ?2 AND seq <= ?3 AND sender = ?4
+            "SELECT count(*) FROM all_messages WHERE conversation = ?1 AND seq > ?2 AND seq <= ?3 AND sender <> ?4
                  AND is_read IS NULL AND deleted_at IS NULL",
         )?
-        .query_row(params![key, from, to, 1 - side], |row| row.get(0))
+        .query_row(params![key, from, to, side], |row| row.get(0))
 }
 
 pub(super) fn change_message(context: &mut Context<'_>, change: &Change) -> Result<Changed> {
@@ -311,7 +311,7 @@ pub(super) fn change_message(context: &mut Context<'_>, change: &Change) -> Resu
         return Ok(Changed::Gone(message));
     }
     let now = Timestamp::now();
-    if !is_within(now, message.sent_at, change.window) {
+    if change.window.is_some_and(|window| !is_within(now, message.sent_at, window)) {
         return Ok(Changed::TooLate);
     }
     append_buffer::flush(connection, key, change.seq)?;
@@ -342,7 +342,7 @@ pub(super) fn change_message(context: &mut Context<'_>, change: &Change) -> Resu
     Ok(Changed::Done { message, unread: None })
 }
 
-/// A message that is deleted counts as unread no more; answers what its recipient has not read, if that changed.
+/// A message that is deleted counts as unread no more; answers what its one recipient has not read, if that changed.
 fn uncount(
     context: &mut Context<'_>,
     conversation: &Conversation,
@@ -357,12 +357,20 @@ fn uncount(
     if message.is_read {
         return Ok(None);
     }
-    let side = usize::from(conversation.participants[0] == message.sender);
-    let before = counts_of(context.connection, key)?.unread[side];
-    let sql = format!("UPDATE conversations SET {0} = {0} - 1 WHERE key = ?1", UNREAD[side]);
-    context.connection.prepare_cached(&sql)?.execute([key])?;
-    let total = context.unread_changed((key, side), &conversation.participants[side], before, before - 1)?;
-    Ok(Some(Unread { conversation: count(before - 1), total: count(total) }))
+    let counts = counts_of(context.connection, key)?;
+    let mut unread = None;
+    for (side, recipient) in conversation.recipients_of(&message.sender) {
+        // Of a message of the platform one may have read it, and the other not.
+        if message.seq <= counts.read_seq[side] {
+            continue;
+        }
+        let before = counts.unread[side];
+        let sql = format!("UPDATE conversations SET {0} = {0} - 1 WHERE key = ?1", UNREAD[side]);
+        context.connection.prepare_cached(&sql)?.execute([key])?;
+        let total = context.unread_changed((key, side), recipient, before, before - 1)?;
+        unread = Some(Unread { conversation: count(before - 1), total: count(total) });
+    }
+    Ok(unread.filter(|_| message.sender != Id::SYSTEM))
 }
 
 pub(super) fn set_delivered(connection: &Connection, delivered: &[Delivered]) -> Result<()> {

@@ -146,7 +146,7 @@ pub(super) fn insert_report(connection: &Connection, id: Id, report: &NewReport)
             Timestamp::now().0,
             message.0,
             report.conversation.id,
-            report.conversation.participants[sender & 1],
+            report.conversation.sender_at(sender),
             report.seq,
             sent_at,
             withdrawn.unwrap_or(text)
@@ -186,7 +186,7 @@ pub(super) fn withdrawn(
     connection
         .prepare_cached(
             "SELECT c.id AS conversation_id, m.id AS message_id,
-                 CASE m.sender & 1 WHEN 0 THEN c.user_a ELSE c.user_b END AS sender, w.seq, w.withdrawn_at, w.is_deleted, w.text
+                 CASE m.sender WHEN 0 THEN c.user_a WHEN 1 THEN c.user_b ELSE 'system' END AS sender, w.seq, w.withdrawn_at, w.is_deleted, w.text
              FROM withdrawn_texts w
              JOIN conversations c ON c.key = w.conversation
              JOIN messages m ON m.conversation = w.conversation AND m.seq = w.seq

@@ -38,6 +38,25 @@ impl Conversation {
         self.participants.iter().position(|participant| participant == user)
     }
 
+    /// Who has to read a message of `sender`, with the index in `participants`: the other one, or both if the platform sent it.
+    pub fn recipients_of(&self, sender: &Id) -> impl Iterator<Item = (usize, &Id)> {
+        self.participants.iter().enumerate().filter(move |(_, participant)| *participant != sender)
+    }
+
+    /// What is stored of a sender: the index in `participants`, or 2 for the platform. An error for somebody else, whom the
+    /// chat has ruled out.
+    pub(in crate::store) fn require_sender(&self, sender: &Id) -> Result<u8> {
+        if *sender == Id::SYSTEM {
+            return Ok(2);
+        }
+        self.require_side_of(sender).map(|side| u8::from(side == 1))
+    }
+
+    /// The sender of whom this is stored.
+    pub(in crate::store) fn sender_at(&self, stored: usize) -> Id {
+        self.participants.get(stored).cloned().unwrap_or(Id::SYSTEM)
+    }
+
     /// The index of `user` in `participants`; an error if there is none, which the chat has ruled out.
     pub(in crate::store) fn require_side_of(&self, user: &Id) -> Result<usize> {
         self.side_of(user)

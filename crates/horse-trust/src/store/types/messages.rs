@@ -51,7 +51,7 @@ impl MessageExtras {
 pub struct NewMessage {
     /// Its conversation.
     pub conversation: Arc<Conversation>,
-    /// Its sender, one of the participants.
+    /// Its sender, one of the participants or [`Id::SYSTEM`].
     pub sender: Id,
     /// Its text, already validated.
     pub text: String,
@@ -126,7 +126,7 @@ pub struct Message {
     pub sender: Id,
     /// Its text; empty once it is deleted.
     pub text: String,
-    /// Whether its recipient has read it.
+    /// Whether its recipient has read it; of a message of the platform, whether both have.
     pub is_read: bool,
     /// When it was stored.
     pub sent_at: Timestamp,
@@ -163,7 +163,10 @@ pub struct Stored {
     pub conversation: Arc<Conversation>,
     /// The message; for a repeat, the first message with that idempotency key.
     pub message: Message,
-    /// What the recipient has not read, this message included; `None` for a repeat, which stored nothing.
+    /// Whether it is new; a repeat stored nothing.
+    pub is_new: bool,
+    /// What the recipient has not read, this message included; `None` for a repeat, and for a message of the platform, which
+    /// has two recipients.
     pub unread: Option<Unread>,
     /// The position of each participant with this message; `None` from a store of one node.
     pub positions: Option<[i64; 2]>,
@@ -178,8 +181,8 @@ pub struct Change {
     pub seq: i64,
     /// The new text; `None` deletes the message.
     pub text: Option<String>,
-    /// For how long after it was sent a message may be changed, by the store's clock.
-    pub window: Duration,
+    /// For how long after it was sent a message may be changed, by the store's clock; `None` is at any age.
+    pub window: Option<Duration>,
 }
 
 /// The outcome of a change.
@@ -189,7 +192,7 @@ pub enum Changed {
     Done {
         /// The changed message.
         message: Message,
-        /// What the recipient has not read, if that changed.
+        /// What the recipient has not read, if that changed; `None` for a message of the platform, which has two recipients.
         unread: Option<Unread>,
     },
     /// The message was deleted before.

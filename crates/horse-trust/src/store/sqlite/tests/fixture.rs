@@ -77,7 +77,12 @@ pub(super) async fn change(
     window: Duration,
 ) -> Changed {
     let (sender, receiver) = oneshot::channel();
-    let change = Change { conversation: Arc::clone(conversation), seq, text: Some(text.to_owned()), window };
+    let change = Change {
+        conversation: Arc::clone(conversation),
+        seq,
+        text: Some(text.to_owned()),
+        window: Some(window),
+    };
     store.change_message(change, Box::new(move |changed| sender.send(changed).unwrap()));
     receiver.await.unwrap().unwrap()
 }
