@@ -146,6 +146,18 @@ test("conversations and messages", async (t) => {
       await ask(server, 422, "GET", `${path}?limit=0`, { token: ADMIN });
       await asAna(403, "GET", path);
     }
+    await ask(server, 422, "GET", "/api/admin/reports?state=gone", { token: ADMIN });
+    const { data: [report] } = await ask(server, 200, "GET", "/api/admin/reports?state=open&limit=1", { token: ADMIN });
+    const decided = `/api/admin/reports/${report._id}`;
+    await ask(server, 200, "PATCH", decided, { token: ADMIN, body: { state: "resolved", note: "Warned." } });
+    await ask(server, 200, "GET", decided, { token: ADMIN });
+    await ask(server, 422, "PATCH", decided, { token: ADMIN, body: { state: "gone" } });
+    for (const method of ["GET", "PATCH"]) {
+      const options = method === "GET" ? {} : { body: { state: "open" } };
+      await ask(server, 404, method, "/api/admin/reports/unknown", { token: ADMIN, ...options });
+      const refused = await routes.ask(server, method, decided, { token: ana.token, ...options });
+      assert.equal(refused.status, 403);
+    }
     const withdrawn = `/api/admin/withdrawn?conversation_id=${conversation._id}`;
     await ask(server, 404, "GET", "/api/admin/withdrawn?conversation_id=no-id!", { token: ADMIN });
     const { data } = await ask(server, 200, "GET", withdrawn, { token: ADMIN });
@@ -221,8 +233,11 @@ test("the store fails", async (t) => {
   const messages = `/api/chat/conversations/${conversation}/messages`;
   const options = (user, body) => ({ token: user.token, body });
   const { data } = await ask(server, 201, "POST", messages, options(ana, { text: "hello" }));
+  const { data: rude } = await ask(server, 201, "POST", messages, options(ana, { text: "rude" }));
   const carla = await server.register("Carla");
   await ask(server, 201, "POST", "/api/chat/blocks", options(ana, { user_id: carla.id }));
+  const complaint = options(bruno, { message_id: rude._id, reason: "rude" });
+  const { data: { report_id: report } } = await ask(server, 201, "POST", "/api/chat/reports", complaint);
   server.limitFiles(0);
   const message = `/api/chat/messages/${data._id}`;
   await ask(server, 500, "POST", messages, options(ana, { text: "x" }));
@@ -234,6 +249,7 @@ test("the store fails", async (t) => {
   await ask(server, 500, "POST", "/api/chat/blocks", options(ana, { user_id: bruno.id }));
   await ask(server, 500, "DELETE", `/api/chat/blocks/${carla.id}`, options(ana));
   await ask(server, 500, "POST", "/api/chat/reports", options(bruno, { message_id: data._id, reason: "x" }));
+  await ask(server, 500, "PATCH", `/api/admin/reports/${report}`, { token: ADMIN, body: { state: "resolved" } });
   await ask(server, 500, "POST", "/api/auth/logout", options(ana));
   await ask(server, 500, "POST", "/api/auth/logout-everywhere", options(ana));
   const account = { email: "new@example.com", password: "correct horse", full_name: "New" };

@@ -77,6 +77,7 @@ export type Refusal =
   | "Message text is required"
   | "Message to reply to not found"
   | "Only the sender can change a message"
+  | "Report not found"
   | "Server error"
   | "Too many conversations joined"
   | "Too many messages"

@@ -170,6 +170,7 @@ export const englishRefusals: Readonly<Record<string, string>> = {
   "You cannot message this user": "This person does not take messages from you.",
   "Message can no longer be changed": "This message can no longer be changed.",
   "Message to reply to not found": "The message that you reply to is not there.",
+  "Report not found": "This report is not there.",
   "Message not found": "The message is not there any more.",
   "A reason is required (maximum 1000 characters)": "Give a reason, up to 1000 characters.",
   "Unknown event": "This server can’t do that yet.",

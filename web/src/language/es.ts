@@ -164,6 +164,7 @@ export const spanishRefusals: Readonly<Record<string, string>> = {
   "Only the sender can change a message": "Solo quien lo envió puede cambiar un mensaje.",
   "Message can no longer be changed": "Este mensaje ya no se puede cambiar.",
   "Message to reply to not found": "El mensaje al que respondes no está.",
+  "Report not found": "Esta denuncia no existe.",
   "Message not found": "El mensaje ya no existe.",
   "Cannot report your own message": "No puedes denunciar tu propio mensaje.",
   "Cannot block yourself": "No puedes bloquearte.",

@@ -1,7 +1,8 @@
 //! What the store keeps, as the admin API shows it.
 
+use crate::chat::view::actor;
 use crate::contract::{AuditActor, AuditEntry};
-use crate::store::{self, Actor};
+use crate::store;
 
 /// A change that was noted.
 pub fn audit_entry(entry: &store::AuditEntry) -> AuditEntry<'_> {
@@ -9,11 +10,7 @@ pub fn audit_entry(entry: &store::AuditEntry) -> AuditEntry<'_> {
     AuditEntry {
         id: entry.number.to_string(),
         at: entry.at,
-        by: match &entry.actor {
-            Some(Actor::Key(number)) => AuditActor { key: Some(*number), user_id: None },
-            Some(Actor::User(id)) => AuditActor { key: None, user_id: Some(id) },
-            None => AuditActor { key: None, user_id: None },
-        },
+        by: entry.actor.as_ref().map_or(AuditActor { key: None, user_id: None }, actor),
         action: &entry.action,
         target: entry.target.as_ref(),
         details,

@@ -130,18 +130,6 @@ impl Chat {
         Ok(id)
     }
 
-    /// Reports as JSON, newest first; for admins alone.
-    pub async fn reports(&self, page: Page) -> Result<Vec<serde_json::Value>, Refusal> {
-        let reports = self.store.reports(page).await.map_err(store_failed("reports"))?;
-        let mut views = Vec::with_capacity(reports.len());
-        for report in &reports {
-            let (reporter, sender) =
-                (self.profile(&report.reporter).await?, self.profile(&report.sender).await?);
-            views.push(json(view::report(report, reporter.as_deref(), sender.as_deref())));
-        }
-        Ok(views)
-    }
-
     /// Texts that were edited away or deleted, as JSON, newest first; for admins alone.
     pub async fn withdrawn(
         &self,

@@ -1,8 +1,10 @@
 //! What the store keeps, as clients see it: the one place where a row becomes a payload of the contract.
 
+use std::sync::Arc;
+
 use crate::contract::{
-    Account, Conversation, LastMessage, Marked, Message, MessageNotification, ParticipantState, Profile,
-    Quote, Report, ReportedMessage, Suspension, UnreadCount, Withdrawn, text,
+    Account, AuditActor, Conversation, LastMessage, Marked, Message, MessageNotification, ParticipantState,
+    Profile, Quote, Report, ReportedMessage, Suspension, UnreadCount, Withdrawn, text,
 };
 use crate::id::Id;
 use crate::store;
@@ -135,12 +137,31 @@ pub fn suspension(suspension: &store::Suspension) -> Suspension<'_> {
     Suspension { until: suspension.until, reason: suspension.reason.as_deref() }
 }
 
-/// A complaint, for admins.
+/// Who changed something over the admin API.
+pub fn actor(actor: &store::Actor) -> AuditActor<'_> {
+    match actor {
+        store::Actor::Key(number) => AuditActor { key: Some(*number), user_id: None },
+        store::Actor::User(id) => AuditActor { key: None, user_id: Some(id) },
+    }
+}
+
+/// A report, for admins, with the messages around what is reported; `profiles` are those of the two who
+/// talk there, and of the platform.
 pub fn report<'a>(
     report: &'a store::Report,
     reporter: Option<&'a store::Profile>,
     sender: Option<&'a store::Profile>,
+    surroundings: Option<&'a store::Surroundings>,
+    profiles: &'a [Option<Arc<store::Profile>>; 3],
 ) -> Report<'a> {
+    let shown = |is_shown: fn(i64, i64) -> bool| {
+        let (conversation, messages) = surroundings?;
+        let messages = messages.iter().filter(|message| is_shown(message.seq, report.seq));
+        let side_of = |id: &Id| conversation.participants.iter().position(|one| one == id);
+        let profile_of = |id: &Id| profiles[side_of(id).unwrap_or(2)].as_deref();
+        Some(messages.map(|one| message(conversation, profile_of(&one.sender), one)).collect())
+    };
+    let now = surroundings.and_then(|(_, messages)| messages.iter().find(|one| one.seq == report.seq));
     Report {
         id: &report.id,
         reason: &report.reason,
@@ -153,7 +174,15 @@ pub fn report<'a>(
             text: &report.text,
             sent_at: report.sent_at,
             seq: report.seq,
+            edited_at: now.and_then(|message| message.edited_at),
+            deleted_at: now.and_then(|message| message.deleted_at),
         },
+        state: report.state.name(),
+        note: report.note.as_deref(),
+        decided_at: report.decided_at,
+        decided_by: report.decided_by.as_ref().map(actor),
+        before: shown(|seq, reported| seq < reported).unwrap_or_default(),
+        after: shown(|seq, reported| seq > reported).unwrap_or_default(),
     }
 }
 

@@ -43,5 +43,5 @@ pub use self::message::{
 };
 pub use self::people::{Account, BlockedUser, Presence, Profile, Suspension, UserName};
 pub use self::refusal::Refusal;
-pub use self::report::{Report, ReportMessage, Reported, ReportedMessage, Withdrawn};
+pub use self::report::{DecideReport, REACH, Report, ReportMessage, Reported, ReportedMessage, Withdrawn};
 pub use self::server_event::ServerEvent;

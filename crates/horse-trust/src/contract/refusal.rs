@@ -86,6 +86,8 @@ refusals! {
     BlockOfSelf = 400 "Cannot block yourself",
     /// Nobody reports themselves.
     ReportOfSelf = 400 "Cannot report your own message",
+    /// No report has this id.
+    ReportNotFound = 404 "Report not found",
     /// Absent, empty, or too long.
     ReasonRequired = 422 "A reason is required (maximum 1000 characters)",
     /// The new token does not verify, or is another user's.

@@ -1,9 +1,11 @@
-//! Complaints about messages, and the texts that admins see in a dispute.
+//! Reports of messages, and the texts that admins see in a dispute.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::arguments::Fields;
+use super::audit::AuditActor;
+use super::message::Message;
 use super::people::Profile;
 use super::refusal::Refusal;
 #[cfg(test)]
@@ -13,6 +15,10 @@ use crate::timestamp::Timestamp;
 
 /// The greatest length of a reason, in characters.
 const MAX_REASON: usize = 1000;
+/// The greatest length of a note, in characters.
+const MAX_NOTE: usize = 1000;
+/// How many messages before and after a reported one an admin sees.
+pub const REACH: u32 = 10;
 
 /// The payload of `report_message`.
 #[derive(Debug)]
@@ -42,6 +48,29 @@ impl ReportMessage {
     }
 }
 
+/// An admin's decision on a report.
+#[derive(Debug, PartialEq, Eq)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct DecideReport {
+    /// What becomes of it.
+    #[cfg_attr(test, schemars(with = "schema::ReportState"))]
+    pub state: String,
+    /// At most 1000 characters. Null, or white space alone, takes the note away; a note that is not named stays.
+    #[cfg_attr(test, schemars(length(max = MAX_NOTE)))]
+    pub note: Option<String>,
+}
+
+impl DecideReport {
+    /// The note without the white space around it, `None` if nothing is left; an error says what is wrong with it.
+    pub fn check_note(note: &str) -> Result<Option<&str>, &'static str> {
+        let note = note.trim();
+        if note.chars().count() > MAX_NOTE || note.contains('\0') {
+            return Err("note must have at most 1000 characters, and no U+0000");
+        }
+        Ok(Some(note).filter(|note| !note.is_empty()))
+    }
+}
+
 /// What `report_message` answers.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -50,7 +79,7 @@ pub struct Reported<'a> {
     pub report_id: &'a Id,
 }
 
-/// A complaint, for admins.
+/// A report, for admins.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Report<'a> {
@@ -66,6 +95,25 @@ pub struct Report<'a> {
     pub reporter: Profile<'a>,
     /// The message as it was when it was reported.
     pub message: ReportedMessage<'a>,
+    /// What became of it.
+    #[cfg_attr(test, schemars(with = "schema::ReportState"))]
+    pub state: &'a str,
+    /// The note of whoever decided last; left out if there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(length(min = 1, max = MAX_NOTE)))]
+    pub note: Option<&'a str>,
+    /// When an admin or a key last decided on it; left out until then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decided_at: Option<Timestamp>,
+    /// Who that was; left out until then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decided_by: Option<AuditActor<'a>>,
+    /// The messages before it, ten at most, oldest first, as they now are.
+    #[cfg_attr(test, schemars(length(max = REACH)))]
+    pub before: Vec<Message<'a>>,
+    /// The messages after it, in the same way.
+    #[cfg_attr(test, schemars(length(max = REACH)))]
+    pub after: Vec<Message<'a>>,
 }
 
 /// A message as it was when it was reported.
@@ -87,6 +135,12 @@ pub struct ReportedMessage<'a> {
     /// Its place in the conversation.
     #[cfg_attr(test, schemars(with = "schema::Seq"))]
     pub seq: i64,
+    /// When its text was last edited, before or after the report; left out until then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub edited_at: Option<Timestamp>,
+    /// When it was deleted; left out until then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deleted_at: Option<Timestamp>,
 }
 
 /// A text that was edited away or deleted, for admins.

@@ -34,6 +34,7 @@ pub(super) struct ClientId;
 pub(super) struct RetryAfter;
 pub(super) struct Role;
 pub(super) struct Withdrawal;
+pub(super) struct ReportState;
 
 named! {
     Id: "Id" = json!({
@@ -72,6 +73,7 @@ named! {
     });
     RetryAfter: "RetryAfter" = json!({"type": "integer", "minimum": 1, "description": "Seconds."});
     Role: "Role" = json!({"enum": ["seller", "admin"]});
+    ReportState: "ReportState" = json!({"enum": ["open", "resolved", "dismissed"]});
     Withdrawal: "Withdrawal" = json!({"enum": ["edited", "deleted"]});
     Refusal: "Refusal" = {
         let mut texts = Refusal::TEXTS.to_vec();

@@ -103,6 +103,11 @@ impl Fields {
         text
     }
 
+    /// Whether the field is there, be it null.
+    pub(super) fn has(&self, path: &str) -> bool {
+        self.0.contains_key(path)
+    }
+
     /// A whole number that is not negative; `None` if it is missing or null.
     pub(super) fn number(&self, path: &'static str) -> Result<Option<i64>, ApiError> {
         let Some(value) = self.0.get(path).map(|value| value.get()).filter(|value| *value != "null") else {

@@ -14,8 +14,9 @@ use crate::store::{
     AccountStore, AuditEntry, AuditStore, Change, ChangeCursor, Changed, Conversation, ConversationStore,
     ConversationSummary, Delivered, DeliveryStore, History, Lifecycle, ListPlace, ListQuery, MarkRead,
     Message, MessageStore, Missed, ModerationStore, NewAuditEntry, NewConversation, NewMessage, NewReport,
-    Page, Profile, Range, Read, Report, Result, Revocation, Standing, StandingStore, Store, StoreError,
-    Stored, User, UserChanges, UserPosition, VoidToken, Withdrawn,
+    Page, Profile, Range, Read, Report, ReportDecision, ReportQuery, Result, Revocation, Standing,
+    StandingStore, Store, StoreError, Stored, Surroundings, User, UserChanges, UserPosition, VoidToken,
+    Withdrawn,
 };
 use crate::timestamp::Timestamp;
 
@@ -172,7 +173,10 @@ measured! {
         read blocked_by(user: &Id) -> Vec<(Id, Option<Profile>)>;
         read report(report: NewReport) -> Id;
         read report_by(reporter: &Id, message: &Id) -> Option<Id>;
-        read reports(page: Page) -> Vec<Report>;
+        read reports(query: ReportQuery) -> Vec<Report>;
+        read report_with_id(id: &Id) -> Option<Report>;
+        read decide_report(id: &Id, decision: ReportDecision, entry: NewAuditEntry) -> Option<Report>;
+        read surroundings(places: Vec<(Id, i64)>, reach: u32) -> Vec<Option<Surroundings>>;
         read withdrawn(conversation: Option<&Id>, page: Page) -> Vec<Withdrawn>;
         read forget_withdrawn(kept: Duration) -> u64;
     }

@@ -30,6 +30,6 @@ pub use self::traits::{
 pub use self::types::{
     Actor, AuditEntry, Change, Changed, Conversation, ConversationSummary, Delivered, History, LastMessage,
     MarkRead, Message, MessageExtras, Missed, MissedMessage, NewAuditEntry, NewConversation, NewMessage,
-    NewReport, Page, Profile, Quote, Range, Read, Report, Role, Side, Stored, Unread, User, UserPosition,
-    Withdrawn,
+    NewReport, Page, Profile, Quote, Range, Read, Report, ReportDecision, ReportQuery, ReportState, Role,
+    Side, Stored, Surroundings, Unread, User, UserPosition, Withdrawn,
 };

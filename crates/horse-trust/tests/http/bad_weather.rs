@@ -9,8 +9,8 @@ use horse_trust::store::{
     AccountStore, AuditEntry, AuditStore, Change, ChangeCursor, Changed, Conversation, ConversationStore,
     ConversationSummary, Delivered, DeliveryStore, History, Lifecycle, ListPlace, ListQuery, MarkRead,
     Message, MessageStore, Missed, ModerationStore, NewAuditEntry, NewConversation, NewMessage, NewReport,
-    Page, Profile, Range, Read, Report, Result, Revocation, Standing, StandingStore, StoreError, Stored,
-    User, UserChanges, UserPosition, VoidToken, Withdrawn,
+    Page, Profile, Range, Read, Report, ReportDecision, ReportQuery, Result, Revocation, Standing,
+    StandingStore, StoreError, Stored, Surroundings, User, UserChanges, UserPosition, VoidToken, Withdrawn,
 };
 use horse_trust::timestamp::Timestamp;
 
@@ -162,7 +162,16 @@ impl ModerationStore for Broken {
     async fn report_by(&self, _: &Id, _: &Id) -> Result<Option<Id>> {
         self.fail()
     }
-    async fn reports(&self, _: Page) -> Result<Vec<Report>> {
+    async fn reports(&self, _: ReportQuery) -> Result<Vec<Report>> {
+        self.fail()
+    }
+    async fn report_with_id(&self, _: &Id) -> Result<Option<Report>> {
+        self.fail()
+    }
+    async fn decide_report(&self, _: &Id, _: ReportDecision, _: NewAuditEntry) -> Result<Option<Report>> {
+        self.fail()
+    }
+    async fn surroundings(&self, _: Vec<(Id, i64)>, _: u32) -> Result<Vec<Option<Surroundings>>> {
         self.fail()
     }
     async fn withdrawn(&self, _: Option<&Id>, _: Page) -> Result<Vec<Withdrawn>> {

@@ -2,14 +2,14 @@
 
 use std::time::{Duration, Instant};
 
+use horse_trust::store::Changed;
 use horse_trust::store::postgres::{OpenError, PostgresStore};
-use horse_trust::store::{Changed, Page};
 use tokio_postgres::Client;
 
 use super::node::node;
 use crate::fixture::postgres::{client, database};
 use crate::fixture::store::{
-    ALWAYS, append, assert_within, block, id, mark_read, open, read_page, soon, try_change,
+    ALWAYS, all_reports, append, assert_within, block, id, mark_read, open, read_page, soon, try_change,
 };
 
 /// As the first versions kept them, which did not know repeats.
@@ -71,7 +71,7 @@ async fn a_database_of_any_version_is_brought_to_the_present() {
         assert_eq!(texts(&client, SHAPE).await, shape, "from version {version}");
         assert_eq!(texts(&client, NOT_APPLIED).await, [""; 0], "from version {version}");
         if version < 5 {
-            assert_eq!(soon(node.reports(Page { number: 1, limit: 10 })).await.unwrap().len(), 3);
+            assert_eq!(soon(node.reports(all_reports(10))).await.unwrap().len(), 3);
             assert_eq!(soon(node.report_by(&id("ben"), &id("m1"))).await.unwrap(), Some(id("r1")));
         }
         let conversation = open(&*node, "ann", "ben").await;

@@ -1,11 +1,8 @@
-//! Accounts and blocks; reports.
+//! Accounts and blocks.
 
-use std::sync::Arc;
+use horse_trust::store::{Role, StoreError, User};
 
-use futures_util::future::join_all;
-use horse_trust::store::{NewReport, Page, Role, StoreError, User};
-
-use crate::fixture::store::{ALWAYS, AnyStore, append, block, change, id, open, read_page, soon, user};
+use crate::fixture::store::{AnyStore, append, block, id, open, soon, user};
 
 pub(crate) async fn accounts_have_an_email_each(store: AnyStore) {
     let ann = user("ann");
@@ -69,37 +66,4 @@ pub(crate) async fn blocks_go_one_way_and_hide_both(store: AnyStore) {
     block(&*store, "ben", "ann", false).await;
     assert_eq!(soon(store.blocks_between(&ann, &ben)).await.unwrap(), [false, false]);
     assert_eq!(partners().await[2], [id("ann")]);
-}
-
-pub(crate) async fn complaints_keep_what_was_said(store: AnyStore) {
-    let conversation = open(&*store, "ann", "ben").await;
-    for text in ["kept", "deleted"] {
-        append(&*store, &conversation, "ann", text).await.unwrap();
-    }
-    change(&*store, &conversation, 2, None, ALWAYS).await;
-    let report = |seq, reason: &str| {
-        let report = NewReport {
-            conversation: Arc::clone(&conversation),
-            seq,
-            reporter: id("ben"),
-            reason: reason.to_owned(),
-        };
-        soon(store.report(report))
-    };
-    let first = report(1, "reason 1").await.unwrap();
-    // At once, over whatever connections: one of them is kept.
-    let all = join_all((0..6).map(|_| report(2, "reason 2"))).await;
-    let second = all[0].as_ref().unwrap();
-    assert!(all.iter().all(|report| report.as_ref().unwrap() == second), "{all:?}");
-    assert_eq!(report(1, "another").await.unwrap(), first);
-    let message = read_page(&*store, &conversation, 1, 10).await[0].id.clone();
-    assert_eq!(soon(store.report_by(&id("ben"), &message)).await.unwrap(), Some(first.clone()));
-    assert_eq!(soon(store.report_by(&id("ann"), &message)).await.unwrap(), None);
-    assert!(matches!(report(3, "nothing").await, Err(StoreError::Engine(_))));
-    let reports = soon(store.reports(Page { number: 1, limit: 10 })).await.unwrap();
-    let found: Vec<_> =
-        reports.iter().map(|report| (&report.id, report.text.as_str(), report.reason.as_str())).collect();
-    assert_eq!(found, [(second, "deleted", "reason 2"), (&first, "kept", "reason 1")]);
-    assert_eq!((&reports[0].sender, &reports[0].reporter, reports[0].seq), (&id("ann"), &id("ben"), 2));
-    assert_eq!(soon(store.reports(Page { number: 2, limit: 1 })).await.unwrap()[0].id, first);
 }

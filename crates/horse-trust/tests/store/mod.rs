@@ -10,14 +10,13 @@ mod lists;
 mod messages;
 mod model;
 mod platform;
+mod reports;
 mod standing;
 
 use std::future::Future;
 use std::sync::Arc;
 
-use self::accounts::{
-    accounts_have_an_email_each, blocks_go_one_way_and_hide_both, complaints_keep_what_was_said,
-};
+use self::accounts::{accounts_have_an_email_each, blocks_go_one_way_and_hide_both};
 use self::audit::what_admins_change_is_noted;
 use self::changes::{
     a_reply_shows_what_its_message_now_says, messages_can_be_edited_and_deleted_for_some_time,
@@ -42,6 +41,10 @@ use self::messages::{
 use self::platform::{
     a_batch_counts_what_each_has_to_read, what_the_platform_says_is_for_both_to_read,
     what_the_platform_takes_back_is_unread_by_nobody, without_a_window_a_message_of_any_age_is_deleted,
+};
+use self::reports::{
+    reports_are_decided_and_listed_by_what_became_of_them, reports_keep_what_was_said,
+    what_was_said_around_a_message_is_found,
 };
 use self::standing::{
     changes_of_users_are_followed, revocations_count_by_the_store, tokens_are_made_void_one_by_one,
@@ -90,7 +93,9 @@ suite!(
         a_batch_counts_what_each_has_to_read,
         receipts_never_go_back,
         blocks_go_one_way_and_hide_both,
-        complaints_keep_what_was_said,
+        reports_keep_what_was_said,
+        reports_are_decided_and_listed_by_what_became_of_them,
+        what_was_said_around_a_message_is_found,
         revocations_count_by_the_store,
         tokens_are_made_void_one_by_one,
         changes_of_users_are_followed,

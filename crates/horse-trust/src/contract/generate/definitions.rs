@@ -14,7 +14,7 @@ use crate::contract::connection::Auth;
 use crate::contract::error::Error;
 use crate::contract::message::{Draft, Message};
 use crate::contract::people::{Account, Profile};
-use crate::contract::report::{Report, Withdrawn};
+use crate::contract::report::{DecideReport, Report, Withdrawn};
 use crate::contract::server_event::ServerEvent;
 
 /// Where a document has its schemas.
@@ -35,6 +35,7 @@ impl Definitions {
         let sent = ServerEvent::schemas(&mut answers);
         name::<Auth<'_>>(&mut payloads);
         name::<Draft>(&mut payloads);
+        name::<DecideReport>(&mut payloads);
         name::<ConnectError>(&mut answers);
         name::<Refused<'_>>(&mut answers);
         name::<Error>(&mut answers);

@@ -15,10 +15,7 @@ use crate::store::{Actor, Role};
 const PREFIX: &str = "/api/admin/";
 
 /// Proof that the request has a key of the platform or a valid token of an admin; says whose.
-pub(in crate::http) struct Admin(
-    #[expect(dead_code, reason = "routes that change something note it in the audit")]
-    pub(in crate::http)  Actor,
-);
+pub(in crate::http) struct Admin(pub(in crate::http) Actor);
 
 impl FromRequestParts<AppState> for Admin {
     type Rejection = ApiError;

@@ -17,6 +17,7 @@ mod messages;
 mod nodes;
 mod people;
 mod pool;
+mod reports;
 mod schema;
 mod settings;
 mod silence;

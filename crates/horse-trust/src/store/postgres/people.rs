@@ -1,4 +1,4 @@
-//! The SQL of people: accounts, partners, blocks, reports, and what the server notes of them.
+//! The SQL of people: accounts, partners, blocks, and what the server notes of them.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::id::Id;
 use crate::store::clock::milliseconds;
 use crate::store::columns::{columns, sql};
 use crate::store::error::{Result, StoreError};
-use crate::store::types::{NewReport, Page, Profile, Report, Role, User, Withdrawn, integer};
+use crate::store::types::{Page, Profile, Role, User, Withdrawn, integer};
 use crate::timestamp::Timestamp;
 
 columns! {
@@ -162,60 +162,6 @@ pub(super) async fn blocked_by(pool: &Pool, user: &Id) -> Result<Vec<(Id, Option
         WHERE b.blocker = $1 ORDER BY b.created_at DESC, b.blocked";
     let rows = pool.query(sql, &[user]).await?;
     rows.iter().map(|row| Ok((row.try_get("blocked")?, read_profile(row)?))).collect()
-}
-
-/// The report of this message by `reporter`.
-pub(super) async fn report_by(pool: &Pool, reporter: &Id, message: &Id) -> Result<Option<Id>> {
-    let sql = "SELECT id FROM reports WHERE reporter = $1 AND message_id = $2 AND NOT is_repeat";
-    pool.query(sql, &[reporter, message]).await?.first().map(|row| Ok(row.try_get(0)?)).transpose()
-}
-
-/// Stores a report, unless the user has reported the message before; of a message that was deleted, with the
-/// text that it had. Answers the id of what is kept.
-pub(super) async fn insert_report(pool: &Pool, id: Id, report: &NewReport) -> Result<Id> {
-    let sql = "
-        INSERT INTO reports (id, reporter, reason, reported_at, message_id, conversation_id, sender, seq, sent_at,
-            text)
-        SELECT $1, $2, $3, now_ms(), m.id, c.id, CASE m.sender WHEN 0 THEN c.user_a WHEN 1 THEN c.user_b ELSE 'system' END, m.seq,
-            m.sent_at, coalesce(CASE WHEN m.deleted_at IS NOT NULL THEN (
-                SELECT w.text FROM withdrawn_texts w WHERE w.conversation = m.conversation AND w.seq = m.seq
-                ORDER BY w.key DESC LIMIT 1) END, m.text)
-        FROM messages m JOIN conversations c ON c.key = m.conversation
-        WHERE m.conversation = $4 AND m.seq = $5 ON CONFLICT DO NOTHING RETURNING id";
-    let kept = pool
-        .query(sql, &[&id, &report.reporter, &report.reason, &report.conversation.key, &report.seq])
-        .await?;
-    if !kept.is_empty() {
-        return Ok(id);
-    }
-    // A statement does not see what another has just committed; the next one does.
-    let sql = "SELECT r.id FROM messages m JOIN reports r ON r.message_id = m.id AND r.reporter = $1 AND NOT r.is_repeat
-        WHERE m.conversation = $2 AND m.seq = $3";
-    let known = pool.query(sql, &[&report.reporter, &report.conversation.key, &report.seq]).await?;
-    let known = known.first().ok_or_else(|| StoreError::Engine("no such message".into()))?;
-    Ok(known.try_get(0)?)
-}
-
-pub(super) async fn reports(pool: &Pool, page: Page) -> Result<Vec<Report>> {
-    let sql = "
-        SELECT id, reporter, reason, reported_at, message_id, conversation_id, sender, seq, sent_at, text
-        FROM reports ORDER BY key DESC LIMIT $1 OFFSET $2";
-    let [limit, offset] = page.window();
-    let read = |row: &Row| {
-        Ok(Report {
-            id: row.try_get("id")?,
-            reporter: row.try_get("reporter")?,
-            reason: row.try_get("reason")?,
-            reported_at: row.try_get("reported_at")?,
-            message_id: row.try_get("message_id")?,
-            conversation_id: row.try_get("conversation_id")?,
-            sender: row.try_get("sender")?,
-            seq: row.try_get("seq")?,
-            sent_at: row.try_get("sent_at")?,
-            text: row.try_get("text")?,
-        })
-    };
-    pool.query(sql, &[&limit, &offset]).await?.iter().map(read).collect()
 }
 
 pub(super) async fn withdrawn(pool: &Pool, conversation: Option<&Id>, page: Page) -> Result<Vec<Withdrawn>> {

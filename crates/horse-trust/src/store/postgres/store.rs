@@ -13,7 +13,7 @@ use super::engine::PostgresEngine;
 use super::error::OpenError;
 use super::pool::Pool;
 use super::settings::{PING_TIMEOUT, Settings};
-use super::{conversations, messages, nodes, people, schema, standing};
+use super::{conversations, messages, nodes, people, reports, schema, standing};
 use crate::callback::Callback;
 use crate::id::{Id, IdGenerator};
 use crate::store::error::{Result, StoreError};
@@ -25,8 +25,8 @@ use crate::store::traits::{
 };
 use crate::store::types::{
     Change, Changed, Conversation, ConversationSummary, Delivered, History, MarkRead, Message, Missed,
-    NewConversation, NewMessage, NewReport, Page, Profile, Range, Read, Report, Stored, User, UserPosition,
-    Withdrawn,
+    NewAuditEntry, NewConversation, NewMessage, NewReport, Page, Profile, Range, Read, Report,
+    ReportDecision, ReportQuery, Stored, Surroundings, User, UserPosition, Withdrawn,
 };
 use crate::timestamp::Timestamp;
 
@@ -191,15 +191,32 @@ impl ModerationStore for PostgresStore {
     }
 
     async fn report(&self, report: NewReport) -> Result<Id> {
-        people::insert_report(&self.pool, self.ids.next(), &report).await
+        reports::insert_report(&self.pool, self.ids.next(), &report).await
     }
 
     async fn report_by(&self, reporter: &Id, message: &Id) -> Result<Option<Id>> {
-        people::report_by(&self.pool, reporter, message).await
+        reports::report_by(&self.pool, reporter, message).await
     }
 
-    async fn reports(&self, page: Page) -> Result<Vec<Report>> {
-        people::reports(&self.pool, page).await
+    async fn reports(&self, query: ReportQuery) -> Result<Vec<Report>> {
+        reports::reports(&self.pool, query).await
+    }
+
+    async fn report_with_id(&self, id: &Id) -> Result<Option<Report>> {
+        reports::report(&self.pool, id).await
+    }
+
+    async fn decide_report(
+        &self,
+        id: &Id,
+        decision: ReportDecision,
+        entry: NewAuditEntry,
+    ) -> Result<Option<Report>> {
+        reports::decide(&self.pool, id, &decision, &entry).await
+    }
+
+    async fn surroundings(&self, places: Vec<(Id, i64)>, reach: u32) -> Result<Vec<Option<Surroundings>>> {
+        reports::surroundings(&self.pool, &places, reach).await
     }
 
     async fn withdrawn(&self, conversation: Option<&Id>, page: Page) -> Result<Vec<Withdrawn>> {

@@ -21,8 +21,8 @@ use crate::store::traits::{
     AccountStore, ConversationStore, DeliveryStore, Lifecycle, MessageStore, ModerationStore, StandingStore,
 };
 use crate::store::types::{
-    Change, Conversation, Delivered, MarkRead, NewConversation, NewMessage, NewReport, Page, Profile, Range,
-    Read, Role, User,
+    Actor, Change, Conversation, Delivered, MarkRead, NewAuditEntry, NewConversation, NewMessage, NewReport,
+    Page, Profile, Range, Read, ReportDecision, ReportState, Role, User,
 };
 use crate::timestamp::Timestamp;
 
@@ -282,7 +282,11 @@ async fn write_everything(store: &SqliteStore) {
     store.set_last_seen(vec![(id("ben"), Timestamp(7))]).await.unwrap();
     for seq in [5, 8, 8] {
         let (conversation, reporter) = (Arc::clone(&conversation), id("ben"));
-        store.report(NewReport { conversation, seq, reporter, reason: "rude".to_owned() }).await.unwrap();
+        let report = NewReport { conversation, seq, reporter, reason: "rude".to_owned() };
+        let report = store.report(report).await.unwrap();
+        let decision = ReportDecision { state: ReportState::Resolved, note: None };
+        let entry = NewAuditEntry::new(Actor::Key(1), "report.decide", Some(report.clone()));
+        assert!(store.decide_report(&report, decision, entry).await.unwrap().is_some());
     }
     store.forget_withdrawn(Duration::MAX).await.unwrap();
     store.revoke_tokens(&id("ann")).await.unwrap();

@@ -124,6 +124,16 @@ pub(super) fn history(connection: &Connection, conversation: &Conversation, rang
     Ok(History { messages, last_seq: counts.last_seq, unread: counts.unread.map(count) })
 }
 
+/// The messages whose sequence numbers lie within `bounds`, both included.
+pub(super) fn between(
+    connection: &Connection,
+    conversation: &Conversation,
+    bounds: [i64; 2],
+) -> Result<Vec<Message>> {
+    let counts = counts_of(connection, conversation.key)?;
+    select(connection, conversation, &counts, BETWEEN, bounds)
+}
+
 fn select(
     connection: &Connection,
     conversation: &Conversation,

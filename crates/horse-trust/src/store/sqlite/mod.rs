@@ -22,6 +22,7 @@ mod message;
 mod messages;
 mod people;
 mod reader;
+mod reports;
 mod schema;
 mod standing;
 mod statements;

@@ -1,12 +1,12 @@
-//! The SQL of what people are to each other: partners, blocks, reports; and of what the server notes of them.
+//! The SQL of what people are to each other: partners and blocks; and of what the server notes of them.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
 use super::codec::MessageId;
 use crate::id::Id;
 use crate::store::clock::HELD_FORWARD;
 use crate::store::group_commit::BlockChange;
-use crate::store::types::{NewReport, Page, Profile, Report, Withdrawn};
+use crate::store::types::{Page, Profile, Withdrawn};
 use crate::timestamp::Timestamp;
 
 type Result<T> = rusqlite::Result<T>;
@@ -97,82 +97,6 @@ pub(super) fn blocked_by(connection: &Connection, user: &Id) -> Result<Vec<(Id, 
                 None => None,
             };
             Ok((row.get("blocked")?, profile))
-        })?
-        .collect()
-}
-
-/// The report of this message by `reporter`.
-pub(super) fn report_by(connection: &Connection, reporter: &Id, message: &Id) -> Result<Option<Id>> {
-    connection
-        .prepare_cached("SELECT id FROM reports WHERE reporter = ?1 AND message_id = ?2 AND is_repeat = 0")?
-        .query_row([reporter, message], |row| row.get(0))
-        .optional()
-}
-
-/// Stores a report, unless the user has reported the message before; of a message that was deleted, with the
-/// text that it had. Answers the id of what is kept.
-pub(super) fn insert_report(connection: &Connection, id: Id, report: &NewReport) -> Result<Id> {
-    let key = report.conversation.key;
-    let (message, sender, sent_at, text, is_deleted): (MessageId, usize, i64, String, bool) = connection
-        .prepare_cached(
-            "SELECT id, sender, sent_at, text, deleted_at IS NOT NULL FROM all_messages
-             WHERE conversation = ?1 AND seq = ?2",
-        )?
-        .query_row([key, report.seq], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
-        })?;
-    if let Some(known) = report_by(connection, &report.reporter, &message.0)? {
-        return Ok(known);
-    }
-    let withdrawn: Option<String> = if is_deleted {
-        connection
-            .prepare_cached(
-                "SELECT text FROM withdrawn_texts WHERE conversation = ?1 AND seq = ?2 ORDER BY key DESC LIMIT 1",
-            )?
-            .query_row([key, report.seq], |row| row.get(0))
-            .optional()?
-    } else {
-        None
-    };
-    connection
-        .prepare_cached(
-            "INSERT INTO reports (id, reporter, reason, reported_at, message_id, conversation_id, sender, seq,
-                 sent_at, text) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-        )?
-        .execute(params![
-            id,
-            report.reporter,
-            report.reason,
-            Timestamp::now().0,
-            message.0,
-            report.conversation.id,
-            report.conversation.sender_at(sender),
-            report.seq,
-            sent_at,
-            withdrawn.unwrap_or(text)
-        ])?;
-    Ok(id)
-}
-
-pub(super) fn reports(connection: &Connection, page: Page) -> Result<Vec<Report>> {
-    connection
-        .prepare_cached(
-            "SELECT id, reporter, reason, reported_at, message_id, conversation_id, sender, seq, sent_at, text
-             FROM reports ORDER BY key DESC LIMIT ?1 OFFSET ?2",
-        )?
-        .query_map(page.window(), |row| {
-            Ok(Report {
-                id: row.get("id")?,
-                reporter: row.get("reporter")?,
-                reason: row.get("reason")?,
-                reported_at: row.get("reported_at")?,
-                message_id: row.get("message_id")?,
-                conversation_id: row.get("conversation_id")?,
-                sender: row.get("sender")?,
-                seq: row.get("seq")?,
-                sent_at: row.get("sent_at")?,
-                text: row.get("text")?,
-            })
         })?
         .collect()
 }

@@ -14,7 +14,7 @@ use super::database::{Database, OpenError};
 use super::engine::SqliteEngine;
 use super::job::Job;
 use super::reader::Readers;
-use super::{accounts, conversations, messages, people, standing, statements};
+use super::{accounts, conversations, messages, people, reports, standing, statements};
 use crate::callback::Callback;
 use crate::id::{Id, IdGenerator};
 use crate::store::clock::before;
@@ -27,8 +27,8 @@ use crate::store::traits::{
 };
 use crate::store::types::{
     Change, Changed, Conversation, ConversationSummary, Delivered, History, MarkRead, Message, Missed,
-    NewConversation, NewMessage, NewReport, Page, Profile, Range, Read, Report, Stored, User, UserPosition,
-    Withdrawn,
+    NewAuditEntry, NewConversation, NewMessage, NewReport, Page, Profile, Range, Read, Report,
+    ReportDecision, ReportQuery, Stored, Surroundings, User, UserPosition, Withdrawn,
 };
 use crate::timestamp::Timestamp;
 
@@ -262,17 +262,38 @@ impl ModerationStore for SqliteStore {
 
     async fn report(&self, report: NewReport) -> Result<Id> {
         let (ids, bytes) = (Arc::clone(&self.ids), report.reason.len());
-        let work = move |connection: &Connection| Ok(people::insert_report(connection, ids.next(), &report)?);
+        let work =
+            move |connection: &Connection| Ok(reports::insert_report(connection, ids.next(), &report)?);
         self.write_bytes(bytes, work).await
     }
 
     async fn report_by(&self, reporter: &Id, message: &Id) -> Result<Option<Id>> {
         let (reporter, message) = (reporter.clone(), message.clone());
-        self.readers.read(move |connection| people::report_by(connection, &reporter, &message)).await
+        self.readers.read(move |connection| reports::report_by(connection, &reporter, &message)).await
     }
 
-    async fn reports(&self, page: Page) -> Result<Vec<Report>> {
-        self.readers.read(move |connection| people::reports(connection, page)).await
+    async fn reports(&self, query: ReportQuery) -> Result<Vec<Report>> {
+        self.readers.read(move |connection| reports::reports(connection, query)).await
+    }
+
+    async fn report_with_id(&self, id: &Id) -> Result<Option<Report>> {
+        let id = id.clone();
+        self.readers.read(move |connection| reports::report(connection, &id)).await
+    }
+
+    async fn decide_report(
+        &self,
+        id: &Id,
+        decision: ReportDecision,
+        entry: NewAuditEntry,
+    ) -> Result<Option<Report>> {
+        let (id, bytes) = (id.clone(), decision.note.iter().flatten().map(String::len).sum());
+        self.write_bytes(bytes, move |connection| Ok(reports::decide(connection, &id, &decision, &entry)?))
+            .await
+    }
+
+    async fn surroundings(&self, places: Vec<(Id, i64)>, reach: u32) -> Result<Vec<Option<Surroundings>>> {
+        self.readers.snapshot(move |connection| reports::surroundings(connection, &places, reach)).await
     }
 
     async fn withdrawn(&self, conversation: Option<&Id>, page: Page) -> Result<Vec<Withdrawn>> {

@@ -7,7 +7,9 @@ use async_trait::async_trait;
 use crate::callback::Callback;
 use crate::id::Id;
 use crate::store::error::Result;
-use crate::store::types::{NewReport, Page, Profile, Report, Withdrawn};
+use crate::store::types::{
+    NewAuditEntry, NewReport, Page, Profile, Report, ReportDecision, ReportQuery, Surroundings, Withdrawn,
+};
 
 /// Blocks, reports, and withdrawn texts.
 #[async_trait]
@@ -32,7 +34,24 @@ pub trait ModerationStore: Send + Sync + 'static {
     async fn report_by(&self, reporter: &Id, message: &Id) -> Result<Option<Id>>;
 
     /// Reports, latest first.
-    async fn reports(&self, page: Page) -> Result<Vec<Report>>;
+    async fn reports(&self, query: ReportQuery) -> Result<Vec<Report>>;
+
+    /// The report with this id.
+    async fn report_with_id(&self, id: &Id) -> Result<Option<Report>>;
+
+    /// Notes a decision on a report, and who made it in the audit; answers the report as it then is, `None` if there is
+    /// none with this id.
+    async fn decide_report(
+        &self,
+        id: &Id,
+        decision: ReportDecision,
+        entry: NewAuditEntry,
+    ) -> Result<Option<Report>>;
+
+    /// For each of these conversations and sequence numbers, the message there with up to `reach` before and after it, in
+    /// their order, deleted ones included. `None` where there is no such conversation. The work is in proportion to the
+    /// messages that are answered.
+    async fn surroundings(&self, places: Vec<(Id, i64)>, reach: u32) -> Result<Vec<Option<Surroundings>>>;
 
     /// Withdrawn texts of one conversation or of all, latest first.
     async fn withdrawn(&self, conversation: Option<&Id>, page: Page) -> Result<Vec<Withdrawn>>;

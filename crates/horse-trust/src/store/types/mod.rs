@@ -15,7 +15,9 @@ pub use self::delivery::{Delivered, MarkRead, Missed, MissedMessage, Read, Unrea
 pub use self::messages::{
     Change, Changed, History, Message, MessageExtras, NewMessage, Quote, Range, Stored,
 };
-pub use self::moderation::{NewReport, Report, Withdrawn};
+pub use self::moderation::{
+    NewReport, Report, ReportDecision, ReportQuery, ReportState, Surroundings, Withdrawn,
+};
 pub use self::page::Page;
 
 pub(in crate::store) use self::page::integer;

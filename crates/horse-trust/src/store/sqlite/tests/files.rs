@@ -7,7 +7,7 @@ use super::fixture::{append, id, open};
 use crate::store::sqlite::database::OpenError;
 use crate::store::sqlite::store::SqliteStore;
 use crate::store::traits::{Lifecycle, ModerationStore};
-use crate::store::types::Page;
+use crate::store::types::ReportQuery;
 
 #[tokio::test]
 async fn what_cannot_be_opened_is_named() {
@@ -79,6 +79,9 @@ async fn reports_that_were_kept_twice_stay() {
     .unwrap();
     drop(file);
     let (store, _) = open(&folder).await;
-    assert_eq!(store.reports(Page { number: 1, limit: 10 }).await.unwrap().len(), 3);
+    assert_eq!(
+        store.reports(ReportQuery { state: None, after: None, skip: 0, limit: 10 }).await.unwrap().len(),
+        3
+    );
     assert_eq!(store.report_by(&id("ben"), &id("m1")).await.unwrap(), Some(id("r1")));
 }
