@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { connect } from "../lib/client.js";
-import { Server, token } from "../lib/server.js";
+import { Server, run, temporaryFolder, token } from "../lib/server.js";
 
 const KEY = "a-key-of-the-platform-for-the-tests-1";
 const BOSS = token({ userId: "boss", role: "admin" });
@@ -78,6 +78,40 @@ test("reports come with what was said around them, and are decided on", async (t
     const rest = await listed(`?limit=2&after=${first.cursor}`);
     assert.deepEqual([rest.seqs, rest.cursor], [[1], undefined]);
     assert.deepEqual((await listed("?limit=2&page=2")).seqs, [1]);
+  });
+
+  await t.test("the same from the command line", async () => {
+    const folder = temporaryFolder(t);
+    const environment = { API_URL: server.url, API_KEY: KEY };
+    const command = (args, more = {}) => run(folder, ["reports", ...args], { ...environment, ...more });
+    const listing = command(["list", "--state", "dismissed"]);
+    assert.equal(listing.status, 0, listing.stderr);
+    assert.match(listing.stdout, new RegExp(`^${ids[0]}\\tdismissed\\t\\S+Z\\tBruno \\(${bruno.id}\\)\\tAna \\(${ana.id}\\)\\trude\n$`));
+    assert.match(command(["list", "--limit", "1"]).stdout, /\nmore: --after \d+\n$/);
+    const shown = command(["show", ids[1], "--url", `${server.url}/`, "--key", BOSS], { API_URL: "http://127.0.0.1:9", API_KEY: "x" });
+    assert.equal(shown.status, 0, shown.stderr);
+    assert.deepEqual(JSON.parse(shown.stdout), (await admin(200, "GET", `reports/${ids[1]}`)).data);
+    const resolved = command(["resolve", ids[2], "--note", "by hand"]);
+    assert.equal(resolved.status, 0, resolved.stderr);
+    const { data } = await admin(200, "GET", `reports/${ids[2]}`);
+    assert.deepEqual([data.state, data.note, data.decided_by], ["resolved", "by hand", { key: 1 }]);
+    assert.equal(command(["resolve", ids[2], "--state", "open"]).status, 0);
+    for (const [args, more, problem] of [
+      [["show", "unknown"], {}, /the server answered 404: Report not found/],
+      [["list"], { API_KEY: "wrong-key" }, /401: Invalid or expired token/],
+      [["list"], { API_KEY: undefined }, /API_KEY/],
+      [["list"], { API_KEY: "two words" }, /API_KEY/],
+      [["list"], { API_URL: "chat.example.com" }, /API_URL/],
+      [["list"], { API_URL: "http://127.0.0.1:9" }, /API_URL: http:\/\/127\.0\.0\.1:9\/: .*[Cc]onnect/],
+      [["list", "--after", "x"], {}, /422: .*not a cursor/],
+      [["resolve", ids[2], "--state", "gone"], {}, /--state/],
+    ]) {
+      const { status, stderr } = command(args, more);
+      assert.equal(status, 2, stderr);
+      assert.match(stderr, problem);
+      assert.equal(stderr.trim().split("\n").length, 1, stderr);
+      assert.ok(!stderr.includes("two words"), "a key is never shown");
+    }
   });
 
   await t.test("what is refused", async () => {

@@ -10,6 +10,7 @@
 //! - [`bus`]: what carries an emit to the sockets of a room
 //! - [`import`]: files of `mongoexport` in
 //! - [`app`]: where store and bus are chosen and wired; [`config`], [`env_file`]: the settings; [`demo`]: two people
+//! - [`command`]: what the command line asks a running server, over the admin API
 //! - [`metrics`]: what is counted and timed
 //! - [`http_client`]: calls other servers
 //! - [`auth`]: tokens and passwords; [`id`], [`timestamp`], [`json`], [`unicode`]: small words that all use
@@ -23,6 +24,7 @@ pub mod auth;
 pub mod bus;
 pub mod callback;
 pub mod chat;
+pub mod command;
 pub mod config;
 pub mod contract;
 pub mod demo;

@@ -16,6 +16,9 @@ use clap::error::ErrorKind;
 use clap::{Args as _, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use horse_trust::app::{self, RunError};
 use horse_trust::auth::{Passwords, Tokens};
+use horse_trust::command;
+use horse_trust::command::client::{AdminClient, CallError};
+use horse_trust::command::reports::{self, ReportsCommand};
 use horse_trust::config::{Config, Database, Secret, all_cores_but_one, explain, parse_duration};
 use horse_trust::demo;
 use horse_trust::env_file;
@@ -61,6 +64,13 @@ enum Command {
         messages: Option<PathBuf>,
         #[command(flatten)]
         config: Config,
+    },
+    /// Read the reports of a running server, and decide on them
+    Reports {
+        #[command(subcommand)]
+        command: ReportsCommand,
+        #[command(flatten)]
+        server: command::client::Server,
     },
     /// Print a token for a user
     Token {
@@ -108,10 +118,13 @@ fn start() -> Result<(), Failure> {
             return Ok(());
         }
         Err(error) if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            return Err(Failure("give a command: serve, demo, import, token; --help says more".to_owned()));
+            return Err(Failure(
+                "give a command: serve, demo, import, reports, token; --help says more".to_owned(),
+            ));
         }
         Err(error) => {
-            return Err(Failure(explain(&error, &Config::augment_args(clap::Command::new("settings")))));
+            let settings = Config::augment_args(clap::Command::new("settings"));
+            return Err(Failure(explain(&error, &command::client::Server::augment_args(settings))));
         }
     };
     match cli.command {
@@ -119,6 +132,9 @@ fn start() -> Result<(), Failure> {
         Command::Demo { config } => run_demo(config.check()?),
         Command::Import { users, conversations, messages, config } => {
             run_import(&config.check()?, &ImportOptions { users, conversations, messages })
+        }
+        Command::Reports { command, server } => {
+            on_running_server(server, async |client| reports::run(client, command).await)
         }
         Command::Token { user_id, role, expires_in, config } => {
             print_token(&config.check()?, &user_id, role, expires_in)
@@ -227,6 +243,20 @@ fn print_token(config: &Config, user: &Id, role: Role, expires_in: Option<Durati
     let expires_in = expires_in.unwrap_or(config.jwt_expires_in);
     let secret = config.require_secret()?;
     println!("{}", Tokens::new(secret.expose(), expires_in).issue_for(user, role, expires_in, None));
+    Ok(())
+}
+
+/// Asks a running server, and prints what it answers.
+fn on_running_server(
+    server: command::client::Server,
+    work: impl AsyncFnOnce(&AdminClient) -> Result<String, CallError>,
+) -> Result<(), Failure> {
+    let client = AdminClient::new(server)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let answer = runtime.block_on(work(&client))?;
+    if !answer.is_empty() {
+        println!("{answer}");
+    }
     Ok(())
 }
 

@@ -157,8 +157,7 @@ pub fn report<'a>(
     let shown = |is_shown: fn(i64, i64) -> bool| {
         let (conversation, messages) = surroundings?;
         let messages = messages.iter().filter(|message| is_shown(message.seq, report.seq));
-        let side_of = |id: &Id| conversation.participants.iter().position(|one| one == id);
-        let profile_of = |id: &Id| profiles[side_of(id).unwrap_or(2)].as_deref();
+        let profile_of = |id: &Id| profiles[conversation.side_of(id).unwrap_or(2)].as_deref();
         Some(messages.map(|one| message(conversation, profile_of(&one.sender), one)).collect())
     };
     let now = surroundings.and_then(|(_, messages)| messages.iter().find(|one| one.seq == report.seq));

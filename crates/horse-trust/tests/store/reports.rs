@@ -54,8 +54,9 @@ pub(crate) async fn reports_keep_what_was_said(store: AnyStore) {
     assert_eq!(soon(store.reports(skipped)).await.unwrap()[0].id, first);
 }
 
-fn decision(state: ReportState, note: Option<Option<&str>>) -> ReportDecision {
-    ReportDecision { state, note: note.map(|note| note.map(str::to_owned)) }
+/// An empty note takes the note away.
+fn decision(state: ReportState, note: Option<&str>) -> ReportDecision {
+    ReportDecision { state, note: note.map(|note| Some(note.to_owned()).filter(|note| !note.is_empty())) }
 }
 
 pub(crate) async fn reports_are_decided_and_listed_by_what_became_of_them(store: AnyStore) {
@@ -78,7 +79,7 @@ pub(crate) async fn reports_are_decided_and_listed_by_what_became_of_them(store:
     let new = soon(store.report_with_id(&ids[1])).await.unwrap().unwrap();
     assert_eq!((new.state, new.note, new.decided_at, new.decided_by), (ReportState::Open, None, None, None));
 
-    let resolved = decide(&ids[1], decision(ReportState::Resolved, Some(Some("warned")))).await.unwrap();
+    let resolved = decide(&ids[1], decision(ReportState::Resolved, Some("warned"))).await.unwrap();
     assert_eq!(
         (&resolved.id, resolved.state, resolved.note.as_deref()),
         (&ids[1], ReportState::Resolved, Some("warned"))
@@ -101,7 +102,7 @@ pub(crate) async fn reports_are_decided_and_listed_by_what_became_of_them(store:
     // A note that is not named stays, and a report can be opened again.
     let again = decide(&ids[1], decision(ReportState::Open, None)).await.unwrap();
     assert_eq!((again.state, again.note.as_deref()), (ReportState::Open, Some("warned")));
-    let bare = decide(&ids[1], decision(ReportState::Open, Some(None))).await.unwrap();
+    let bare = decide(&ids[1], decision(ReportState::Open, Some(""))).await.unwrap();
     assert_eq!(bare.note, None);
     assert!(decide(&id("unknown"), decision(ReportState::Resolved, None)).await.is_none());
     assert!(soon(store.report_with_id(&id("unknown"))).await.unwrap().is_none());

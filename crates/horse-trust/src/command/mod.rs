@@ -1,0 +1,39 @@
+//! Commands that work on a running server, over `/api/admin`. One file a resource; [`client`] makes the requests.
+
+pub mod client;
+pub mod reports;
+
+use std::fmt::Write as _;
+
+/// Text of users for a terminal: what would move its cursor or change its colours is written as an escape, and so are the
+/// characters that change the direction of a line.
+fn shown(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut shown, character| {
+        let is_directional =
+            matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        if character.is_control() || is_directional {
+            write!(shown, "{}", character.escape_default()).expect("writing to a string never fails");
+        } else {
+            shown.push(character);
+        }
+        shown
+    })
+}
+
+/// JSON for people, a field a line, as [`shown`] has texts.
+fn pretty(value: &serde_json::Value) -> String {
+    let text = serde_json::to_string_pretty(value).expect("a JSON value can always be written");
+    text.lines().map(shown).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_gets_no_commands_of_users() {
+        assert_eq!(shown("¡Hola, señora! 👋"), "¡Hola, señora! 👋");
+        assert_eq!(shown("a\u{1b}[31m\n\tb\u{9b}c\u{202e}d"), "a\\u{1b}[31m\\n\\tb\\u{9b}c\\u{202e}d");
+        assert_eq!(pretty(&serde_json::json!({"a": "\u{9b}x"})), "{\n  \"a\": \"\\u{9b}x\"\n}");
+    }
+}
