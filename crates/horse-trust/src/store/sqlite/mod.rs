@@ -20,6 +20,7 @@ mod job;
 mod memory;
 mod message;
 mod messages;
+mod moderation;
 mod people;
 mod reader;
 mod reports;

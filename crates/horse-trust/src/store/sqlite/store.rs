@@ -14,21 +14,19 @@ use super::database::{Database, OpenError};
 use super::engine::SqliteEngine;
 use super::job::Job;
 use super::reader::Readers;
-use super::{accounts, conversations, messages, people, reports, standing, statements};
+use super::{accounts, conversations, messages, people, standing, statements};
 use crate::callback::Callback;
 use crate::id::{Id, IdGenerator};
-use crate::store::clock::before;
 use crate::store::error::{Result, StoreError};
-use crate::store::group_commit::{BlockChange, GroupCommit, Write};
+use crate::store::group_commit::{GroupCommit, Write};
 use crate::store::lists::{ListPlace, ListQuery};
 use crate::store::standing::{ChangeCursor, Revocation, Standing, UserChanges, VoidToken};
 use crate::store::traits::{
-    AccountStore, ConversationStore, DeliveryStore, Lifecycle, MessageStore, ModerationStore, StandingStore,
+    AccountStore, ConversationStore, DeliveryStore, Lifecycle, MessageStore, StandingStore,
 };
 use crate::store::types::{
     Change, Changed, Conversation, ConversationSummary, Delivered, History, MarkRead, Message, Missed,
-    NewAuditEntry, NewConversation, NewMessage, NewReport, Page, Profile, Range, Read, Report,
-    ReportDecision, ReportQuery, Stored, Surroundings, User, UserPosition, Withdrawn,
+    NewConversation, NewMessage, Profile, Range, Read, Stored, User, UserPosition,
 };
 use crate::timestamp::Timestamp;
 
@@ -43,7 +41,7 @@ pub(super) const READERS: usize = 4;
 pub struct SqliteStore {
     pub(super) writes: GroupCommit<Job>,
     /// Of conversations and reports; those of messages are made by the writer.
-    ids: Arc<IdGenerator>,
+    pub(super) ids: Arc<IdGenerator>,
     pub(super) readers: Arc<Readers>,
 }
 
@@ -78,7 +76,7 @@ impl SqliteStore {
     }
 
     /// [`SqliteStore::write`] for `work` that holds many bytes.
-    async fn write_bytes<T: Send + 'static>(
+    pub(super) async fn write_bytes<T: Send + 'static>(
         &self,
         bytes: usize,
         work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
@@ -240,79 +238,6 @@ impl AccountStore for SqliteStore {
     async fn profile(&self, user: &Id) -> Result<Option<Profile>> {
         let user = user.clone();
         self.readers.read(move |connection| accounts::profile(connection, &user)).await
-    }
-}
-
-#[async_trait]
-impl ModerationStore for SqliteStore {
-    fn set_block(&self, blocker: &Id, other: &Id, is_blocked: bool, callback: Callback<Result<()>>) {
-        let change = BlockChange { blocker: blocker.clone(), blocked: other.clone(), is_blocked };
-        self.writes.push(Write::set_block(change, callback));
-    }
-
-    async fn blocks_between(&self, first: &Id, second: &Id) -> Result<[bool; 2]> {
-        let (first, second) = (first.clone(), second.clone());
-        self.readers.read(move |connection| people::blocks_between(connection, &first, &second)).await
-    }
-
-    async fn blocked_by(&self, user: &Id) -> Result<Vec<(Id, Option<Profile>)>> {
-        let user = user.clone();
-        self.readers.read(move |connection| people::blocked_by(connection, &user)).await
-    }
-
-    async fn report(&self, report: NewReport) -> Result<Id> {
-        let (ids, bytes) = (Arc::clone(&self.ids), report.reason.len());
-        let work =
-            move |connection: &Connection| Ok(reports::insert_report(connection, ids.next(), &report)?);
-        self.write_bytes(bytes, work).await
-    }
-
-    async fn report_by(&self, reporter: &Id, message: &Id) -> Result<Option<Id>> {
-        let (reporter, message) = (reporter.clone(), message.clone());
-        self.readers.read(move |connection| reports::report_by(connection, &reporter, &message)).await
-    }
-
-    async fn reports(&self, query: ReportQuery) -> Result<Vec<Report>> {
-        self.readers.read(move |connection| reports::reports(connection, query)).await
-    }
-
-    async fn report_with_id(&self, id: &Id) -> Result<Option<Report>> {
-        let id = id.clone();
-        self.readers.read(move |connection| reports::report(connection, &id)).await
-    }
-
-    async fn decide_report(
-        &self,
-        id: &Id,
-        decision: ReportDecision,
-        entry: NewAuditEntry,
-    ) -> Result<Option<Report>> {
-        let (id, bytes) = (id.clone(), decision.note.iter().flatten().map(String::len).sum());
-        self.write_bytes(bytes, move |connection| Ok(reports::decide(connection, &id, &decision, &entry)?))
-            .await
-    }
-
-    async fn surroundings(&self, places: Vec<(Id, i64)>, reach: u32) -> Result<Vec<Option<Surroundings>>> {
-        self.readers.snapshot(move |connection| reports::surroundings(connection, &places, reach)).await
-    }
-
-    async fn withdrawn(&self, conversation: Option<&Id>, page: Page) -> Result<Vec<Withdrawn>> {
-        let conversation = conversation.cloned();
-        self.readers.read(move |connection| people::withdrawn(connection, conversation.as_ref(), page)).await
-    }
-
-    async fn forget_withdrawn(&self, kept: Duration) -> Result<u64> {
-        let before = before(Timestamp::now(), kept);
-        let mut forgotten = 0;
-        // A transaction for each part, so that messages do not wait for all of it.
-        loop {
-            let part =
-                self.write(move |connection| Ok(people::forget_withdrawn(connection, before)?)).await?;
-            forgotten += part;
-            if part < people::FORGOTTEN_AT_ONCE {
-                return Ok(forgotten);
-            }
-        }
     }
 }
 
