@@ -159,11 +159,11 @@ export interface Message {
   _id: Id;
   /** Its conversation. */
   conversation_id: Id;
-  /** Who wrote it: the whole profile, whatever the name says. */
+  /** Who wrote it: the whole profile, whatever the name says. The platform has the id `system`. */
   sender_id: Profile;
   /** 1 to 2000 characters; `""` once it is deleted. */
   text: string;
-  /** Whether the other has read it. */
+  /** Whether the other has read it; of what the platform says, whether both have. */
   is_read: boolean;
   /** When it was stored. */
   sent_at: Time;
@@ -179,6 +179,8 @@ export interface Message {
   edited_at?: Time;
   /** The message that it replies to; left out if there is none. */
   reply_to?: Quote;
+  /** `system` if the platform itself says it, left out otherwise. */
+  type?: string;
 }
 
 /** The payload of `fetch_messages`: the part behind `after_seq`, or the one before `before_seq`, or the newest. */
@@ -401,6 +403,8 @@ export interface LastMessage {
   sent_at: Time;
   /** Whether the other has read it. */
   is_read: boolean;
+  /** `system` if the platform itself says it, left out otherwise. */
+  type?: string;
 }
 
 /** What is known of one of the two of a conversation. */

@@ -14,11 +14,12 @@ use crate::bus::{Bus, Delegate, Hub, NodeName, RedisBus, RedisError};
 use crate::chat::{Chat, ChatConfig};
 use crate::config::{Config, ConfigError, Database, Secret, all_cores_but_one};
 use crate::http::{self, AppState};
+use crate::id::Id;
 use crate::metrics::{MeasuredStore, Metrics};
 use crate::realtime::{Expiries, Realtime};
 use crate::store::postgres::{self, PostgresStore};
 use crate::store::sqlite::{OpenError, SqliteStore};
-use crate::store::{Store, StoreError};
+use crate::store::{Profile, Store, StoreError};
 
 /// How many bytes of messages a slice of history has at most, if it has more than one message.
 const MAX_SLICE_BYTES: usize = 256 * 1024;
@@ -216,6 +217,11 @@ fn chat_config(config: &Config) -> ChatConfig {
     ChatConfig {
         message_rate: config.message_rate,
         connection_rate: config.connection_rate,
+        system: Arc::new(Profile {
+            id: Id::SYSTEM,
+            full_name: Some(config.system_name.to_string()),
+            profile_picture_url: None,
+        }),
         edit_window: config.edit_window,
         withdrawn_retention: config.withdrawn_retention,
         presence_grace: config.presence_grace,

@@ -150,6 +150,9 @@ impl Chat {
     }
 
     pub(super) async fn profile(&self, user: &Id) -> Result<Option<Arc<Profile>>, Refusal> {
+        if *user == Id::SYSTEM {
+            return Ok(Some(Arc::clone(&self.config.system)));
+        }
         // A change that arrives while it is loaded removes the entry, and what was loaded is not cached.
         let load = async { Ok(self.store.profile(user).await?.map(Arc::new)) };
         self.profiles.get_or_insert_async(user, load).await.map_err(store_failed("profile"))

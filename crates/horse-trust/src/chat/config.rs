@@ -1,7 +1,10 @@
 //! The settings of the chat.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
+
+use crate::store::Profile;
 
 /// The settings of the chat.
 #[derive(Debug, Clone)]
@@ -11,6 +14,8 @@ pub struct ChatConfig {
     pub message_rate: Option<NonZeroU32>,
     /// Connections a second that one user may open, with bursts of two hundred times as many; `None` is no limit.
     pub connection_rate: Option<NonZeroU32>,
+    /// What is shown of the platform as the sender of a message.
+    pub system: Arc<Profile>,
     /// For how long a message can be edited and deleted by its sender.
     pub edit_window: Duration,
     /// For how long texts that were edited away or deleted are kept for a dispute.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::contract::{
     Account, AuditActor, Conversation, LastMessage, Marked, Message, MessageNotification, ParticipantState,
-    Profile, Quote, Report, ReportedMessage, Suspension, UnreadCount, Withdrawn, text,
+    Profile, Quote, Report, ReportedMessage, SYSTEM, Suspension, UnreadCount, Withdrawn, text,
 };
 use crate::id::Id;
 use crate::store;
@@ -39,6 +39,7 @@ pub fn message<'a>(
     Message {
         id: &message.id,
         conversation_id: &conversation.id,
+        kind: kind(&message.sender),
         sender_id: profile(&message.sender, sender),
         text: &message.text,
         is_read: message.is_read,
@@ -50,6 +51,11 @@ pub fn message<'a>(
         edited_at: message.edited_at,
         deleted_at: message.deleted_at,
     }
+}
+
+/// The `type` of what this sender writes.
+fn kind(sender: &Id) -> Option<&'static str> {
+    (*sender == Id::SYSTEM).then_some(SYSTEM)
 }
 
 fn quote(quoted: &store::Quote) -> Quote<'_> {
@@ -107,6 +113,7 @@ pub fn conversation<'a>(
 
 fn last_message(message: &store::LastMessage) -> LastMessage<'_> {
     LastMessage {
+        kind: kind(&message.sender_id),
         text: &message.text,
         sender_id: &message.sender_id,
         sent_at: message.sent_at,

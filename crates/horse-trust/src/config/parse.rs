@@ -86,6 +86,15 @@ pub(super) fn parse_node(text: &str) -> Result<Box<str>, String> {
     Err(format!("{text:?} is not a name of at most 16 characters from a to z and 0 to 9"))
 }
 
+pub(super) fn parse_system_name(text: &str) -> Result<Box<str>, String> {
+    let name = text.trim();
+    let length = name.chars().count();
+    if (1..=100).contains(&length) && !name.chars().any(char::is_control) {
+        return Ok(name.into());
+    }
+    Err(format!("{text:?} is not a name of 1 to 100 characters"))
+}
+
 pub(super) fn parse_metrics_token(text: &str) -> Result<Option<Secret>, String> {
     let text = text.trim();
     match text.len() {

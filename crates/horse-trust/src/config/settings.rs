@@ -12,7 +12,7 @@ use super::origins::CorsOrigins;
 use super::parse::{
     parse_api_keys, parse_bool, parse_bytes, parse_count, parse_database_url, parse_drain, parse_duration,
     parse_filter, parse_host, parse_log_format, parse_metrics_token, parse_networks, parse_node, parse_port,
-    parse_rate, parse_redis_url, parse_secret, parse_threads,
+    parse_rate, parse_redis_url, parse_secret, parse_system_name, parse_threads,
 };
 use super::values::{Database, LogFormat, Secret, all_cores_but_one};
 
@@ -108,6 +108,9 @@ pub struct Config {
     /// How long a lost connection can be recovered
     #[arg(long, env, hide_env = true, value_name = "TIME", default_value = "2m", value_parser = parse_duration)]
     pub recovery_window: Duration,
+    /// Name of the platform as the sender of its own messages, at most 100 characters
+    #[arg(long, env, hide_env = true, value_name = "NAME", default_value = "Horse Trust", value_parser = parse_system_name)]
+    pub system_name: Box<str>,
     /// How long a message can be edited and deleted by its sender
     #[arg(long, env, hide_env = true, value_name = "TIME", default_value = "15m", value_parser = parse_duration)]
     pub edit_window: Duration,

@@ -18,6 +18,8 @@ use crate::timestamp::Timestamp;
 
 /// The event of a message that was stored. Its argument is encoded once for all who get it.
 pub const NEW_MESSAGE: &str = "new_message";
+/// The `type` of what the platform itself says.
+pub const SYSTEM: &str = "system";
 /// The event of a message that was edited.
 pub const MESSAGE_UPDATED: &str = "message_updated";
 
@@ -147,12 +149,16 @@ pub struct Message<'a> {
     pub id: &'a Id,
     /// Its conversation.
     pub conversation_id: &'a Id,
-    /// Who wrote it: the whole profile, whatever the name says.
+    /// `system` if the platform itself says it, left out otherwise.
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<schema::MessageType>"))]
+    pub kind: Option<&'static str>,
+    /// Who wrote it: the whole profile, whatever the name says. The platform has the id `system`.
     pub sender_id: Profile<'a>,
     /// 1 to 2000 characters; `""` once it is deleted.
     #[cfg_attr(test, schemars(length(max = text::MAX_TEXT_UNITS)))]
     pub text: &'a str,
-    /// Whether the other has read it.
+    /// Whether the other has read it; of what the platform says, whether both have.
     pub is_read: bool,
     /// When it was stored.
     pub sent_at: Timestamp,
@@ -208,6 +214,10 @@ impl Message<'_> {
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct LastMessage<'a> {
+    /// `system` if the platform itself says it, left out otherwise.
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<schema::MessageType>"))]
+    pub kind: Option<&'static str>,
     /// Its text.
     #[cfg_attr(test, schemars(length(max = text::MAX_TEXT_UNITS)))]
     pub text: &'a str,

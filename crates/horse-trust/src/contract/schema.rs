@@ -31,6 +31,7 @@ pub(super) struct Seq;
 pub(super) struct Count;
 pub(super) struct Text;
 pub(super) struct ClientId;
+pub(super) struct MessageType;
 pub(super) struct RetryAfter;
 pub(super) struct Role;
 pub(super) struct Withdrawal;
@@ -72,6 +73,7 @@ named! {
         "description": "An object of the platform's own, of at most 2048 bytes as JSON.",
     });
     RetryAfter: "RetryAfter" = json!({"type": "integer", "minimum": 1, "description": "Seconds."});
+    MessageType: "MessageType" = json!({"enum": ["system"]});
     Role: "Role" = json!({"enum": ["seller", "admin"]});
     ReportState: "ReportState" = json!({"enum": ["open", "resolved", "dismissed"]});
     Withdrawal: "Withdrawal" = json!({"enum": ["edited", "deleted"]});
