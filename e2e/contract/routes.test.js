@@ -158,6 +158,25 @@ test("conversations and messages", async (t) => {
       const refused = await routes.ask(server, method, decided, { token: ana.token, ...options });
       assert.equal(refused.status, 403);
     }
+    const platform = (status, body, id = conversation._id) =>
+      ask(server, status, "POST", `/api/admin/conversations/${id}/messages`, { token: ADMIN, body });
+    await platform(403, { text: "x", sender_id: ana.id });
+    await platform(403, { text: "x", sender_id: bruno.id });
+    await asAna(403, "POST", `/api/admin/conversations/${conversation._id}/messages`, { text: "x" });
+    const { data: said } = await platform(201, { text: "Sold.", client_id: "sold", custom: { price: 7 } });
+    await platform(200, { text: "Sold.", client_id: "sold" });
+    await platform(409, { text: "Not sold.", client_id: "sold" });
+    await platform(404, { text: "x" }, "unknown");
+    for (const body of [{ text: " " }, { text: "x".repeat(2001) }, { text: 7 }, { text: "x", sender_id: "nobody" }]) await platform(422, body);
+    await asBruno(400, "POST", "/api/chat/reports", { message_id: said._id, reason: "x" });
+    const read = (status, query) => ask(server, status, "GET", `/api/admin/conversations/${query}`, { token: ADMIN });
+    for (const query of ["page=2&limit=1", "after_seq=1", "before_seq=3"]) await read(200, `${conversation._id}/messages?${query}`);
+    await read(422, `${conversation._id}/messages?limit=0`);
+    await read(404, "unknown/messages");
+    await asAna(403, "GET", `/api/admin/conversations/${conversation._id}/messages`);
+    await asAna(403, "DELETE", `/api/admin/messages/${said._id}`);
+    await ask(server, 200, "DELETE", `/api/admin/messages/${said._id}`, { token: ADMIN });
+    await ask(server, 404, "DELETE", "/api/admin/messages/unknown", { token: ADMIN });
     const withdrawn = `/api/admin/withdrawn?conversation_id=${conversation._id}`;
     await ask(server, 404, "GET", "/api/admin/withdrawn?conversation_id=no-id!", { token: ADMIN });
     const { data } = await ask(server, 200, "GET", withdrawn, { token: ADMIN });
@@ -243,6 +262,8 @@ test("the store fails", async (t) => {
   await ask(server, 500, "POST", messages, options(ana, { text: "x" }));
   await ask(server, 500, "PATCH", message, options(ana, { text: "x" }));
   await ask(server, 500, "DELETE", message, options(ana));
+  await ask(server, 500, "POST", `/api/admin/conversations/${conversation}/messages`, { token: ADMIN, body: { text: "x" } });
+  await ask(server, 500, "DELETE", `/api/admin/messages/${data._id}`, { token: ADMIN });
   await ask(server, 500, "GET", messages, options(bruno));
   await ask(server, 500, "POST", `/api/chat/conversations/${conversation}/read`, options(bruno));
   await ask(server, 500, "POST", "/api/chat/conversations", options(ana, { recipient_id: bruno.id, horse_id: "new" }));

@@ -51,12 +51,26 @@ impl Chat {
             return Lookup::Cached(taking_part(conversation, user));
         }
         let (chat, user) = (Arc::clone(self), user.clone());
-        Lookup::Loading(Box::pin(async move {
-            let found = chat.store.conversation(&id).await.map_err(store_failed("conversation"))?;
-            let conversation = Arc::new(found.ok_or(Refusal::ConversationNotFound)?);
-            chat.conversations.insert(id, Arc::clone(&conversation));
-            taking_part(conversation, &user)
-        }))
+        Lookup::Loading(Box::pin(async move { taking_part(chat.load_conversation(id).await?, &user) }))
+    }
+
+    /// The conversation, whoever takes part in it: for the platform alone.
+    pub(super) async fn conversation_of_any(
+        &self,
+        conversation_id: &str,
+    ) -> Result<Arc<Conversation>, Refusal> {
+        let id = Id::parse(conversation_id).map_err(|_| Refusal::ConversationNotFound)?;
+        match self.conversations.get(&id) {
+            Some(conversation) => Ok(conversation),
+            None => self.load_conversation(id).await,
+        }
+    }
+
+    async fn load_conversation(&self, id: Id) -> Result<Arc<Conversation>, Refusal> {
+        let found = self.store.conversation(&id).await.map_err(store_failed("conversation"))?;
+        let conversation = Arc::new(found.ok_or(Refusal::ConversationNotFound)?);
+        self.conversations.insert(id, Arc::clone(&conversation));
+        Ok(conversation)
     }
 
     /// The conversation, if `user` takes part in it and no block stands between the two.

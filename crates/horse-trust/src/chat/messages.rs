@@ -1,6 +1,7 @@
 //! Sends, edits and deletes messages: what is stored, and who is notified in which order.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -30,6 +31,16 @@ impl Chat {
         let SendContext { conversation, sender, reply_to } = context;
         let message =
             NewMessage { conversation, sender: user.clone(), text, client_id, reply_to, extras: None };
+        self.store_message(message, sender, sent);
+    }
+
+    /// Stores a message that was checked, and notifies of it; `sender` is the profile that is shown.
+    pub(super) fn store_message(
+        self: &Arc<Self>,
+        message: NewMessage,
+        sender: Option<Arc<Profile>>,
+        sent: Callback<SendResult>,
+    ) {
         let (chat, place) = (Arc::clone(self), Arc::clone(&message.conversation));
         self.store.append_message(
             message,
@@ -109,7 +120,8 @@ impl Chat {
     ) {
         match self.own_message(user, message_id, text.as_deref()).await {
             Ok((conversation, seq, sender)) => {
-                self.store_change(&conversation, seq, sender, text, done);
+                let window = Some(self.config.edit_window);
+                self.store_change(&conversation, seq, sender, text, window, done);
             }
             Err(refusal) => done(Err(refusal)),
         }
@@ -168,16 +180,17 @@ impl Chat {
         Ok(Quote { id, seq: message.seq, sender: message.sender, text: message.text })
     }
 
-    fn store_change(
+    /// Changes a message within `window` after it was sent. Without one the platform does it: at any age, and for both.
+    pub(super) fn store_change(
         self: &Arc<Self>,
         conversation: &Arc<Conversation>,
         seq: i64,
         sender: Option<Arc<Profile>>,
         text: Option<String>,
+        window: Option<Duration>,
         done: Callback<Result<MessageJson, Refusal>>,
     ) {
         let is_deletion = text.is_none();
-        let window = Some(self.config.edit_window);
         let change = Change { conversation: Arc::clone(conversation), seq, text, window };
         let (chat, conversation) = (Arc::clone(self), Arc::clone(conversation));
         let json =
@@ -189,7 +202,7 @@ impl Chat {
                 done(match changed {
                     Ok(Changed::Done { message, unread }) => {
                         let json = json(&message);
-                        chat.publish_change(&conversation, &message, &json);
+                        chat.publish_change(&conversation, &message, &json, window.is_none());
                         if is_deletion {
                             chat.note_unread_of(&conversation, &message.sender, unread);
                         }
@@ -205,7 +218,13 @@ impl Chat {
         );
     }
 
-    fn publish_change(&self, conversation: &Arc<Conversation>, message: &Message, json: &MessageJson) {
+    fn publish_change(
+        &self,
+        conversation: &Arc<Conversation>,
+        message: &Message,
+        json: &MessageJson,
+        is_of_platform: bool,
+    ) {
         let (name, argument) = match message.deleted_at {
             Some(deleted_at) => {
                 let event = ServerEvent::MessageDeleted(MessageDeleted {
@@ -219,7 +238,7 @@ impl Chat {
             None => (MESSAGE_UPDATED, json.to_string()),
         };
         // While a block stands, neither receives anything of the other.
-        let is_blocked = self.is_known_to_be_blocked(&message.sender, conversation);
+        let is_blocked = !is_of_platform && self.is_known_to_be_blocked(&message.sender, conversation);
         self.bus.publish(BusEvent::Emit {
             name: name.into(),
             argument,

@@ -14,6 +14,7 @@ mod limits;
 mod lookup;
 mod messages;
 mod people;
+mod platform;
 mod presence;
 #[cfg(test)]
 mod presence_properties;

@@ -116,6 +116,9 @@ impl Chat {
         if message.sender == *user {
             return Err(Refusal::ReportOfSelf);
         }
+        if message.sender == Id::SYSTEM {
+            return Err(Refusal::ReportOfPlatform);
+        }
         let reason = ReportMessage::check(reason)?;
         if let Some(known) =
             self.store.report_by(user, &message.id).await.map_err(store_failed("report_by"))?

@@ -94,8 +94,33 @@ impl Chat {
         marks: bool,
     ) -> Result<Slice, Refusal> {
         let _turn = self.reads.take(user).await?;
-        let (conversation, history, mut messages) = self.read(user, conversation_id, range).await?;
-        let kept = nearest(&messages, matches!(range, Range::After(..)), self.config.slice_bytes);
+        let (conversation, history, messages) = self.read(user, conversation_id, range).await?;
+        let (slice, last_seq) = self.cut(range, &history, messages);
+        if let Some(last_seq) = last_seq {
+            if marks {
+                self.mark_seen(user, &conversation, &history, last_seq).await?;
+            } else if let Some(other) = conversation.other(user)
+                && last_seq == history.last_seq
+            {
+                self.note_delivered(&conversation, other, last_seq);
+            }
+        }
+        Ok(slice)
+    }
+
+    /// A slice of bounded bytes of a part of a history, whose messages are encoded; and its last sequence number. A page is
+    /// not cut.
+    pub(super) fn cut(
+        &self,
+        range: Range,
+        history: &History,
+        mut messages: Vec<MessageJson>,
+    ) -> (Slice, Option<i64>) {
+        let kept = match range {
+            Range::Page(_) => 0..messages.len(),
+            Range::After(..) => nearest(&messages, true, self.config.slice_bytes),
+            Range::Before(..) => nearest(&messages, false, self.config.slice_bytes),
+        };
         messages = messages.drain(kept.clone()).collect();
         let (first, last) = match &history.messages[kept] {
             [first, .., last] => (Some(first), Some(last)),
@@ -106,16 +131,7 @@ impl Chat {
             Range::After(..) => last.is_some_and(|last| last.seq < history.last_seq),
             Range::Before(..) | Range::Page(_) => first.is_some_and(|first| first.seq > 1),
         };
-        if let Some(last) = last {
-            if marks {
-                self.mark_seen(user, &conversation, &history, last.seq).await?;
-            } else if let Some(other) = conversation.other(user)
-                && last.seq == history.last_seq
-            {
-                self.note_delivered(&conversation, other, last.seq);
-            }
-        }
-        Ok(Slice { messages, has_more })
+        (Slice { messages, has_more }, last.map(|last| last.seq))
     }
 
     /// Reads a part of a history, and encodes its messages.
@@ -126,11 +142,21 @@ impl Chat {
         range: Range,
     ) -> Result<(Arc<Conversation>, History, Vec<MessageJson>), Refusal> {
         let conversation = self.conversation(user, conversation_id).get().await?;
+        let (history, messages) = self.read_part(&conversation, range).await?;
+        Ok((conversation, history, messages))
+    }
+
+    /// [`Chat::read`] of a conversation that is known.
+    pub(super) async fn read_part(
+        &self,
+        conversation: &Conversation,
+        range: Range,
+    ) -> Result<(History, Vec<MessageJson>), Refusal> {
         // The semaphore is never closed.
         let _place = self.pages.acquire().await.ok();
-        let history = self.store.history(&conversation, range).await.map_err(store_failed("history"))?;
-        let messages = self.views(&conversation, &history.messages).await?;
-        Ok((conversation, history, messages))
+        let history = self.store.history(conversation, range).await.map_err(store_failed("history"))?;
+        let messages = self.views(conversation, &history.messages).await?;
+        Ok((history, messages))
     }
 
     async fn views(

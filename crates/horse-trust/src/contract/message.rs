@@ -103,6 +103,20 @@ impl SendMessage {
     }
 }
 
+/// A message that the platform sends over `/api/admin`.
+#[derive(Debug)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct PlatformMessage {
+    /// The message; it replies to none.
+    #[cfg_attr(test, schemars(flatten))]
+    pub draft: Draft,
+    /// The participant in whose name it is sent; the platform itself if left out.
+    #[cfg_attr(test, schemars(with = "Option<Id>"))]
+    pub sender_id: Option<String>,
+    /// What the platform keeps with it.
+    pub custom: Option<Custom>,
+}
+
 /// The payload of `edit_message`.
 #[derive(Debug)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

@@ -39,7 +39,7 @@ pub use self::history::{
 };
 pub use self::message::{
     Draft, EditMessage, LastMessage, MESSAGE_UPDATED, Message, MessageDeleted, MessageJson, MessageName,
-    MessageNotification, NEW_MESSAGE, Quote, SYSTEM, SendMessage,
+    MessageNotification, NEW_MESSAGE, PlatformMessage, Quote, SYSTEM, SendMessage,
 };
 pub use self::people::{Account, BlockedUser, Presence, Profile, Suspension, UserName};
 pub use self::refusal::Refusal;

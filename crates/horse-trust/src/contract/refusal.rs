@@ -88,6 +88,10 @@ refusals! {
     ReportOfSelf = 400 "Cannot report your own message",
     /// No report has this id.
     ReportNotFound = 404 "Report not found",
+    /// What the platform says is no complaint about a user.
+    ReportOfPlatform = 400 "Cannot report a system message",
+    /// The sender that the platform names takes no part in the conversation.
+    SenderNotInConversation = 422 "The sender takes no part in the conversation",
     /// Absent, empty, or too long.
     ReasonRequired = 422 "A reason is required (maximum 1000 characters)",
     /// The new token does not verify, or is another user's.

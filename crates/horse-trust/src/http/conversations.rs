@@ -24,7 +24,7 @@ use super::extract::{Authenticated, Fields, PathId};
 use super::query::{number, parameter, seq};
 use super::state::AppState;
 use crate::chat::{Chat, view};
-use crate::contract::{self, Draft, Refusal};
+use crate::contract::{self, Draft, MessageJson, Refusal};
 use crate::id::Id;
 use crate::json;
 use crate::store::{InvalidCursor, ListPlace, ListQuery, Page, Range};
@@ -211,12 +211,9 @@ async fn history(
         let slice = state.chat.slice(&claims.user, &id, range, marks).await?;
         return Ok(json_text(StatusCode::OK, contract::fetched(&slice.messages, slice.has_more)));
     }
-    let page = number(&query, "page", MAX_PAGE)?.unwrap_or(1);
-    let limit = number(&query, "limit", MAX_LIMIT)?.unwrap_or(DEFAULT_LIMIT);
-    let messages = state.chat.history(&claims.user, &id, Page { number: page, limit }, marks).await?;
-    let data = messages.join(",");
-    let body = format!(r#"{{"success":true,"data":[{data}],"page":{page},"limit":{limit}}}"#);
-    Ok(json_text(StatusCode::OK, body))
+    let page = page_of(&query)?;
+    let messages = state.chat.history(&claims.user, &id, page, marks).await?;
+    Ok(json_text(StatusCode::OK, page_json(page, &messages)))
 }
 
 async fn send(
@@ -259,8 +256,22 @@ async fn unread_count(
     Ok(Json(json!({"success": true, "unread_count": count})))
 }
 
+/// The page of a history that the query names.
+pub(super) fn page_of(query: &str) -> Result<Page, ApiError> {
+    Ok(Page {
+        number: number(query, "page", MAX_PAGE)?.unwrap_or(1),
+        limit: number(query, "limit", MAX_LIMIT)?.unwrap_or(DEFAULT_LIMIT),
+    })
+}
+
+/// A page of a history as JSON.
+pub(super) fn page_json(Page { number, limit }: Page, messages: &[MessageJson]) -> String {
+    let data = messages.join(",");
+    format!(r#"{{"success":true,"data":[{data}],"page":{number},"limit":{limit}}}"#)
+}
+
 /// The range that `after_seq` or `before_seq` asks for, if either is there.
-fn range(query: &str) -> Result<Option<Range>, ApiError> {
+pub(super) fn range(query: &str) -> Result<Option<Range>, ApiError> {
     let limit = number(query, "limit", MAX_LIMIT)?.unwrap_or(DEFAULT_LIMIT);
     let both = "after_seq and before_seq exclude one another";
     Ok(match (seq(query, "after_seq")?, seq(query, "before_seq")?) {

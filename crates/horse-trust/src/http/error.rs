@@ -67,6 +67,7 @@ impl From<Refusal> for ApiError {
                 Self::Invalid(refusal.to_string(), vec![FieldError { path: "client_id", msg }])
             }
             Refusal::ReasonRequired => Self::field("reason", refusal.to_string()),
+            Refusal::SenderNotInConversation => Self::field("sender_id", refusal.to_string()),
             Refusal::TooManyMessages { retry_after } => Self::TooMany("Too many messages", retry_after),
             Refusal::UserNotFound => Self::UserNotFound,
             Refusal::SendFailed | Refusal::StoreFailed => Self::Internal,

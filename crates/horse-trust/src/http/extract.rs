@@ -14,7 +14,7 @@ use super::address::client_address;
 use super::error::ApiError;
 use super::state::AppState;
 use crate::auth::{Claims, Rejection};
-use crate::contract::{FieldError, malformed};
+use crate::contract::{Custom, FieldError, malformed};
 use crate::json::{self, LossyString};
 
 /// The token of a request, if it has one.
@@ -106,6 +106,16 @@ impl Fields {
     /// Whether the field is there, be it null.
     pub(super) fn has(&self, path: &str) -> bool {
         self.0.contains_key(path)
+    }
+
+    /// An object of the platform's; `None` if it is missing or null. Anything else adds an entry to `errors`.
+    pub(super) fn custom(&self, path: &'static str, errors: &mut Vec<FieldError>) -> Option<Custom> {
+        let value = self.0.get(path).map(|value| value.get()).filter(|value| *value != "null")?;
+        let custom = Custom::parse(value);
+        if let Err(error) = custom {
+            errors.push(FieldError { path, msg: format!("{path}: {error}") });
+        }
+        custom.ok()
     }
 
     /// A whole number that is not negative; `None` if it is missing or null.

@@ -12,7 +12,7 @@ use crate::contract::client_event::ClientEvent;
 use crate::contract::composed::{Answered, ConnectError, EventSchema, MalformedMessage, Messages};
 use crate::contract::connection::Auth;
 use crate::contract::error::Error;
-use crate::contract::message::{Draft, Message};
+use crate::contract::message::{Draft, Message, PlatformMessage};
 use crate::contract::people::{Account, Profile};
 use crate::contract::report::{DecideReport, Report, Withdrawn};
 use crate::contract::server_event::ServerEvent;
@@ -36,6 +36,7 @@ impl Definitions {
         name::<Auth<'_>>(&mut payloads);
         name::<Draft>(&mut payloads);
         name::<DecideReport>(&mut payloads);
+        name::<PlatformMessage>(&mut payloads);
         name::<ConnectError>(&mut answers);
         name::<Refused<'_>>(&mut answers);
         name::<Error>(&mut answers);

@@ -2,6 +2,7 @@
 
 pub(super) mod access;
 mod audit;
+mod messages;
 mod reports;
 
 use axum::Router;
@@ -10,5 +11,5 @@ use super::state::AppState;
 
 /// The routes of the platform and of admins.
 pub(super) fn router() -> Router<AppState> {
-    Router::new().merge(reports::router()).merge(audit::router())
+    Router::new().merge(reports::router()).merge(audit::router()).merge(messages::router())
 }
