@@ -45,14 +45,18 @@ fn bundle(package: &Path) -> String {
     format!("const BUNDLE: &[(&str, &[u8])] = &[{table}];\nconst VERSION: &str = {version:?};\n")
 }
 
-/// The chat page as constants: its files, and a tag that changes with `index.html`, which names the others by
-/// their content.
+/// The chat page and the moderation page as constants: their files, and a tag that changes with the two documents, which
+/// name the others by their content.
 fn page(dist: &Path) -> String {
     let mut files = Vec::new();
     let mut hasher = DefaultHasher::new();
-    if let Ok(index) = fs::read(dist.join("index.html")) {
-        index.hash(&mut hasher);
-        files.push(("index.html".to_owned(), dist.join("index.html")));
+    for name in ["index.html", "admin.html"] {
+        if let Ok(document) = fs::read(dist.join(name)) {
+            document.hash(&mut hasher);
+            files.push((name.to_owned(), dist.join(name)));
+        }
+    }
+    if !files.is_empty() {
         let assets = fs::read_dir(dist.join("assets")).into_iter().flatten().flatten();
         files.extend(assets.map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry.path())));
         files.sort();

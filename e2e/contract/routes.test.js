@@ -303,11 +303,13 @@ test("the page", async (t) => {
     const server = await Server.start(t, {}, { command });
     const { json } = await routes.ask(server, "GET", "/demo.json");
     assert.equal(json.accounts.length > 0, command === "demo");
-    const page = await routes.ask(server, "GET", "/");
-    await ask(server, 304, "GET", "/", { headers: { "if-none-match": page.headers.get("etag") } });
-    const files = page.text.match(/assets\/[\w.-]+/g);
-    assert.ok(files.length > 1);
-    for (const file of files) await ask(server, 200, "GET", `/${file}`);
+    for (const path of ["/", "/admin"]) {
+      const page = await routes.ask(server, "GET", path);
+      await ask(server, 304, "GET", path, { headers: { "if-none-match": page.headers.get("etag") } });
+      const files = page.text.match(/assets\/[\w.-]+/g);
+      assert.ok(files.length > 1);
+      for (const file of files) await ask(server, 200, "GET", `/${file}`);
+    }
     await ask(server, 404, "GET", "/assets/unknown.js");
   }
 });

@@ -7,11 +7,14 @@ import { load } from "./lib/load.js";
 const { english, englishRefusals } = await load("language/en.ts");
 const { spanish, spanishRefusals } = await load("language/es.ts");
 
+const admin = { english: (await load("admin/en.ts")).english, spanish: (await load("admin/es.ts")).spanish };
+
 const read = (path) => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
 
 test("each text of the one language is in the other, with the same things put in", () => {
   const placed = (texts) => Object.fromEntries(Object.entries(texts).map(([key, text]) => [key, text.match(/\{\w+\}/g)?.sort() ?? []]));
   assert.deepEqual(placed(spanish), placed(english));
+  assert.deepEqual(placed(admin.spanish), placed(admin.english));
 });
 
 test("whatever the server refuses is said in both languages", () => {

@@ -10,8 +10,8 @@ import { Conversation } from "./Conversation";
 import { ConversationList } from "./ConversationList";
 import { Dialogs } from "./Dialogs";
 import { Mark } from "./icons";
+import { LiveRegion } from "./LiveRegion";
 import { MenuHost } from "./menu";
-import { LiveRegion } from "./parts";
 import { SignIn } from "./SignIn";
 import { StatusBar } from "./StatusBar";
 

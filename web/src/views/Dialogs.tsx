@@ -1,5 +1,4 @@
 // The dialogs.
-import type { ComponentChildren } from "preact";
 import { useRef, useState } from "preact/hooks";
 import { explain, text } from "../language";
 import type { Message } from "../protocol";
@@ -8,7 +7,8 @@ import { type Dialog, dialog } from "../page/dialogs";
 import { conversationPath, go } from "../page/route";
 import { open } from "../state/conversations";
 import { session } from "../state/session";
-import { Modal, Said } from "./parts";
+import { Ask } from "./Ask";
+import { Said } from "./parts";
 
 export function Dialogs() {
   const { value } = dialog;
@@ -55,44 +55,6 @@ function Opened({ value }: { value: Dialog }) {
       );
     }
   }
-}
-
-interface AskProps {
-  title: ComponentChildren;
-  question: string;
-  confirm: ComponentChildren;
-  isDangerous?: boolean;
-  onClose: () => void;
-  /** Answers why it could not be done. */
-  action: () => Promise<string | undefined>;
-  children?: ComponentChildren;
-}
-
-function Ask({ title, question, confirm, isDangerous, onClose, action, children }: AskProps) {
-  const [problem, setProblem] = useState("");
-  async function submit(event: Event): Promise<void> {
-    event.preventDefault();
-    const refused = await action();
-    if (refused) setProblem(refused);
-    else onClose();
-  }
-  return (
-    <Modal title={title} onClose={onClose}>
-      <form class="form" noValidate onSubmit={(event) => void submit(event)}>
-        <p class="modal-text">{question}</p>
-        {children}
-        <div role="alert">{problem && <p class="problem">{problem}</p>}</div>
-        <div class="modal-buttons">
-          <button type="button" class="button" onClick={onClose}>
-            {text().cancel}
-          </button>
-          <button type="submit" class={isDangerous ? "button danger" : "button primary"}>
-            {confirm}
-          </button>
-        </div>
-      </form>
-    </Modal>
-  );
 }
 
 function NewConversation({ onClose }: { onClose: () => void }) {

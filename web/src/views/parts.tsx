@@ -4,7 +4,6 @@ import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { hueOf, initials } from "../format";
 import { type Dictionary, text } from "../language";
 import type { Profile } from "../protocol";
-import { announcements } from "../page/attention";
 import { Icon, type IconName } from "./icons";
 
 /** How many colours avatars have; `styles/parts.css` names them. */
@@ -105,17 +104,4 @@ interface ModalProps {
   title: ComponentChildren;
   onClose: () => void;
   children: ComponentChildren;
-}
-
-/** Read aloud by screen readers. Each announcement is a node of its own, so that the same text is read again. */
-export function LiveRegion() {
-  return (
-    <div class="visually-hidden" role="log" aria-live="polite" aria-relevant="additions">
-      {announcements.value.map(({ number, name, words }) => (
-        <p key={number}>
-          <bdi>{name}</bdi>: <bdi>{words}</bdi>
-        </p>
-      ))}
-    </div>
-  );
 }

@@ -1,4 +1,4 @@
-//! The chat page: `/`, its assets, and the accounts of a demo.
+//! The chat page at `/`, the moderation page at `/admin`, their assets, and the accounts of a demo.
 
 use axum::extract::Path;
 use axum::response::{Html, IntoResponse, Response};
@@ -24,7 +24,8 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 /// The routes of the page.
 pub(super) fn router() -> Router {
     Router::new()
-        .route("/", get(page))
+        .route("/", get(async |headers: HeaderMap| page("index.html", &headers)))
+        .route("/admin", get(async |headers: HeaderMap| page("admin.html", &headers)))
         .route("/assets/{name}", get(async |Path(name): Path<String>| asset(&name)))
         .route("/demo.json", get(demonstration))
 }
@@ -33,8 +34,10 @@ fn file(name: &str) -> Option<&'static [u8]> {
     FILES.iter().find(|(known, _)| *known == name).map(|(_, bytes)| *bytes)
 }
 
-async fn page(headers: HeaderMap) -> Response {
-    let Some(index) = file("index.html") else {
+/// One of the two pages. The moderation page is everybody's: what it shows comes from `/api/admin`, which lets in admins
+/// alone.
+fn page(name: &str, headers: &HeaderMap) -> Response {
+    let Some(document) = file(name) else {
         return (page_headers("\"none\""), Html(HOW_TO_BUILD)).into_response();
     };
     let is_known = headers.get_all(header::IF_NONE_MATCH).iter().any(|value| {
@@ -45,7 +48,7 @@ async fn page(headers: HeaderMap) -> Response {
     if is_known {
         return (StatusCode::NOT_MODIFIED, page_headers(TAG)).into_response();
     }
-    (page_headers(TAG), Html(index)).into_response()
+    (page_headers(TAG), Html(document)).into_response()
 }
 
 fn page_headers(tag: &'static str) -> [(HeaderName, &'static str); 4] {

@@ -1,0 +1,73 @@
+// The dialog of a decision on a report.
+import { useRef, useState } from "preact/hooks";
+import { explain } from "../language";
+import { showToast } from "../page/dialogs";
+import { session } from "../state/session";
+import { Ask } from "../views/Ask";
+import { decide } from "./api";
+import { type Dialog, dialog } from "./dialog";
+import type { ReportState } from "./types";
+import { words } from "./words";
+
+export function Dialogs() {
+  const { value } = dialog;
+  // Each opening is a dialog of its own, even if the event of the last one's end has not come yet.
+  const shown = useRef({ value, number: 0 });
+  if (shown.current.value !== value) shown.current = { value, number: shown.current.number + 1 };
+  return value && session.value && <Opened key={shown.current.number} value={value} />;
+}
+
+/** Makes a change and says that it was made; answers why it could not be. */
+async function attempt(change: Promise<unknown>, done: string): Promise<string | undefined> {
+  try {
+    await change;
+    showToast(done);
+    return undefined;
+  } catch (error) {
+    return explain(error);
+  }
+}
+
+function Opened({ value }: { value: Dialog }) {
+  const onClose = () => {
+    if (dialog.peek() === value) dialog.value = null;
+  };
+  return <Decide value={value} onClose={onClose} />;
+}
+
+/** What the dialog of a decision says: its title, its question, its button, and what is said when it was made. */
+const DECISIONS: Readonly<Record<ReportState, readonly [string, string, string, string]>> = {
+  open: [words.reopenTitle, words.reopenText, words.reopen, words.didReopen],
+  resolved: [words.resolveTitle, words.resolveText, words.resolve, words.didResolve],
+  dismissed: [words.dismissTitle, words.dismissText, words.dismiss, words.didDismiss],
+};
+
+function Decide({ value, onClose }: { value: Dialog; onClose: () => void }) {
+  const { report, state, onDone } = value;
+  const [note, setNote] = useState(report.note ?? "");
+  const [title, question, confirm, done] = DECISIONS[state];
+  // A note that was not touched is not sent: another admin may have changed it meanwhile.
+  const changed = note.trim() === (report.note ?? "") ? undefined : note.trim();
+  return (
+    <Ask
+      title={title}
+      question={question}
+      confirm={confirm}
+      onClose={onClose}
+      action={() => attempt(decide(report._id, state, changed).then(onDone), done)}
+    >
+      <div class="field">
+        <label for="note">{words.noteLabel}</label>
+        <textarea
+          id="note"
+          class="input"
+          autoFocus
+          rows={3}
+          maxLength={1000}
+          value={note}
+          onInput={(event) => setNote(event.currentTarget.value)}
+        />
+      </div>
+    </Ask>
+  );
+}
