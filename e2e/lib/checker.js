@@ -185,7 +185,12 @@ export function judge(conversation, history, devices, written, report) {
     const own = history.filter((message) => message.sender_id._id === user).map((message) => message.text);
     const known = new Set(own);
     flaws.lost += texts.filter((text) => !known.has(text)).length;
-    flaws.outOfOrder += own.filter((text, index) => text !== texts[index]).length;
+    const misplaced = own.findIndex((text, index) => text !== texts[index]);
+    if (misplaced >= 0) {
+      flaws.outOfOrder += own.filter((text, index) => text !== texts[index]).length;
+      const around = (all) => all.slice(Math.max(0, misplaced - 2), misplaced + 8).join(" ");
+      report(`${conversation}, ${user}: written ${around(texts)}, stored ${around(own)}`);
+    }
   }
   const byId = new Map(history.map((message) => [message._id, message]));
   for (const device of devices) {

@@ -5,11 +5,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
-use tokio::time::Instant;
 
 use super::callbacks::{self, Callbacks, Outcomes};
 use super::custom::Custom;
@@ -18,10 +16,6 @@ use super::queue::{MAX_BYTES, Queue};
 use super::write::Write;
 use crate::callback::Callback;
 use crate::store::error::{Result, StoreError};
-
-/// When a batch took longer than this and was not committed, what was queued meanwhile fails with it: batch after
-/// batch, each would wait as long again.
-const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A handle on the queue. When it is dropped, what is queued is still committed.
 pub(in crate::store) struct GroupCommit<C: Custom> {
@@ -112,12 +106,11 @@ async fn run<E: Engine>(
     ended: oneshot::Sender<()>,
 ) {
     while let Some(mut writes) = queue.next_batch().await {
-        let begun = Instant::now();
         if let Err(error) = commit(&mut engine, &mut writes).await {
             tracing::error!(%error, database = %engine.name(), "a batch was not committed");
-            if begun.elapsed() > PATIENCE {
-                writes.extend(queue.take_all());
-            }
+            // What is queued fails, too. A client sends a failed message again, and then it would come behind those that the
+            // same client sent after it and that the next batch committed.
+            writes.extend(queue.take_all());
             for write in &mut writes {
                 write.fail(&error);
             }
