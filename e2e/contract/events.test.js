@@ -257,6 +257,9 @@ test("who is not let in", async (t) => {
 
 test("an account that is suspended", async (t) => {
   const { server, ana, a } = await two(t);
+  const bearer = token({ userId: "the-admin", role: "admin" });
+  await server.request("PUT", `/api/admin/users/${ana.id}`, { token: bearer, body: { full_name: "Ana B" } });
+  await a.received("user_updated");
   const { status, stderr } = spawnSync("sqlite3", ["-cmd", ".timeout 5000", server.database, `UPDATE users SET is_active = 0 WHERE id = '${ana.id}'`]);
   assert.equal(status, 0, `${stderr}`);
   await a.received("account_suspended");

@@ -184,6 +184,41 @@ test("conversations and messages", async (t) => {
   });
 });
 
+test("the platform's people", async (t) => {
+  const server = await Server.start(t);
+  const asked = (status, method, path, body) => ask(server, status, method, `/api/admin/users${path}`, { token: ADMIN, body });
+  const { token: seller } = await server.register("Seller");
+  await asked(201, "PUT", "/ana", { full_name: "Ana", email: "ana@example.com", phone: null, role: "seller", is_active: true });
+  await asked(200, "PUT", "/ana", { profile_picture_url: "https://img.example/ana.jpg" });
+  await asked(201, "PUT", "/bea", {});
+  await asked(409, "PUT", "/bea", { email: "ana@example.com" });
+  await asked(422, "PUT", "/bea", { email: "x" });
+  await asked(200, "GET", "/ana");
+  await asked(404, "GET", "/nobody");
+  await asked(200, "GET", "?limit=1&after=ana&email=x&query=y");
+  await asked(200, "GET", "");
+  await asked(422, "GET", "?limit=0");
+  await asked(200, "POST", "/batch", { users: [{ _id: "ana" }, { _id: "no id" }, 7] });
+  await asked(422, "POST", "/batch", {});
+  for (const [status, id] of [[200, "ana"], [404, "nobody"]]) {
+    await asked(status, "PUT", `/${id}/suspension`, { reason: "x", until: "2999-01-01T00:00:00.000Z" });
+    await asked(status, "DELETE", `/${id}/suspension`);
+  }
+  await asked(422, "PUT", "/ana/suspension", { until: "x" });
+  await asked(201, "POST", "/ana/token", { expires_in: "15m" });
+  await asked(404, "POST", "/nobody/token", {});
+  await asked(422, "POST", "/ana/token", { expires_in: 0 });
+  for (const { method, path } of routes.all.filter(({ path }) => path.startsWith("/api/admin/users"))) {
+    await ask(server, 403, method.toUpperCase(), concrete(path), { token: seller });
+  }
+  server.limitFiles(0);
+  await asked(500, "PUT", "/carla", {});
+  await asked(500, "POST", "/batch", { users: [{ _id: "carla" }] });
+  await asked(500, "PUT", "/ana/suspension", {});
+  await asked(500, "DELETE", "/ana/suspension");
+  await asked(500, "POST", "/ana/token", {});
+});
+
 test("a message gets too old to be changed", async (t) => {
   const server = await Server.start(t, { EDIT_WINDOW: "1s" });
   const { ana, conversation } = await server.pair();

@@ -149,8 +149,10 @@ export interface Quote {
 export interface Profile {
   /** The user. */
   _id: Id;
-  /** 1 to 100 characters; null if the user has no profile here. */
+  /** 1 to 100 characters; null if the user has no profile here, or was erased. */
   full_name: string | null;
+  /** True once the account was erased; left out otherwise. */
+  is_deleted?: boolean;
   /** Left out if there is none. */
   profile_picture_url?: string;
 }
@@ -499,6 +501,11 @@ export interface ServerToClientEvents {
    * them. Comes for the newest ten conversations of the two, at most ten times a second; a block is the same in all.
    */
   conversation_updated: (argument: Conversation) => void;
+  /**
+   * The profile of a user has changed: of somebody with whom the user shares a conversation, or the user's own. At most
+   * ten a second and user; the last always comes.
+   */
+  user_updated: (argument: Profile) => void;
   /** The account is suspended: the server closes the connection, and takes none until that ends. */
   account_suspended: (argument: Suspension) => void;
   /** The user has blocked somebody, on another device. */

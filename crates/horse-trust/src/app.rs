@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpSocket};
 
+use crate::admin::People;
 use crate::auth::{AddressRate, ApiKeys, Passwords, Throttle, Tokens};
 use crate::bus::{Bus, Delegate, Hub, NodeName, RedisBus, RedisError};
 use crate::chat::{Chat, ChatConfig};
@@ -174,6 +175,7 @@ pub async fn run(
         metrics_token: config.metrics_token.clone(),
         draining: Arc::clone(&draining),
         store_health: Arc::default(),
+        people: Arc::new(People::new(Arc::clone(&chat), Arc::clone(&store), Arc::clone(&tokens))),
         chat: Arc::clone(&chat),
         store: Arc::clone(&store),
         tokens,
@@ -221,6 +223,7 @@ fn chat_config(config: &Config) -> ChatConfig {
             id: Id::SYSTEM,
             full_name: Some(config.system_name.to_string()),
             profile_picture_url: None,
+            is_deleted: false,
         }),
         edit_window: config.edit_window,
         withdrawn_retention: config.withdrawn_retention,

@@ -66,11 +66,15 @@ pub async fn prepare(store: &Arc<dyn Store>, passwords: &Passwords) -> Result<Co
         let hash = passwords
             .hash(account.password.to_owned(), Turn::new(Lane::Registration, Ipv4Addr::LOCALHOST.into()))
             .await;
-        let profile =
-            Profile { id: account.id(), full_name: Some(account.name.to_owned()), profile_picture_url: None };
+        let profile = Profile {
+            id: account.id(),
+            full_name: Some(account.name.to_owned()),
+            profile_picture_url: None,
+            is_deleted: false,
+        };
         let user = User {
             profile,
-            email: account.email.to_owned(),
+            email: Some(account.email.to_owned()),
             password_hash: hash.map_err(|error| StoreError::Engine(error.to_string().into()))?,
             role: Role::Seller,
             phone: None,

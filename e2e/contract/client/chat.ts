@@ -51,6 +51,7 @@ class Device {
     conversation_updated: 0,
     user_blocked: 0,
     user_unblocked: 0,
+    user_updated: 0,
     account_suspended: 0,
   };
   readonly socket: Chat;
@@ -92,6 +93,7 @@ class Device {
     this.socket.on("conversation_updated", ({ _id, blocked_by_other }) => saw("conversation_updated", _id, `${blocked_by_other}`));
     this.socket.on("user_blocked", ({ user_id }) => saw("user_blocked", user_id));
     this.socket.on("user_unblocked", ({ user_id }) => saw("user_unblocked", user_id));
+    this.socket.on("user_updated", ({ _id, full_name }) => saw("user_updated", _id, full_name ?? ""));
     this.socket.on("account_suspended", ({ until, reason }) => saw("account_suspended", until ?? "without end", reason ?? ""));
   }
 }

@@ -87,6 +87,11 @@ impl Tokens {
         self.issue_for(user, role, self.expires_in, Some(generation))
     }
 
+    /// How long tokens that are issued here are valid, if nothing else is said.
+    pub fn expires_in(&self) -> Duration {
+        self.expires_in
+    }
+
     /// Issues a token that expires after `expires_in`. Without a generation, where there is no store, a revocation compares
     /// its time, as for tokens of other issuers.
     pub fn issue_for(&self, user: &Id, role: Role, expires_in: Duration, generation: Option<i64>) -> String {

@@ -11,7 +11,7 @@ use crate::auth::{Claims, Ended};
 use crate::bus::BusEvent;
 use crate::id::Id;
 use crate::json;
-use crate::store::{ChangeCursor, Revocation, StoreError, UserChange, UserChanges, VoidToken};
+use crate::store::{ChangeCursor, Revocation, Standing, StoreError, UserChange, UserChanges, VoidToken};
 use crate::timestamp::Timestamp;
 
 /// How often the store is asked what has changed.
@@ -70,17 +70,29 @@ impl Chat {
 
     fn user_changed(&self, change: UserChange) {
         match change {
-            UserChange::User(standing) => {
+            UserChange::Account(standing) => self.apply_standing(standing),
+            UserChange::Profile(standing) => {
                 self.profiles.remove(&standing.user);
-                let user = standing.user.clone();
-                if let Some(ended) = self.tokens.set_standing(standing) {
-                    self.end_sockets(user, ended);
-                }
+                self.note_profile_change(&standing.user);
+                self.apply_standing(standing);
             }
             UserChange::TokenVoid(void) => self.token_void(void),
             UserChange::Blocks([one, other]) => {
                 self.forget_blocks(&one, &other);
             }
+        }
+    }
+
+    /// Applies what the store says of the tokens of a user on this node at once; the others follow within a second.
+    pub async fn standing_changed(&self, user: &Id) -> Result<(), StoreError> {
+        self.apply_standing(self.store.standing(user).await?);
+        Ok(())
+    }
+
+    fn apply_standing(&self, standing: Standing) {
+        let user = standing.user.clone();
+        if let Some(ended) = self.tokens.set_standing(standing) {
+            self.end_sockets(user, ended);
         }
     }
 

@@ -19,6 +19,7 @@ mod presence;
 #[cfg(test)]
 mod presence_properties;
 mod presence_tracker;
+mod profiles;
 mod reading;
 mod receipt_queue;
 mod receipts;

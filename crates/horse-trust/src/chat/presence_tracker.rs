@@ -88,6 +88,11 @@ impl PresenceTracker {
         self.users.contains_key(user)
     }
 
+    /// Whether nobody is present.
+    pub(super) fn is_empty(&self) -> bool {
+        self.users.is_empty()
+    }
+
     pub(super) fn users(&self) -> Vec<Id> {
         self.users.keys().cloned().collect()
     }

@@ -45,6 +45,8 @@ pub struct Chat {
     pub(super) blocks: Cache<(Id, Id), [bool; 2]>,
     /// Pairs of users, in the order of their ids, who are to be notified that a block between them changed.
     pub(super) block_changes: Coalescer<(Id, Id), ()>,
+    /// Users whose profile changed, of which others are to be notified.
+    pub(super) profile_changes: Coalescer<Id, ()>,
     pub(super) limits: Limits,
     pub(super) reads: UserTurns,
     pub(super) pages: Semaphore,
@@ -72,6 +74,7 @@ impl Chat {
             profiles: Cache::new(CACHED_ENTRIES),
             blocks: Cache::new(CACHED_ENTRIES),
             block_changes: Coalescer::new(),
+            profile_changes: Coalescer::new(),
             limits: Limits::new(config.message_rate, config.connection_rate),
             reads: UserTurns::new(READS_AT_ONCE, READS_WAITING),
             pages: Semaphore::new(PAGES_AT_ONCE),
@@ -94,6 +97,7 @@ impl Chat {
         tasks.spawn(Arc::clone(self).store_delivered());
         tasks.spawn(Arc::clone(self).end_typing());
         tasks.spawn(Arc::clone(self).announce_block_changes());
+        tasks.spawn(Arc::clone(self).announce_profile_changes());
         tasks
     }
 

@@ -15,6 +15,7 @@ pub fn profile<'a>(id: &'a Id, profile: Option<&'a store::Profile>) -> Profile<'
         id,
         full_name: profile.and_then(|profile| profile.full_name.as_deref()),
         profile_picture_url: profile.and_then(|profile| profile.profile_picture_url.as_deref()),
+        is_deleted: profile.is_some_and(|profile| profile.is_deleted),
     }
 }
 
@@ -22,7 +23,7 @@ pub fn profile<'a>(id: &'a Id, profile: Option<&'a store::Profile>) -> Profile<'
 pub fn account(user: &store::User) -> Account<'_> {
     Account {
         id: &user.profile.id,
-        email: &user.email,
+        email: user.email.as_deref(),
         full_name: user.profile.full_name.as_deref(),
         role: user.role.name(),
         phone: user.phone.as_deref(),

@@ -19,6 +19,7 @@ mod generate;
 mod history;
 mod message;
 mod people;
+pub mod person;
 mod refusal;
 mod report;
 #[cfg(test)]
@@ -42,6 +43,7 @@ pub use self::message::{
     MessageNotification, NEW_MESSAGE, PlatformMessage, Quote, SYSTEM, SendMessage,
 };
 pub use self::people::{Account, BlockedUser, Presence, Profile, Suspension, UserName};
+pub use self::person::Person;
 pub use self::refusal::Refusal;
 pub use self::report::{DecideReport, REACH, Report, ReportMessage, Reported, ReportedMessage, Withdrawn};
 pub use self::server_event::ServerEvent;

@@ -17,11 +17,14 @@ pub struct Profile<'a> {
     /// The user.
     #[serde(rename = "_id")]
     pub id: &'a Id,
-    /// 1 to 100 characters; null if the user has no profile here.
+    /// 1 to 100 characters; null if the user has no profile here, or was erased.
     pub full_name: Option<&'a str>,
     /// Left out if there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub profile_picture_url: Option<&'a str>,
+    /// True once the account was erased; left out otherwise.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_deleted: bool,
 }
 
 /// A user, by the id or in an object.
@@ -76,8 +79,9 @@ pub struct Suspension<'a> {
 pub struct Account<'a> {
     /// The user.
     pub id: &'a Id,
-    /// Lower-case.
-    pub email: &'a str,
+    /// Lower-case; left out if the platform gave none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<&'a str>,
     /// Null if an imported account has none.
     pub full_name: Option<&'a str>,
     /// The rights.

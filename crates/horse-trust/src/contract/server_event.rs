@@ -6,7 +6,7 @@ use super::connection::TokenExpiring;
 use super::conversation::{Conversation, UserTyping};
 use super::history::{MessageDelivered, MessagesRead, Resync, UnreadCount};
 use super::message::{MESSAGE_UPDATED, Message, MessageDeleted, MessageNotification, NEW_MESSAGE};
-use super::people::{BlockedUser, Presence, Suspension};
+use super::people::{BlockedUser, Presence, Profile, Suspension};
 use crate::json;
 
 /// Makes the enum of the server's events: of each its argument and its name.
@@ -77,6 +77,9 @@ server_events! {
     /// What the list shows of a conversation has changed: a block between the two was set or taken back, by whichever of
     /// them. Comes for the newest ten conversations of the two, at most ten times a second; a block is the same in all.
     ConversationUpdated(Box<Conversation<'a>>) = "conversation_updated",
+    /// The profile of a user has changed: of somebody with whom the user shares a conversation, or the user's own. At most ten
+    /// a second and user; the last always comes.
+    UserUpdated(Profile<'a>) = "user_updated",
     /// The account is suspended: the server closes the connection, and takes none until that ends.
     AccountSuspended(Suspension<'a>) = "account_suspended",
     /// The user has blocked somebody, on another device.

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 
+use crate::admin::PersonError;
 use crate::auth::Busy;
 use crate::contract::{Error, FieldError, Refusal};
 use crate::store::StoreError;
@@ -86,6 +87,15 @@ impl From<StoreError> for ApiError {
                 tracing::error!(%error, "the store failed");
                 Self::Internal
             }
+        }
+    }
+}
+
+impl From<PersonError> for ApiError {
+    fn from(error: PersonError) -> Self {
+        match error {
+            PersonError::Unknown => Self::UserNotFound,
+            PersonError::Store(error) => error.into(),
         }
     }
 }

@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 use super::address::client_address;
 use super::error::ApiError;
 use super::state::AppState;
+use crate::admin::Lookup;
 use crate::auth::{Claims, Rejection};
 use crate::contract::{Custom, FieldError, malformed};
 use crate::json::{self, LossyString};
@@ -89,7 +90,20 @@ impl<S: Send + Sync> FromRequest<S> for Fields {
     }
 }
 
+impl Lookup for Fields {
+    fn value(&self, name: &str) -> Option<&RawValue> {
+        self.0.get(name).map(|value| &**value)
+    }
+}
+
 impl Fields {
+    /// The fields of a JSON object; `None` if it is none, or has too many.
+    pub(super) fn parse(object: &str) -> Option<Self> {
+        let is_object = object.trim_start().starts_with('{');
+        let fields = is_object.then(|| serde_json::from_str::<json::Fields<_>>(object).ok());
+        fields.flatten().map(|fields| Self(fields.0))
+    }
+
     /// A text; `None` if it is missing or null. Another type adds an entry to `errors`.
     pub(super) fn text(&self, path: &'static str, errors: &mut Vec<FieldError>) -> Option<String> {
         let value = self.0.get(path)?.get();

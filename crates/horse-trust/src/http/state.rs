@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+use crate::admin::People;
 use crate::auth::{AddressRate, ApiKeys, Passwords, Throttle, Tokens};
 use crate::chat::Chat;
 use crate::config::Secret;
@@ -19,6 +20,8 @@ pub struct AppState {
     pub chat: Arc<Chat>,
     /// The store.
     pub store: Arc<dyn Store>,
+    /// What admins and the platform do with people.
+    pub people: Arc<People>,
     /// Issues and verifies tokens.
     pub tokens: Arc<Tokens>,
     /// The platform's keys for the admin API.

@@ -94,10 +94,11 @@ pub(super) fn user(record: &Record<'_>) -> Result<User, FieldError> {
         id,
         full_name: record.text("full_name")?,
         profile_picture_url: record.text("profile_picture_url")?,
+        is_deleted: false,
     };
     Ok(User {
         profile,
-        email,
+        email: Some(email),
         // Without a hash nobody can log in to the account.
         password_hash: record.text("password_hash")?.unwrap_or_default(),
         role,
@@ -236,7 +237,10 @@ mod tests {
     fn what_may_be_missing_has_a_default() {
         let bare = json!({"_id": {"$oid": "65a000000000000000000001"}, "email": "A@B.example"});
         let user = read(&bare, user).unwrap();
-        assert_eq!((user.email.as_str(), user.role, user.is_active), ("a@b.example", Role::Seller, true));
+        assert_eq!(
+            (user.email.as_deref(), user.role, user.is_active),
+            (Some("a@b.example"), Role::Seller, true)
+        );
         assert_eq!(user.created_at.to_string(), "2024-01-11T14:49:36.000Z");
     }
 

@@ -11,12 +11,12 @@ use super::register::{counter, histograms, opts, register};
 use crate::callback::Callback;
 use crate::id::Id;
 use crate::store::{
-    AccountStore, AuditEntry, AuditStore, Change, ChangeCursor, Changed, Conversation, ConversationStore,
-    ConversationSummary, Delivered, DeliveryStore, History, Lifecycle, ListPlace, ListQuery, MarkRead,
-    Message, MessageStore, Missed, ModerationStore, NewAuditEntry, NewConversation, NewMessage, NewReport,
-    Page, Profile, Range, Read, Report, ReportDecision, ReportQuery, Result, Revocation, Standing,
-    StandingStore, Store, StoreError, Stored, Surroundings, User, UserChanges, UserPosition, VoidToken,
-    Withdrawn,
+    AccountStore, Actor, AuditEntry, AuditStore, Change, ChangeCursor, Changed, Conversation,
+    ConversationStore, ConversationSummary, Delivered, DeliveryStore, DirectoryStore, History, Lifecycle,
+    ListPlace, ListQuery, MarkRead, Message, MessageStore, Missed, ModerationStore, NewAuditEntry,
+    NewConversation, NewMessage, NewReport, Page, People, PeopleQuery, Person, Profile, Range, Read, Report,
+    ReportDecision, ReportQuery, Result, Revocation, Standing, StandingStore, Store, StoreError, Stored,
+    Surroundings, Suspension, User, UserChanges, UserPatch, UserPosition, VoidToken, Withdrawn,
 };
 use crate::timestamp::Timestamp;
 
@@ -188,6 +188,14 @@ measured! {
         read standings() -> Vec<Standing>;
         read user_changes(after: Option<&ChangeCursor>) -> UserChanges;
         read forget_user_changes(kept: Duration) -> ();
+    }
+    DirectoryStore {
+        read set_users(patches: Vec<UserPatch>, actor: Actor) -> Vec<Result<bool>>;
+        read person(id: &Id) -> Option<Person>;
+        read people(query: PeopleQuery, limit: u32) -> People;
+        read set_suspension(user: &Id, suspension: Option<Suspension>, audit: NewAuditEntry) -> bool;
+        read standing(user: &Id) -> Standing;
+        read viewers_of(users: Vec<Id>) -> Vec<Vec<Id>>;
     }
     AuditStore {
         read note_audit(entry: NewAuditEntry) -> ();

@@ -24,12 +24,13 @@ pub use self::standing::{
     UserChanges, VoidToken,
 };
 pub use self::traits::{
-    AccountStore, AuditStore, ConversationStore, DeliveryStore, Lifecycle, MessageStore, ModerationStore,
-    StandingStore, Store,
+    AccountStore, AuditStore, ConversationStore, DeliveryStore, DirectoryStore, Lifecycle, MessageStore,
+    ModerationStore, StandingStore, Store,
 };
 pub use self::types::{
     Actor, AuditEntry, Change, Changed, Conversation, ConversationSummary, Delivered, History, LastMessage,
     MarkRead, Message, MessageExtras, Missed, MissedMessage, NewAuditEntry, NewConversation, NewMessage,
-    NewReport, Page, Profile, Quote, Range, Read, Report, ReportDecision, ReportQuery, ReportState, Role,
-    Side, Stored, Surroundings, Unread, User, UserPosition, Withdrawn,
+    NewReport, Page, People, PeopleQuery, Person, Profile, Quote, Range, Read, Report, ReportDecision,
+    ReportQuery, ReportState, Role, Side, Stored, Surroundings, Unread, User, UserPatch, UserPosition,
+    Withdrawn,
 };

@@ -57,6 +57,22 @@ pub struct Suspension {
     pub reason: Option<String>,
 }
 
+impl Suspension {
+    /// The suspension that an account has at `now`: one of its own, as `until` and `reason`, or the one that `is_active`
+    /// says, which has no end.
+    pub(super) fn of(
+        is_active: bool,
+        own: Option<(Option<Timestamp>, Option<String>)>,
+        now: Timestamp,
+    ) -> Option<Self> {
+        let own = own.filter(|(until, _)| until.is_none_or(|until| now < until));
+        match own {
+            Some((until, reason)) => Some(Self { until: until.filter(|_| is_active), reason }),
+            None => (!is_active).then(Self::default),
+        }
+    }
+}
+
 /// Whether the tokens of a user are accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Standing {
@@ -75,8 +91,10 @@ pub struct ChangeCursor(pub(super) Box<str>);
 /// Something changed of a user, by whatever process: the profile, the account, the validity of tokens; or a block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UserChange {
-    /// Of one user; with what is so now.
-    User(Standing),
+    /// The account of one user; with what is so now.
+    Account(Standing),
+    /// The profile of one user, and perhaps the account.
+    Profile(Standing),
     /// A user signed this token out.
     TokenVoid(VoidToken),
     /// What two users block of each other.
@@ -94,4 +112,4 @@ pub struct UserChanges {
 }
 
 /// How many changes are answered at once.
-pub const MAX_CHANGES: usize = 1_000;
+pub const MAX_CHANGES: usize = 10_000;

@@ -130,8 +130,13 @@ async fn imported_accounts_log_in() {
         ("bare", String::new(), true),
     ] {
         let user = User {
-            profile: Profile { id: id(name), full_name: None, profile_picture_url: Some("/a.png".into()) },
-            email: format!("{name}@example.com"),
+            profile: Profile {
+                id: id(name),
+                full_name: None,
+                profile_picture_url: Some("/a.png".into()),
+                is_deleted: false,
+            },
+            email: Some(format!("{name}@example.com")),
             password_hash,
             role: Role::Admin,
             phone: None,

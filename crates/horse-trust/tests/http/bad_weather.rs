@@ -6,11 +6,12 @@ use std::time::Duration;
 use horse_trust::callback::Callback;
 use horse_trust::id::Id;
 use horse_trust::store::{
-    AccountStore, AuditEntry, AuditStore, Change, ChangeCursor, Changed, Conversation, ConversationStore,
-    ConversationSummary, Delivered, DeliveryStore, History, Lifecycle, ListPlace, ListQuery, MarkRead,
-    Message, MessageStore, Missed, ModerationStore, NewAuditEntry, NewConversation, NewMessage, NewReport,
-    Page, Profile, Range, Read, Report, ReportDecision, ReportQuery, Result, Revocation, Standing,
-    StandingStore, StoreError, Stored, Surroundings, User, UserChanges, UserPosition, VoidToken, Withdrawn,
+    AccountStore, Actor, AuditEntry, AuditStore, Change, ChangeCursor, Changed, Conversation,
+    ConversationStore, ConversationSummary, Delivered, DeliveryStore, DirectoryStore, History, Lifecycle,
+    ListPlace, ListQuery, MarkRead, Message, MessageStore, Missed, ModerationStore, NewAuditEntry,
+    NewConversation, NewMessage, NewReport, Page, People, PeopleQuery, Person, Profile, Range, Read, Report,
+    ReportDecision, ReportQuery, Result, Revocation, Standing, StandingStore, StoreError, Stored,
+    Surroundings, Suspension, User, UserChanges, UserPatch, UserPosition, VoidToken, Withdrawn,
 };
 use horse_trust::timestamp::Timestamp;
 
@@ -203,6 +204,28 @@ impl StandingStore for Broken {
         Ok(UserChanges { cursor: ChangeCursor::default(), changes: Some(Vec::new()) })
     }
     async fn forget_user_changes(&self, _: Duration) -> Result<()> {
+        self.fail()
+    }
+}
+
+#[async_trait::async_trait]
+impl DirectoryStore for Broken {
+    async fn set_users(&self, _: Vec<UserPatch>, _: Actor) -> Result<Vec<Result<bool>>> {
+        self.fail()
+    }
+    async fn person(&self, _: &Id) -> Result<Option<Person>> {
+        self.fail()
+    }
+    async fn people(&self, _: PeopleQuery, _: u32) -> Result<People> {
+        self.fail()
+    }
+    async fn set_suspension(&self, _: &Id, _: Option<Suspension>, _: NewAuditEntry) -> Result<bool> {
+        self.fail()
+    }
+    async fn standing(&self, _: &Id) -> Result<Standing> {
+        self.fail()
+    }
+    async fn viewers_of(&self, _: Vec<Id>) -> Result<Vec<Vec<Id>>> {
         self.fail()
     }
 }

@@ -6,4 +6,5 @@ mod bad_weather;
 mod beside_the_chat;
 mod chat;
 mod lists;
+mod people;
 mod person;

@@ -56,6 +56,7 @@ pub(crate) async fn check(store: &dyn Store) {
         id: id(ANN),
         full_name: Some("Ann".to_owned()),
         profile_picture_url: Some("https://example.org/ann.jpg".to_owned()),
+        is_deleted: false,
     };
     assert_eq!((&ann.profile, ann.password_hash.as_str(), ann.role), (&profile, "$2b$10$abc", Role::Admin));
     assert_eq!((ann.phone.as_deref(), ann.is_active), (Some("+5491112345678"), false));

@@ -14,6 +14,7 @@ use crate::contract::connection::Auth;
 use crate::contract::error::Error;
 use crate::contract::message::{Draft, Message, PlatformMessage};
 use crate::contract::people::{Account, Profile};
+use crate::contract::person::Person;
 use crate::contract::report::{DecideReport, Report, Withdrawn};
 use crate::contract::server_event::ServerEvent;
 
@@ -48,6 +49,7 @@ impl Definitions {
         name::<Report<'_>>(&mut answers);
         name::<Withdrawn<'_>>(&mut answers);
         name::<AuditEntry<'_>>(&mut answers);
+        name::<Person<'_>>(&mut answers);
         let mut schemas = BTreeMap::new();
         for (name, mut schema) in
             [payloads, answers].into_iter().flat_map(|mut generator| generator.take_definitions(true))

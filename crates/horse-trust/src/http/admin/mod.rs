@@ -4,6 +4,8 @@ pub(super) mod access;
 mod audit;
 mod messages;
 mod reports;
+mod standing;
+mod users;
 
 use axum::Router;
 
@@ -11,5 +13,10 @@ use super::state::AppState;
 
 /// The routes of the platform and of admins.
 pub(super) fn router() -> Router<AppState> {
-    Router::new().merge(reports::router()).merge(audit::router()).merge(messages::router())
+    Router::new()
+        .merge(reports::router())
+        .merge(audit::router())
+        .merge(users::router())
+        .merge(standing::router())
+        .merge(messages::router())
 }

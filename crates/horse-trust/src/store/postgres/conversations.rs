@@ -64,9 +64,11 @@ columns! {
         id_a: Option<Id> = "a.id",
         full_name_a: Option<String> = "a.full_name",
         picture_a: Option<String> = "a.profile_picture_url",
+        is_deleted_a: bool = "a.erased_at IS NOT NULL",
         id_b: Option<Id> = "b.id",
         full_name_b: Option<String> = "b.full_name",
         picture_b: Option<String> = "b.profile_picture_url",
+        is_deleted_b: bool = "b.erased_at IS NOT NULL",
         last_seen_a: Option<Timestamp> = "sa.at",
         last_seen_b: Option<Timestamp> = "sb.at",
         has_blocked_a: bool = "ba.blocker IS NOT NULL",
@@ -143,8 +145,8 @@ fn read_summary(row: &Row) -> Result<ConversationSummary> {
             _ => None,
         },
     };
-    let profile = |id: Option<Id>, full_name, profile_picture_url| {
-        id.map(|id| Profile { id, full_name, profile_picture_url })
+    let profile = |id: Option<Id>, full_name, profile_picture_url, is_deleted| {
+        id.map(|id| Profile { id, full_name, profile_picture_url, is_deleted })
     };
     let side = |read_seq: i64, delivered_seq, last_seen, has_blocked| Side {
         read_seq,
@@ -154,8 +156,8 @@ fn read_summary(row: &Row) -> Result<ConversationSummary> {
     };
     Ok(ConversationSummary {
         profiles: [
-            profile(row.id_a, row.full_name_a, row.picture_a),
-            profile(row.id_b, row.full_name_b, row.picture_b),
+            profile(row.id_a, row.full_name_a, row.picture_a, row.is_deleted_a),
+            profile(row.id_b, row.full_name_b, row.picture_b, row.is_deleted_b),
         ],
         updated_at: row.updated_at,
         unread_count: count(row.unread),

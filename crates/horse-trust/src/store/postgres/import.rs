@@ -228,7 +228,7 @@ impl ImportFile for File<'_> {
     fn users(&mut self, users: &[User]) -> Result<Vec<Staged>> {
         let unstorable = unstorable(users, |user| {
             [
-                ("email", Some(user.email.as_str())),
+                ("email", user.email.as_deref()),
                 ("password_hash", Some(&user.password_hash)),
                 ("full_name", user.profile.full_name.as_deref()),
                 ("phone", user.phone.as_deref()),
@@ -240,7 +240,7 @@ impl ImportFile for File<'_> {
                 USERS,
                 &[
                     &column(users, |user| &user.profile.id),
-                    &column(users, |user| &user.email),
+                    &column(users, |user| user.email.as_ref()),
                     &column(users, |user| &user.password_hash),
                     &column(users, |user| user.role.name()),
                     &column(users, |user| user.profile.full_name.as_ref()),

@@ -9,6 +9,7 @@ mod batch;
 mod codec;
 mod connection;
 mod conversations;
+mod directory;
 mod engine;
 mod error;
 mod import;

@@ -19,27 +19,31 @@ columns! {
         id: Id,
         full_name: Option<String>,
         profile_picture_url: Option<String>,
-        email: String,
+        email: Option<String>,
         password_hash: String,
         role: String,
         phone: Option<String>,
         is_active: bool,
         created_at: Timestamp,
+        is_deleted: bool = "u.erased_at IS NOT NULL",
     }
 }
 
 fn read_user(row: &Row) -> Result<User> {
-    let row = UserRow::read(row, 0)?;
-    let UserRow { id, full_name, profile_picture_url, .. } = row;
-    Ok(User {
-        profile: Profile { id, full_name, profile_picture_url },
+    Ok(user_of(UserRow::read(row, 0)?))
+}
+
+pub(super) fn user_of(row: UserRow) -> User {
+    let UserRow { id, full_name, profile_picture_url, is_deleted, .. } = row;
+    User {
+        profile: Profile { id, full_name, profile_picture_url, is_deleted },
         email: row.email,
         password_hash: row.password_hash,
         role: Role::from_name(&row.role),
         phone: row.phone,
         is_active: row.is_active,
         created_at: row.created_at,
-    })
+    }
 }
 
 const USER: &str = sql!("SELECT ", UserRow::COLUMNS, " FROM users u WHERE u.id = $1");
@@ -83,7 +87,7 @@ pub(super) async fn set_password_hash(pool: &Pool, user: &Id, hash: &str) -> Res
 }
 
 pub(super) async fn profile(pool: &Pool, id: &Id) -> Result<Option<Profile>> {
-    let sql = "SELECT id, full_name, profile_picture_url FROM users WHERE id = $1";
+    let sql = "SELECT id, full_name, profile_picture_url, erased_at FROM users WHERE id = $1";
     match pool.query(sql, &[id]).await?.first() {
         Some(row) => read_profile(row),
         None => Ok(None),
@@ -94,7 +98,8 @@ pub(super) async fn profile(pool: &Pool, id: &Id) -> Result<Option<Profile>> {
 fn read_profile(row: &Row) -> Result<Option<Profile>> {
     let Some(id) = row.try_get("id")? else { return Ok(None) };
     let (full_name, profile_picture_url) = (row.try_get("full_name")?, row.try_get("profile_picture_url")?);
-    Ok(Some(Profile { id, full_name, profile_picture_url }))
+    let is_deleted = row.try_get::<_, Option<i64>>("erased_at")?.is_some();
+    Ok(Some(Profile { id, full_name, profile_picture_url, is_deleted }))
 }
 
 pub(super) async fn partners_of(pool: &Pool, users: &[Id]) -> Result<Vec<Vec<Id>>> {
@@ -152,7 +157,7 @@ pub(super) async fn shared_conversations(pool: &Pool, user: &Id, other: &Id, lim
 }
 
 pub(super) async fn blocked_by(pool: &Pool, user: &Id) -> Result<Vec<(Id, Option<Profile>)>> {
-    let sql = "SELECT b.blocked, u.id, u.full_name, u.profile_picture_url
+    let sql = "SELECT b.blocked, u.id, u.full_name, u.profile_picture_url, u.erased_at
         FROM blocks b LEFT JOIN users u ON u.id = b.blocked AND EXISTS (
             SELECT 1 FROM conversations WHERE user_a = b.blocker AND user_b = b.blocked
                 AND (last_seq > 0 OR hidden_from IS DISTINCT FROM 0)

@@ -10,7 +10,7 @@ use super::settings::Settings;
 use crate::store::error::StoreError;
 
 /// The migrations, in order; the schema's version is how many of them were applied.
-const MIGRATIONS: [&str; 13] = [
+const MIGRATIONS: [&str; 14] = [
     include_str!("../../../migrations/postgres/0001_initial.sql"),
     include_str!("../../../migrations/postgres/0002_blocks.sql"),
     include_str!("../../../migrations/postgres/0003_clock_and_reading.sql"),
@@ -24,6 +24,7 @@ const MIGRATIONS: [&str; 13] = [
     include_str!("../../../migrations/postgres/0011_audit.sql"),
     include_str!("../../../migrations/postgres/0012_message_extras.sql"),
     include_str!("../../../migrations/postgres/0013_report_states.sql"),
+    include_str!("../../../migrations/postgres/0014_people.sql"),
 ];
 
 /// All views and functions; `migrations/postgres/functions/README.md` says what a change of them has to keep.
@@ -34,7 +35,7 @@ const FUNCTIONS: &str = concat!(
 );
 
 /// Raised with each change of [`FUNCTIONS`]: nodes of two versions that start in turns agree on the greater.
-const FUNCTIONS_VERSION: i32 = 4;
+const FUNCTIONS_VERSION: i32 = 5;
 
 /// Of the text of [`FUNCTIONS`].
 const FUNCTIONS_CHECKSUM: u64 = Crc::<u64>::new(&CRC_64_XZ).checksum(FUNCTIONS.as_bytes());

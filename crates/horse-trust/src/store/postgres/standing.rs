@@ -7,6 +7,7 @@ use tokio_postgres::Row;
 use super::pool::Pool;
 use crate::id::Id;
 use crate::store::clock::milliseconds;
+use crate::store::columns::sql;
 use crate::store::error::{Result, StoreError};
 use crate::store::standing::{
     ChangeCursor, FORGOTTEN_WITH_EACH, MAX_CHANGES, MAX_VOID_TOKENS, Revocation, Standing, Suspension,
@@ -65,14 +66,25 @@ pub(super) async fn session_generation(pool: &Pool, user: &Id) -> Result<i64> {
     Ok(rows.first().map(|row| row.try_get(0)).transpose()?.unwrap_or(0))
 }
 
+/// What says whether the tokens of the user in `ids` are accepted.
+const STANDING: &str =
+    "SELECT ids.user_id, r.generation, r.not_before, coalesce(u.is_active, true) AS is_active,
+     s.user_id AS suspended, s.until, s.reason, now_ms() AS now
+ FROM ids LEFT JOIN revocations r ON r.user_id = ids.user_id LEFT JOIN users u ON u.id = ids.user_id
+     LEFT JOIN suspensions s ON s.user_id = ids.user_id";
+
 pub(super) async fn standings(pool: &Pool) -> Result<Vec<Standing>> {
-    let sql = "
-        SELECT r.user_id, r.generation, r.not_before, coalesce(u.is_active, true) AS is_active
-        FROM revocations r LEFT JOIN users u ON u.id = r.user_id
-        UNION ALL
-        SELECT u.id, NULL, NULL, false FROM users u
-        WHERE NOT u.is_active AND NOT EXISTS (SELECT 1 FROM revocations r WHERE r.user_id = u.id)";
+    let sql = sql!(
+        "WITH ids AS (SELECT user_id FROM revocations UNION SELECT id FROM users WHERE NOT is_active
+             UNION SELECT user_id FROM suspensions WHERE until IS NULL OR until > now_ms()) ",
+        STANDING
+    );
     pool.query(sql, &[]).await?.iter().map(read_standing).collect()
+}
+
+pub(super) async fn standing(pool: &Pool, user: &Id) -> Result<Standing> {
+    let rows = pool.query(sql!("WITH ids AS (SELECT $1::text AS user_id) ", STANDING), &[user]).await?;
+    read_standing(rows.first().ok_or_else(|| StoreError::Engine("no answer".into()))?)
 }
 
 /// The end of what has changed.
@@ -85,8 +97,9 @@ pub(super) async fn last_change(pool: &Pool) -> Result<ChangeCursor> {
 /// What is visible now and was not in the snapshot of the cursor.
 pub(super) async fn user_changes(pool: &Pool, after: &ChangeCursor) -> Result<UserChanges> {
     let sql = "
-        SELECT pg_current_snapshot()::text AS snapshot, c.number, c.other, c.user_id, r.generation, r.not_before,
-            coalesce(u.is_active, true) AS is_active, c.token, c.token_expires_at AS expires_at
+        SELECT pg_current_snapshot()::text AS snapshot, c.number, c.other, c.user_id, c.is_profile,
+            r.generation, r.not_before, coalesce(u.is_active, true) AS is_active, p.user_id AS suspended, p.until,
+            p.reason, now_ms() AS now, c.token, c.token_expires_at AS expires_at
         FROM (SELECT $1::text::pg_snapshot AS seen) s
         LEFT JOIN LATERAL (
             SELECT * FROM user_changes
@@ -94,6 +107,7 @@ pub(super) async fn user_changes(pool: &Pool, after: &ChangeCursor) -> Result<Us
             ORDER BY number LIMIT $2) c ON true
         LEFT JOIN users u ON u.id = c.user_id
         LEFT JOIN revocations r ON r.user_id = c.user_id
+        LEFT JOIN suspensions p ON p.user_id = c.user_id
         ORDER BY c.number";
     let limit = i64::try_from(MAX_CHANGES + 1).unwrap_or(i64::MAX);
     let rows = pool.query(sql, &[&&*after.0, &limit]).await?;
@@ -114,7 +128,8 @@ pub(super) async fn user_changes(pool: &Pool, after: &ChangeCursor) -> Result<Us
             None if row.try_get::<_, Option<i64>>("token")?.is_some() => {
                 UserChange::TokenVoid(read_void_token(row)?)
             }
-            None => UserChange::User(read_standing(row)?),
+            None if row.try_get("is_profile")? => UserChange::Profile(read_standing(row)?),
+            None => UserChange::Account(read_standing(row)?),
         });
     }
     Ok(UserChanges { cursor, changes: Some(changes) })
@@ -138,7 +153,10 @@ fn read_standing(row: &Row) -> Result<Standing> {
         Some(generation) => Some(Revocation { generation, not_before: row.try_get("not_before")? }),
         None => None,
     };
-    let is_active: bool = row.try_get("is_active")?;
-    let suspension = (!is_active).then(Suspension::default);
+    let own = match row.try_get::<_, Option<Id>>("suspended")? {
+        Some(_) => Some((row.try_get("until")?, row.try_get("reason")?)),
+        None => None,
+    };
+    let suspension = Suspension::of(row.try_get("is_active")?, own, row.try_get("now")?);
     Ok(Standing { user: row.try_get("user_id")?, revocation, suspension })
 }

@@ -13,7 +13,7 @@ columns! {
     /// An account.
     struct UserRow of sqlite "u" {
         id: Id,
-        email: String,
+        email: Option<String>,
         password_hash: String,
         role: String,
         full_name: Option<String>,
@@ -21,6 +21,7 @@ columns! {
         profile_picture_url: Option<String>,
         is_active: bool,
         created_at: Timestamp,
+        is_deleted: bool = "u.erased_at NOT NULL",
     }
 }
 
@@ -28,7 +29,7 @@ impl From<UserRow> for User {
     fn from(row: UserRow) -> Self {
         let UserRow { id, full_name, profile_picture_url, .. } = row;
         Self {
-            profile: Profile { id, full_name, profile_picture_url },
+            profile: Profile { id, full_name, profile_picture_url, is_deleted: row.is_deleted },
             email: row.email,
             password_hash: row.password_hash,
             role: Role::from_name(&row.role),
@@ -83,12 +84,13 @@ pub(super) fn set_password_hash(connection: &Connection, user: &Id, hash: &str) 
 
 pub(super) fn profile(connection: &Connection, id: &Id) -> Result<Option<Profile>> {
     connection
-        .prepare_cached("SELECT id, full_name, profile_picture_url FROM users WHERE id = ?1")?
+        .prepare_cached("SELECT id, full_name, profile_picture_url, erased_at NOT NULL AS is_deleted FROM users WHERE id = ?1")?
         .query_row([id], |row| {
             Ok(Profile {
                 id: row.get("id")?,
                 full_name: row.get("full_name")?,
                 profile_picture_url: row.get("profile_picture_url")?,
+                is_deleted: row.get("is_deleted")?,
             })
         })
         .optional()

@@ -105,9 +105,11 @@ columns! {
         id_a: Option<Id> = "a.id",
         full_name_a: Option<String> = "a.full_name",
         picture_a: Option<String> = "a.profile_picture_url",
+        is_deleted_a: bool = "a.erased_at NOT NULL",
         id_b: Option<Id> = "b.id",
         full_name_b: Option<String> = "b.full_name",
         picture_b: Option<String> = "b.profile_picture_url",
+        is_deleted_b: bool = "b.erased_at NOT NULL",
         last_seen_a: Option<Timestamp> = "sa.at",
         last_seen_b: Option<Timestamp> = "sb.at",
         has_blocked_a: bool = "ba.blocker NOT NULL",
@@ -162,8 +164,8 @@ fn read_summary(row: &Row<'_>, user: &Id) -> Result<ConversationSummary> {
             _ => None,
         },
     };
-    let profile = |id: Option<Id>, full_name, profile_picture_url| {
-        id.map(|id| Profile { id, full_name, profile_picture_url })
+    let profile = |id: Option<Id>, full_name, profile_picture_url, is_deleted| {
+        id.map(|id| Profile { id, full_name, profile_picture_url, is_deleted })
     };
     let side = |read_seq: i64, delivered_seq, last_seen, has_blocked| Side {
         read_seq,
@@ -174,8 +176,8 @@ fn read_summary(row: &Row<'_>, user: &Id) -> Result<ConversationSummary> {
     let is_first = conversation.participants[0] == *user;
     Ok(ConversationSummary {
         profiles: [
-            profile(row.id_a, row.full_name_a, row.picture_a),
-            profile(row.id_b, row.full_name_b, row.picture_b),
+            profile(row.id_a, row.full_name_a, row.picture_a, row.is_deleted_a),
+            profile(row.id_b, row.full_name_b, row.picture_b, row.is_deleted_b),
         ],
         updated_at: row.updated_at,
         unread_count: count(if is_first { row.unread_a } else { row.unread_b }),

@@ -299,10 +299,10 @@ async fn write_everything(store: &SqliteStore) {
         let new = NewConversation { participants: [id(user), id("cat")], horse_id };
         store.open_conversation(new).await.unwrap();
     }
-    let profile = Profile { id: id("ann"), full_name: None, profile_picture_url: None };
+    let profile = Profile { id: id("ann"), full_name: None, profile_picture_url: None, is_deleted: false };
     let user = User {
         profile,
-        email: "ann@example.org".to_owned(),
+        email: Some("ann@example.org".to_owned()),
         password_hash: String::new(),
         role: Role::Seller,
         phone: None,

@@ -14,6 +14,7 @@ mod conversations;
 mod cost;
 mod database;
 mod deleted;
+mod directory;
 mod engine;
 mod import;
 mod job;

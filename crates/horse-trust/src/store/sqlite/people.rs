@@ -78,7 +78,7 @@ pub(super) fn shared_conversations(
 pub(super) fn blocked_by(connection: &Connection, user: &Id) -> Result<Vec<(Id, Option<Profile>)>> {
     connection
         .prepare_cached(
-            "SELECT b.blocked, u.id, u.full_name, u.profile_picture_url
+            "SELECT b.blocked, u.id, u.full_name, u.profile_picture_url, u.erased_at NOT NULL AS is_deleted
              FROM blocks b LEFT JOIN users u ON u.id = b.blocked AND EXISTS (
                  SELECT 1 FROM conversations WHERE user_a = b.blocker AND user_b = b.blocked
                      AND (last_seq > 0 OR hidden_from IS NOT 0)
@@ -93,6 +93,7 @@ pub(super) fn blocked_by(connection: &Connection, user: &Id) -> Result<Vec<(Id, 
                     id,
                     full_name: row.get("full_name")?,
                     profile_picture_url: row.get("profile_picture_url")?,
+                    is_deleted: row.get("is_deleted")?,
                 }),
                 None => None,
             };

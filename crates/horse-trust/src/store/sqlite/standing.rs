@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::id::Id;
 use crate::store::clock::before;
+use crate::store::columns::sql;
 use crate::store::standing::{
     ChangeCursor, FORGOTTEN_WITH_EACH, MAX_CHANGES, MAX_VOID_TOKENS, Revocation, Standing, Suspension,
     TokenId, UserChange, UserChanges, VoidToken,
@@ -71,17 +72,31 @@ pub(super) fn session_generation(connection: &Connection, user: &Id) -> Result<i
     Ok(found.unwrap_or(0))
 }
 
+/// What says whether the tokens of the user in `ids` are accepted.
+const STANDING: &str = "SELECT ids.user, r.generation, r.not_before, coalesce(u.is_active, 1) AS is_active,
+     s.user AS suspended, s.until, s.reason
+ FROM ids LEFT JOIN revocations r ON r.user = ids.user LEFT JOIN users u ON u.id = ids.user
+     LEFT JOIN suspensions s ON s.user = ids.user";
+
 pub(super) fn standings(connection: &Connection) -> Result<Vec<Standing>> {
     connection
-        .prepare_cached(
-            "SELECT r.user, r.generation, r.not_before, coalesce(u.is_active, 1) AS is_active
-             FROM revocations r LEFT JOIN users u ON u.id = r.user
-             UNION ALL
-             SELECT u.id, NULL, NULL, 0 FROM users u
-             WHERE u.is_active = 0 AND NOT EXISTS (SELECT 1 FROM revocations r WHERE r.user = u.id)",
-        )?
+        .prepare_cached(sql!(
+            "WITH ids (user) AS (SELECT user FROM revocations UNION SELECT id FROM users WHERE is_active = 0
+                 UNION SELECT user FROM suspensions) ",
+            STANDING
+        ))?
         .query_map([], read_standing)?
+        .filter(|standing| {
+            // Of suspensions that are over nothing is left.
+            standing.as_ref().map_or(true, |one| one.revocation.is_some() || one.suspension.is_some())
+        })
         .collect()
+}
+
+pub(super) fn standing(connection: &Connection, user: &Id) -> Result<Standing> {
+    connection
+        .prepare_cached(sql!("WITH ids (user) AS (SELECT ?1) ", STANDING))?
+        .query_row([user], read_standing)
 }
 
 /// The end of what has changed.
@@ -98,9 +113,11 @@ pub(super) fn last_change(connection: &Connection) -> Result<ChangeCursor> {
 pub(super) fn user_changes(connection: &Connection, after: &ChangeCursor) -> Result<UserChanges> {
     let mut last: i64 = after.0.parse().unwrap_or(0);
     let mut statement = connection.prepare_cached(
-        "SELECT c.number, c.other, c.user, r.generation, r.not_before, coalesce(u.is_active, 1) AS is_active,
+        "SELECT c.number, c.other, c.user, c.is_profile, r.generation, r.not_before,
+            coalesce(u.is_active, 1) AS is_active, s.user AS suspended, s.until, s.reason,
             c.token, c.token_expires_at AS expires_at
          FROM user_changes c LEFT JOIN users u ON u.id = c.user LEFT JOIN revocations r ON r.user = c.user
+             LEFT JOIN suspensions s ON s.user = c.user
          WHERE c.number > ?1 ORDER BY c.number LIMIT ?2",
     )?;
     let limit = i64::try_from(MAX_CHANGES + 1).unwrap_or(i64::MAX);
@@ -116,7 +133,8 @@ pub(super) fn user_changes(connection: &Connection, after: &ChangeCursor) -> Res
             None if row.get::<_, Option<i64>>("token")?.is_some() => {
                 UserChange::TokenVoid(read_void_token(row)?)
             }
-            None => UserChange::User(read_standing(row)?),
+            None if row.get("is_profile")? => UserChange::Profile(read_standing(row)?),
+            None => UserChange::Account(read_standing(row)?),
         });
     }
     Ok(UserChanges { cursor: cursor(last), changes: Some(changes) })
@@ -146,6 +164,10 @@ fn read_standing(row: &Row<'_>) -> Result<Standing> {
         Some(generation) => Some(Revocation { generation, not_before: row.get("not_before")? }),
         None => None,
     };
-    let is_active: bool = row.get("is_active")?;
-    Ok(Standing { user: row.get("user")?, revocation, suspension: (!is_active).then(Suspension::default) })
+    let own = match row.get::<_, Option<Id>>("suspended")? {
+        Some(_) => Some((row.get("until")?, row.get("reason")?)),
+        None => None,
+    };
+    let suspension = Suspension::of(row.get("is_active")?, own, Timestamp::now());
+    Ok(Standing { user: row.get("user")?, revocation, suspension })
 }

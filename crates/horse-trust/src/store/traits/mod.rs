@@ -5,6 +5,7 @@ mod accounts;
 mod audit;
 mod conversations;
 mod delivery;
+mod directory;
 mod lifecycle;
 mod messages;
 mod moderation;
@@ -14,6 +15,7 @@ pub use self::accounts::AccountStore;
 pub use self::audit::AuditStore;
 pub use self::conversations::ConversationStore;
 pub use self::delivery::DeliveryStore;
+pub use self::directory::DirectoryStore;
 pub use self::lifecycle::Lifecycle;
 pub use self::messages::MessageStore;
 pub use self::moderation::ModerationStore;
@@ -28,6 +30,7 @@ pub trait Store:
     + ModerationStore
     + StandingStore
     + AuditStore
+    + DirectoryStore
     + Lifecycle
 {
 }
@@ -40,6 +43,7 @@ impl<T> Store for T where
         + ModerationStore
         + StandingStore
         + AuditStore
+        + DirectoryStore
         + Lifecycle
 {
 }

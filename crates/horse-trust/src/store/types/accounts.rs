@@ -37,6 +37,8 @@ pub struct Profile {
     pub full_name: Option<String>,
     /// The URL of the picture.
     pub profile_picture_url: Option<String>,
+    /// Whether the account was erased: then there is neither name nor picture.
+    pub is_deleted: bool,
 }
 
 /// An account.
@@ -44,8 +46,8 @@ pub struct Profile {
 pub struct User {
     /// The public part.
     pub profile: Profile,
-    /// Lower-case, unique.
-    pub email: String,
+    /// Lower-case, unique; an account that the platform made may have none.
+    pub email: Option<String>,
     /// An argon2 (PHC string) or bcrypt (`$2a$`, `$2b$`) hash; empty for an imported account that has none,
     /// to which nobody can log in. Never leaves the server.
     pub password_hash: String,

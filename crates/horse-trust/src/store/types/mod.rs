@@ -4,6 +4,7 @@ mod accounts;
 mod audit;
 mod conversations;
 mod delivery;
+mod directory;
 mod messages;
 mod moderation;
 mod page;
@@ -12,6 +13,7 @@ pub use self::accounts::{Profile, Role, User};
 pub use self::audit::{Actor, AuditEntry, NewAuditEntry};
 pub use self::conversations::{Conversation, ConversationSummary, LastMessage, NewConversation, Side};
 pub use self::delivery::{Delivered, MarkRead, Missed, MissedMessage, Read, Unread, UserPosition};
+pub use self::directory::{People, PeopleQuery, Person, UserPatch};
 pub use self::messages::{
     Change, Changed, History, Message, MessageExtras, NewMessage, Quote, Range, Stored,
 };
