@@ -47,7 +47,7 @@ test(`${MESSAGES} messages over three nodes in bad weather: none lost, doubled o
   const report = (seen) => t.diagnostic(seen);
   // All at once, a few would be written before anything has happened to the nodes.
   const pace = MESSAGES / 20;
-  const { flaws, happened } = await weather({ server, urls: [url], seed: SEED, messages: MESSAGES, clients: 20, storm, report, pace, cutEvery: 1_500 });
+  const { flaws, happened } = await weather({ server, urls: [url], seed: SEED, messages: MESSAGES, clients: 20, storm, report, pace, cutEvery: 1_500, fails: true });
   t.diagnostic(JSON.stringify({ seed: SEED, ...happened, ...happenedTo, ...flaws }));
   assert.deepEqual(flaws, { lost: 0, doubled: 0, outOfOrder: 0, changed: 0 });
   assert.equal(happened.messages, MESSAGES);

@@ -6,9 +6,9 @@ import { Device, cutAtRandom, judge, randomOf, settled } from "./checker.js";
 /**
  * Has `clients` users write `messages` messages to one another while their connections are cut and `storm` does worse
  * to the servers; answers what was wrong, and what happened. `storm(random, signal)` runs until its signal is aborted.
- * `report` gets what was seen, if something was wrong.
+ * `report` gets what was seen, if something was wrong. `fails`: the storm has the store fail.
  */
-export async function weather({ server, urls, seed, messages, clients, storm, report, cutEvery = 1_000, pace = 0 }) {
+export async function weather({ server, urls, seed, messages, clients, storm, report, cutEvery = 1_000, pace = 0, fails = false }) {
   const random = randomOf(seed);
   const users = [];
   // A few at a time: each has a password to hash.
@@ -54,7 +54,7 @@ export async function weather({ server, urls, seed, messages, clients, storm, re
   const flaws = { lost: 0, doubled: 0, outOfOrder: 0, changed: 0 };
   for (const { id, members, written } of conversations) {
     const history = await server.history(members[0].token, id);
-    const found = judge(id, history, members.map((user) => devices.get(user.id)), written, report);
+    const found = judge(id, history, members.map((user) => devices.get(user.id)), written, report, fails);
     for (const flaw of Object.keys(flaws)) flaws[flaw] += found[flaw];
   }
   const sum = (of) => [...devices.values()].reduce((total, device) => total + of(device), 0);
