@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { Server, eventually } from "../lib/server.js";
+import { Server, eventually, token } from "../lib/server.js";
 import {
   checkAccessibility, field, lookAway, lookBack, message, messages, open, openConversation, picture, ready, register, status, texts, write,
 } from "./lib/browser.js";
@@ -99,6 +99,24 @@ test("a chat", async (t) => {
     await one.getByRole("button", { name: "Send report" }).click();
     await one.getByRole("dialog").waitFor({ state: "detached" });
     await one.locator(".toast").getByText("Thank you. We will look into it.").waitFor();
+  });
+
+  await t.test("what the platform says stands between the two, and is nobody's to report", async () => {
+    const body = { text: "The mare was reserved.", custom: { unknown: [1] } };
+    const path = `/api/admin/conversations/${conversation}/messages`;
+    const { status: answer } = await server.request("POST", path, { token: token({ userId: "admin", role: "admin" }), body });
+    assert.equal(answer, 201);
+    for (const page of [one, other]) {
+      const said = message(page, "The mare was reserved.");
+      await said.getByText("Horse Trust", { exact: true }).waitFor();
+      assert.match(await said.getAttribute("class"), /\bsystem\b/);
+    }
+    await menuOf(one, "The mare was reserved.");
+    await one.getByRole("menuitem", { name: "Copy" }).waitFor();
+    assert.equal(await one.getByRole("menuitem", { name: "Report" }).count(), 0);
+    await checkAccessibility(one, "a message of the platform");
+    await picture(one, "system-message");
+    await one.keyboard.press("Escape");
   });
 
   await t.test("a message is replied to by the keyboard, and the quote follows it", async () => {

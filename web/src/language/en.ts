@@ -161,6 +161,8 @@ export const englishRefusals: Readonly<Record<string, string>> = {
   "Invalid or expired token": "Your session has ended.",
   "Only the sender can change a message": "Only who sent a message can change it.",
   "Cannot report your own message": "You can’t report your own message.",
+  "Cannot report a system message": "You can’t report a message of the platform.",
+  "The sender takes no part in the conversation": "The sender takes no part in the conversation.",
   "Cannot block yourself": "You can’t block yourself.",
   "Too many messages": "Too many messages. Wait a moment.",
   "Too many conversations joined": "Too many conversations are open.",

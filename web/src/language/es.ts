@@ -167,6 +167,8 @@ export const spanishRefusals: Readonly<Record<string, string>> = {
   "Report not found": "Esta denuncia no existe.",
   "Message not found": "El mensaje ya no existe.",
   "Cannot report your own message": "No puedes denunciar tu propio mensaje.",
+  "Cannot report a system message": "No puedes denunciar un mensaje de la plataforma.",
+  "The sender takes no part in the conversation": "Quien lo envía no participa en la conversación.",
   "Cannot block yourself": "No puedes bloquearte.",
   "A reason is required (maximum 1000 characters)": "Indica un motivo, de hasta 1000 caracteres.",
   "Too many messages": "Demasiados mensajes. Espera un momento.",

@@ -28,6 +28,7 @@ interface Props {
 export function MessageView({ message, previous, isRead, isDelivered, isFirstNew }: Props) {
   const words = text();
   const isMine = message.sender_id._id === me.peek();
+  const isSystem = message.type === "system";
   const isDeleted = message.deleted_at !== undefined;
   const sentAt = new Date(message.sent_at);
   const before = previous && new Date(previous.sent_at);
@@ -54,7 +55,7 @@ export function MessageView({ message, previous, isRead, isDelivered, isFirstNew
         </div>
       )}
       <article
-        class={`message${isMine ? " mine" : ""}${isNextOfSame ? " next" : ""}`}
+        class={`message${isSystem ? " system" : isMine ? " mine" : ""}${isNextOfSame ? " next" : ""}`}
         data-seq={message.seq}
         aria-posinset={message.seq}
         aria-setsize={-1}
@@ -62,6 +63,7 @@ export function MessageView({ message, previous, isRead, isDelivered, isFirstNew
         tabIndex={-1}
       >
         <div class={isDeleted ? "bubble deleted" : "bubble"}>
+          {isSystem && !isNextOfSame && <span class="system-name">{who}</span>}
           {message.reply_to && !isDeleted && <Quoted quote={message.reply_to} />}
           {isDeleted ? <p>{words.deleted}</p> : <Words words={message.text} />}
           <span class="meta" title={fullTime(message.sent_at)}>
@@ -135,7 +137,8 @@ export function messageMenu(message: Message): MenuItem[] {
     const ask = () => (dialog.value = { kind: "delete", message });
     items.push({ icon: "trash", label: words.remove, isDangerous: true, action: ask });
   }
-  if (message.sender_id._id !== me.peek()) {
+  // What the platform says is reported to nobody.
+  if (message.sender_id._id !== me.peek() && message.type !== "system") {
     const ask = () => (dialog.value = { kind: "report", message });
     items.push({ icon: "flag", label: words.report, isDangerous: true, action: ask });
   }
