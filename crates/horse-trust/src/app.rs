@@ -21,6 +21,7 @@ use crate::realtime::{Expiries, Realtime};
 use crate::store::postgres::{self, PostgresStore};
 use crate::store::sqlite::{OpenError, SqliteStore};
 use crate::store::{Profile, Store, StoreError};
+use crate::webhooks;
 
 /// How many bytes of messages a slice of history has at most, if it has more than one message.
 const MAX_SLICE_BYTES: usize = 256 * 1024;
@@ -79,6 +80,9 @@ pub enum RunError {
     /// What is in the store.
     #[error("reading the store: {0}")]
     Read(#[from] StoreError),
+    /// What sends events to the platform.
+    #[error("WEBHOOK_URL: {0}")]
+    Webhooks(String),
     /// The accept loop.
     #[error("serving: {0}")]
     Serve(io::Error),
@@ -170,6 +174,7 @@ pub async fn run(
         |(burst, period)| Arc::new(AddressRate::new(burst, period, config.message_rate.is_some()));
     let [registrations, email_lookups] = [REGISTRATIONS, EMAIL_LOOKUPS].map(by_address);
     let draining = Arc::new(AtomicBool::new(false));
+    let figures = Arc::clone(&metrics);
     let state = AppState {
         metrics,
         metrics_token: config.metrics_token.clone(),
@@ -187,6 +192,13 @@ pub async fn run(
     };
     let router = http::router(state, engine.clone(), &config.cors_origins);
     let mut background = chat.start(cursor);
+    let webhooks = match webhooks_settings(&config) {
+        Some(settings) => {
+            let started = webhooks::start(settings, &chat, &store, &figures, &mut background).await;
+            Some(started.map_err(RunError::Webhooks)?)
+        }
+        None => None,
+    };
     background.spawn(expiries.run());
     background.spawn(tidy(Arc::clone(&chat), Arc::clone(&store), [registrations, email_lookups]));
     if let Ok(address) = listener.local_addr() {
@@ -208,11 +220,24 @@ pub async fn run(
     drop(stop);
     let served = serving.await;
     background.shutdown().await;
+    if let Some(webhooks) = webhooks {
+        webhooks.close(&*store).await;
+    }
     chat.close().await;
     bus.close().await;
     store.close().await;
     tracing::info!("stopped");
     served.map_err(io::Error::other).and_then(|result| result).map_err(RunError::Serve)
+}
+
+/// What is set of webhooks; `None` if nobody wants any.
+fn webhooks_settings(config: &Config) -> Option<webhooks::Settings> {
+    (!config.webhook_url.is_empty()).then(|| webhooks::Settings {
+        urls: config.webhook_url.clone(),
+        secrets: config.webhook_secret.clone(),
+        events: config.webhook_events,
+        unseen_after: config.unseen_after,
+    })
 }
 
 fn chat_config(config: &Config) -> ChatConfig {

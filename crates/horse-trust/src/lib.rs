@@ -12,6 +12,7 @@
 //! - [`app`]: where store and bus are chosen and wired; [`config`], [`env_file`]: the settings; [`demo`]: two people
 //! - [`command`]: what the command line asks a running server, over the admin API
 //! - [`metrics`]: what is counted and timed
+//! - [`webhooks`]: events for the platform, by HTTP
 //! - [`http_client`]: calls other servers
 //! - [`auth`]: tokens and passwords; [`id`], [`timestamp`], [`json`], [`unicode`]: small words that all use
 //!
@@ -40,3 +41,4 @@ pub mod realtime;
 pub mod store;
 pub mod timestamp;
 pub mod unicode;
+pub mod webhooks;

@@ -19,7 +19,9 @@ use horse_trust::auth::{Passwords, Tokens};
 use horse_trust::command;
 use horse_trust::command::client::{AdminClient, CallError};
 use horse_trust::command::reports::{self, ReportsCommand};
-use horse_trust::config::{Config, Database, Secret, all_cores_but_one, explain, parse_duration};
+use horse_trust::config::{
+    Config, Database, Secret, all_cores_but_one, explain, new_webhook_secret, parse_duration,
+};
 use horse_trust::demo;
 use horse_trust::env_file;
 use horse_trust::id::Id;
@@ -72,6 +74,11 @@ enum Command {
         #[command(flatten)]
         server: command::client::Server,
     },
+    /// What is sent to the platform by HTTP
+    Webhooks {
+        #[command(subcommand)]
+        command: WebhooksCommand,
+    },
     /// Print a token for a user
     Token {
         /// The user's id
@@ -86,6 +93,12 @@ enum Command {
         #[command(flatten)]
         config: Config,
     },
+}
+
+#[derive(Subcommand)]
+enum WebhooksCommand {
+    /// Print a new `WEBHOOK_SECRET`
+    Secret,
 }
 
 /// Something that was given is wrong; one line, exit code 2.
@@ -135,6 +148,10 @@ fn start() -> Result<(), Failure> {
         }
         Command::Reports { command, server } => {
             on_running_server(server, async |client| reports::run(client, command).await)
+        }
+        Command::Webhooks { command: WebhooksCommand::Secret } => {
+            println!("{}", new_webhook_secret()?);
+            Ok(())
         }
         Command::Token { user_id, role, expires_in, config } => {
             print_token(&config.check()?, &user_id, role, expires_in)

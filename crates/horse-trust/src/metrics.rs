@@ -125,6 +125,16 @@ impl Metrics {
         self.request.observe(begin.elapsed().as_secs_f64());
     }
 
+    /// A counter of another part; to be made once.
+    pub(crate) fn counter(&self, name: &str, help: &str) -> IntCounter {
+        register::counter(&self.registry, name, help)
+    }
+
+    /// A gauge of another part; to be made once.
+    pub(crate) fn gauge(&self, name: &str, help: &str) -> IntGauge {
+        register::gauge(&self.registry, name, help)
+    }
+
     /// The figures of a bus; to be made once.
     pub fn bus(&self) -> BusMetrics {
         let registry = &self.registry;

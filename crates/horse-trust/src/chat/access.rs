@@ -163,7 +163,8 @@ impl Chat {
         self.bus.publish(BusEvent::ProfileChanged { user: user.clone() });
     }
 
-    pub(super) async fn profile(&self, user: &Id) -> Result<Option<Arc<Profile>>, Refusal> {
+    /// What is shown of a user, or of the platform.
+    pub async fn profile(&self, user: &Id) -> Result<Option<Arc<Profile>>, Refusal> {
         if *user == Id::SYSTEM {
             return Ok(Some(Arc::clone(&self.config.system)));
         }

@@ -34,8 +34,13 @@ impl Chat {
     /// Which of the users in these conversations have a device connected, to whatever node.
     pub async fn online_in(&self, conversations: &[ConversationSummary]) -> HashSet<Id> {
         let participants = conversations.iter().flat_map(|summary| &summary.conversation.participants);
+        self.online_among(participants.cloned().collect()).await
+    }
+
+    /// Which of these users have a device connected, to whatever node.
+    pub async fn online_among(&self, users: HashSet<Id>) -> HashSet<Id> {
         let (mut online, away): (HashSet<Id>, HashSet<Id>) =
-            participants.cloned().partition(|user| self.presence.lock().is_present(user));
+            users.into_iter().partition(|user| self.presence.lock().is_present(user));
         let away = Vec::from_iter(away);
         let elsewhere = self.bus.present_elsewhere(&away).await;
         online

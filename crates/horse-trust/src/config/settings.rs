@@ -15,6 +15,8 @@ use super::parse::{
     parse_rate, parse_redis_url, parse_secret, parse_system_name, parse_threads,
 };
 use super::values::{Database, LogFormat, Secret, all_cores_but_one};
+use super::webhooks::{WebhookUrl, parse_webhook_events, parse_webhook_secrets, parse_webhook_urls};
+use crate::store::EventKinds;
 
 /// A value that may say that there is none, as an empty text or 0 does. To clap an `Option` is a flag that may be left
 /// out, so it must not read this as one.
@@ -23,6 +25,8 @@ type Perhaps<T> = Option<T>;
 type Networks = Vec<IpNet>;
 /// As above.
 type Secrets = Vec<Secret>;
+
+type WebhookUrls = Vec<WebhookUrl>;
 
 /// All settings. Of each value the form was checked; [`Config::check`] checks how they go together.
 #[derive(Debug, Clone, Args)]
@@ -43,6 +47,20 @@ pub struct Config {
     /// change of keys possible [default: none]
     #[arg(long, env, hide_env = true, value_name = "TEXTS", default_value = "", hide_default_value = true, value_parser = parse_api_keys)]
     pub api_keys: Secrets,
+    /// Where events are sent to by HTTP, comma-separated [default: none]
+    #[arg(long, env, hide_env = true, value_name = "URLS", default_value = "", hide_default_value = true, value_parser = parse_webhook_urls)]
+    pub webhook_url: WebhookUrls,
+    /// What events are signed with; `horse-trust webhooks secret` makes one. Two, comma-separated, make a change possible
+    /// [default: required with a `WEBHOOK_URL`]
+    #[arg(long, env, hide_env = true, value_name = "TEXTS", default_value = "", hide_default_value = true, value_parser = parse_webhook_secrets)]
+    pub webhook_secret: Secrets,
+    /// Which events are sent: `all`, or some of `message.created`, `message.updated`, `message.deleted`, `message.unseen`,
+    /// `conversation.created`, `report.created`, `user.blocked` and `user.unblocked`, comma-separated
+    #[arg(long, env, hide_env = true, value_name = "EVENTS", default_value = "all", value_parser = parse_webhook_events)]
+    pub webhook_events: EventKinds,
+    /// How long the recipient of an unread message is without a device before `message.unseen` is sent
+    #[arg(long, env, hide_env = true, value_name = "TIME", default_value = "5m", value_parser = parse_duration)]
+    pub unseen_after: Duration,
     /// Origins that browsers may call from, comma-separated.
     #[arg(long, env, hide_env = true, value_name = "ORIGINS", default_value = "http://localhost:5173", help = CORS_ORIGINS_HELP)]
     pub cors_origins: CorsOrigins,
@@ -149,6 +167,10 @@ const REDIS_URL_HELP: &str = "Redis or Valkey, on each of several nodes over one
 impl Config {
     /// Checks the settings that depend on others.
     pub fn check(self) -> Result<Self, ConfigError> {
+        if !self.webhook_url.is_empty() && self.webhook_secret.is_empty() {
+            let message = "required with a WEBHOOK_URL; make one with: horse-trust webhooks secret";
+            return Err(ConfigError::new("WEBHOOK_SECRET", message));
+        }
         let Some(url) = &self.redis_url else {
             let message = "needs a REDIS_URL that names one of its nodes, or some";
             return if self.redis_cluster {

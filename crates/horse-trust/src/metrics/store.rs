@@ -14,9 +14,11 @@ use crate::store::{
     AccountStore, Actor, AuditEntry, AuditStore, Change, ChangeCursor, Changed, Conversation,
     ConversationStore, ConversationSummary, Delivered, DeliveryStore, DirectoryStore, History, Lifecycle,
     ListPlace, ListQuery, MarkRead, Message, MessageStore, Missed, ModerationStore, NewAuditEntry,
-    NewConversation, NewMessage, NewReport, Page, People, PeopleQuery, Person, Profile, Range, Read, Report,
-    ReportDecision, ReportQuery, Result, Revocation, Standing, StandingStore, Store, StoreError, Stored,
-    Surroundings, Suspension, User, UserChanges, UserPatch, UserPosition, VoidToken, Withdrawn,
+    NewConversation, NewMessage, NewReport, Outbox, OutboxBatch, OutboxCounts, OutboxEvent, OutboxSettings,
+    OutboxStore, OutboxSubject, Page, People, PeopleQuery, Person, Profile, Range, Read, Report,
+    ReportDecision, ReportQuery, Result, Revocation, Settlement, Standing, StandingStore, Store, StoreError,
+    Stored, SubjectQuery, SubscriberId, Surroundings, Suspension, UnseenDue, UnseenOutcome, User,
+    UserChanges, UserPatch, UserPosition, VoidToken, Withdrawn,
 };
 use crate::timestamp::Timestamp;
 
@@ -179,6 +181,20 @@ measured! {
         read surroundings(places: Vec<(Id, i64)>, reach: u32) -> Vec<Option<Surroundings>>;
         read withdrawn(conversation: Option<&Id>, page: Page) -> Vec<Withdrawn>;
         read forget_withdrawn(kept: Duration) -> u64;
+    }
+    OutboxStore {
+        read open_outbox(settings: OutboxSettings) -> Outbox;
+        read take_lease(name: &str, holder: &str, time: Duration) -> bool;
+        read release_leases(holder: &str) -> ();
+        read outbox_batch(
+            subscriber: SubscriberId, after: i64, limit: usize, limit_due: usize
+        ) -> OutboxBatch;
+        read outbox_subjects(queries: Vec<SubjectQuery>) -> Vec<Option<OutboxSubject>>;
+        read settle_outbox(subscriber: SubscriberId, events: Vec<(OutboxEvent, Settlement)>) -> ();
+        read outbox_counts(subscriber: SubscriberId) -> OutboxCounts;
+        read tidy_outbox(subscribers: &[SubscriberId], kept: Duration, most: u64) -> u64;
+        read unseen_due(limit: usize) -> (Vec<UnseenDue>, Option<Duration>);
+        read settle_unseen(outcomes: Vec<(i64, usize, Id, UnseenOutcome)>) -> ();
     }
     StandingStore {
         read revoke_tokens(user: &Id) -> Revocation;

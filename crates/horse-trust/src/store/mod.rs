@@ -1,7 +1,7 @@
 //! The store: what the server keeps, in the terms of the domain. Each engine is a folder.
 //!
 //! Here is what other modules use. Files in this folder import each other directly, and only those above them:
-//! `types`, `lists`, `standing` and `error`; then `traits`, `import`, `turns` and `group_commit`; then the engines.
+//! `types`, `lists`, `standing`, `outbox` and `error`; then `traits`, `import`, `turns` and `group_commit`; then the engines.
 
 mod clock;
 mod columns;
@@ -9,6 +9,7 @@ mod error;
 mod group_commit;
 mod import;
 mod lists;
+mod outbox;
 pub mod postgres;
 pub mod sqlite;
 mod standing;
@@ -25,12 +26,13 @@ pub use self::standing::{
 };
 pub use self::traits::{
     AccountStore, AuditStore, ConversationStore, DeliveryStore, DirectoryStore, Lifecycle, MessageStore,
-    ModerationStore, StandingStore, Store,
+    ModerationStore, OutboxStore, StandingStore, Store,
 };
 pub use self::types::{
-    Actor, AuditEntry, Change, Changed, Conversation, ConversationSummary, Delivered, History, LastMessage,
-    MarkRead, Message, MessageExtras, Missed, MissedMessage, NewAuditEntry, NewConversation, NewMessage,
-    NewReport, Page, People, PeopleQuery, Person, Profile, Quote, Range, Read, Report, ReportDecision,
-    ReportQuery, ReportState, Role, Side, Stored, Surroundings, Unread, User, UserPatch, UserPosition,
-    Withdrawn,
+    Actor, AuditEntry, Change, Changed, Conversation, ConversationSummary, Delivered, EventKind, EventKinds,
+    History, LastMessage, MarkRead, Message, MessageExtras, Missed, MissedMessage, NewAuditEntry,
+    NewConversation, NewMessage, NewReport, NewSubscriber, Outbox, OutboxBatch, OutboxCounts, OutboxEvent,
+    OutboxSettings, OutboxSubject, Page, People, PeopleQuery, Person, Profile, Quote, Range, Read, Report,
+    ReportDecision, ReportQuery, ReportState, Role, Settlement, Side, Stored, SubjectQuery, SubscriberId,
+    Surroundings, Unread, UnseenDue, UnseenOutcome, User, UserPatch, UserPosition, Withdrawn,
 };

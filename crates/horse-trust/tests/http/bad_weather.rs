@@ -9,9 +9,11 @@ use horse_trust::store::{
     AccountStore, Actor, AuditEntry, AuditStore, Change, ChangeCursor, Changed, Conversation,
     ConversationStore, ConversationSummary, Delivered, DeliveryStore, DirectoryStore, History, Lifecycle,
     ListPlace, ListQuery, MarkRead, Message, MessageStore, Missed, ModerationStore, NewAuditEntry,
-    NewConversation, NewMessage, NewReport, Page, People, PeopleQuery, Person, Profile, Range, Read, Report,
-    ReportDecision, ReportQuery, Result, Revocation, Standing, StandingStore, StoreError, Stored,
-    Surroundings, Suspension, User, UserChanges, UserPatch, UserPosition, VoidToken, Withdrawn,
+    NewConversation, NewMessage, NewReport, Outbox, OutboxBatch, OutboxCounts, OutboxEvent, OutboxSettings,
+    OutboxStore, OutboxSubject, Page, People, PeopleQuery, Person, Profile, Range, Read, Report,
+    ReportDecision, ReportQuery, Result, Revocation, Settlement, Standing, StandingStore, StoreError, Stored,
+    SubjectQuery, SubscriberId, Surroundings, Suspension, UnseenDue, UnseenOutcome, User, UserChanges,
+    UserPatch, UserPosition, VoidToken, Withdrawn,
 };
 use horse_trust::timestamp::Timestamp;
 
@@ -143,6 +145,40 @@ impl AccountStore for Broken {
     }
     async fn profile(&self, _: &Id) -> Result<Option<Profile>> {
         Ok(None)
+    }
+}
+
+#[async_trait::async_trait]
+impl OutboxStore for Broken {
+    async fn open_outbox(&self, _: OutboxSettings) -> Result<Outbox> {
+        self.fail()
+    }
+    async fn take_lease(&self, _: &str, _: &str, _: Duration) -> Result<bool> {
+        self.fail()
+    }
+    async fn release_leases(&self, _: &str) -> Result<()> {
+        self.fail()
+    }
+    async fn outbox_batch(&self, _: SubscriberId, _: i64, _: usize, _: usize) -> Result<OutboxBatch> {
+        self.fail()
+    }
+    async fn outbox_subjects(&self, _: Vec<SubjectQuery>) -> Result<Vec<Option<OutboxSubject>>> {
+        self.fail()
+    }
+    async fn settle_outbox(&self, _: SubscriberId, _: Vec<(OutboxEvent, Settlement)>) -> Result<()> {
+        self.fail()
+    }
+    async fn outbox_counts(&self, _: SubscriberId) -> Result<OutboxCounts> {
+        self.fail()
+    }
+    async fn tidy_outbox(&self, _: &[SubscriberId], _: Duration, _: u64) -> Result<u64> {
+        self.fail()
+    }
+    async fn unseen_due(&self, _: usize) -> Result<(Vec<UnseenDue>, Option<Duration>)> {
+        self.fail()
+    }
+    async fn settle_unseen(&self, _: Vec<(i64, usize, Id, UnseenOutcome)>) -> Result<()> {
+        self.fail()
     }
 }
 

@@ -17,7 +17,10 @@ use crate::store::clock::milliseconds;
 use crate::store::columns::{columns, sql};
 use crate::store::error::{Result, StoreError};
 use crate::store::group_commit;
-use crate::store::types::{Change, Changed, Conversation, Message, NewMessage, Read, Stored, Unread};
+use crate::store::outbox::{OutboxPlan, lane_of_pair};
+use crate::store::types::{
+    Change, Changed, Conversation, EventKind, Message, NewMessage, Read, Stored, Unread,
+};
 use crate::timestamp::Timestamp;
 
 /// A write in its turn; single writes go over the pool.
@@ -46,6 +49,18 @@ columns! {
 }
 
 const APPEND: &str = sql!("SELECT ", AppendedRow::COLUMNS, ", a.place FROM ", message::APPEND, " a");
+/// As [`APPEND`], with the events of the messages, in their order.
+const APPEND_AND_TELL: &str = sql!(
+    "SELECT ",
+    AppendedRow::COLUMNS,
+    ", a.place, CASE WHEN a.id IS NOT NULL THEN add_message_to_outbox(
+         $7, $8, ($1::bigint[])[a.place], ($2::smallint[])[a.place], a.seq, a.sent_at, a.unread, a.total) END
+     FROM (SELECT * FROM ",
+    message::APPEND,
+    " ORDER BY place) a"
+);
+const _: () =
+    assert!(message::APPEND_PARAMETERS == 6, "the events of messages have the two parameters behind those");
 const MARK_READ: &str = sql!("SELECT ", ReadRow::COLUMNS, " FROM mark_read($1, $2, $3) r");
 const CHANGE: &str = sql!(
     "SELECT ",
@@ -54,6 +69,21 @@ const CHANGE: &str = sql!(
     MessageRow::COLUMNS,
     " FROM apply_change($1, $2, $3, $4) a CROSS JOIN LATERAL (SELECT (a.message).*) m"
 );
+const MARK_READ_AND_WATCH: &str = sql!(
+    "SELECT ",
+    ReadRow::COLUMNS,
+    ", CASE WHEN r.newly_read > 0 AND r.unread > 0 THEN watch_unread($1, $2, $4) END FROM mark_read($1, $2, $3) r"
+);
+const CHANGE_AND_TELL: &str = sql!(
+    "SELECT ",
+    ChangedRow::COLUMNS,
+    ", ",
+    MessageRow::COLUMNS,
+    ", CASE WHEN a.outcome = 'done' THEN add_to_outbox(
+         $5, $6::smallint, $1, $2, coalesce(m.deleted_at, m.edited_at, m.sent_at), a.total, NULL) END
+     FROM apply_change($1, $2, $3, $4) a CROSS JOIN LATERAL (SELECT (a.message).*) m"
+);
+const BLOCK_AND_TELL: &str = "SELECT set_block_and_tell($1, $2, $3, $4, $5, $6)";
 const BLOCK: &str = "SELECT set_block($1, $2, $3)";
 const TOUCH: &str = "UPDATE message_ids SET last = last";
 /// The messages that have these senders and idempotency keys.
@@ -112,7 +142,7 @@ fn check(write: &Write) -> Result<()> {
 }
 
 /// The statements of a batch, in its order; messages in a row are one. What is resolved is left out.
-pub(super) fn statements(writes: &[Write]) -> Vec<Statement<'_>> {
+pub(super) fn statements<'a>(writes: &'a [Write], plan: Option<&'a OutboxPlan>) -> Vec<Statement<'a>> {
     let mut statements = Vec::new();
     let mut messages = Vec::new();
     for (place, write) in writes.iter().enumerate() {
@@ -124,33 +154,65 @@ pub(super) fn statements(writes: &[Write]) -> Vec<Statement<'_>> {
             Write::MarkRead(mark) if !mark.is_resolved() => {
                 let mark = &mark.input;
                 let side = side(&mark.conversation, &mark.reader);
-                (MARK_READ, parameters![mark.conversation.key, side, mark.up_to])
+                match plan {
+                    None => (MARK_READ, parameters![mark.conversation.key, side, mark.up_to]),
+                    Some(plan) => (
+                        MARK_READ_AND_WATCH,
+                        parameters![mark.conversation.key, side, mark.up_to, plan.unseen_after()],
+                    ),
+                }
             }
             Write::Change(change) if !change.is_resolved() => {
                 let Change { conversation, seq, text, window } = &change.input;
-                (CHANGE, parameters![conversation.key, seq, text.as_deref(), window.map(milliseconds)])
+                let mut parameters =
+                    parameters![conversation.key, seq, text.as_deref(), window.map(milliseconds)];
+                match plan {
+                    None => (CHANGE, parameters),
+                    Some(plan) => {
+                        let kind = match text {
+                            Some(_) => EventKind::MessageUpdated,
+                            None => EventKind::MessageDeleted,
+                        };
+                        parameters.extend(parameters![plan.subscribers(kind), kind.code()]);
+                        (CHANGE_AND_TELL, parameters)
+                    }
+                }
             }
             Write::SetBlock(block) => {
                 let block = &block.input;
-                (BLOCK, parameters![&block.blocker, &block.blocked, block.is_blocked])
+                let mut parameters = parameters![&block.blocker, &block.blocked, block.is_blocked];
+                match plan {
+                    None => (BLOCK, parameters),
+                    Some(plan) => {
+                        parameters.extend(parameters![
+                            lane_of_pair(&block.blocker, &block.blocked),
+                            plan.subscribers(EventKind::UserBlocked),
+                            plan.subscribers(EventKind::UserUnblocked),
+                        ]);
+                        (BLOCK_AND_TELL, parameters)
+                    }
+                }
             }
             Write::Touch(_) => (TOUCH, Vec::new()),
             Write::Append(_) | Write::MarkRead(_) | Write::Change(_) | Write::Flush(_) => continue,
             Write::Custom(never) => match *never {},
         };
-        statements.extend(append(std::mem::take(&mut messages)));
+        statements.extend(append(std::mem::take(&mut messages), plan));
         statements.push(Statement { sql, parameters, writes: vec![place] });
     }
-    statements.extend(append(messages));
+    statements.extend(append(messages, plan));
     statements
 }
 
-fn append(messages: Vec<(usize, &NewMessage)>) -> Option<Statement<'_>> {
+fn append<'a>(messages: Vec<(usize, &'a NewMessage)>, plan: Option<&'a OutboxPlan>) -> Option<Statement<'a>> {
     if messages.is_empty() {
         return None;
     }
     let (writes, messages): (Vec<_>, Vec<_>) = messages.into_iter().unzip();
-    Some(Statement { sql: APPEND, parameters: message::append_parameters(&messages), writes })
+    let mut parameters = message::append_parameters(&messages);
+    let Some(plan) = plan else { return Some(Statement { sql: APPEND, parameters, writes }) };
+    parameters.extend(parameters![plan.subscribers(EventKind::MessageCreated), plan.unseen_after()]);
+    Some(Statement { sql: APPEND_AND_TELL, parameters, writes })
 }
 
 fn side(conversation: &Conversation, user: &Id) -> i16 {

@@ -9,7 +9,10 @@ use crate::id::Id;
 use crate::store::columns::{columns, sql};
 use crate::store::error::{Result, StoreError};
 use crate::store::lists::{ListPlace, ListQuery};
-use crate::store::types::{Conversation, ConversationSummary, LastMessage, NewConversation, Profile, Side};
+use crate::store::outbox::OutboxPlan;
+use crate::store::types::{
+    Conversation, ConversationSummary, EventKind, LastMessage, NewConversation, Profile, Side,
+};
 use crate::timestamp::Timestamp;
 
 columns! {
@@ -44,9 +47,23 @@ pub(super) async fn conversation(pool: &Pool, id: &Id) -> Result<Option<Conversa
 
 const OPEN: &str = sql!("SELECT ", ConversationRow::COLUMNS, " FROM open_conversation($1, $2, $3, $4) c");
 
-pub(super) async fn find_or_insert(pool: &Pool, id: &Id, new: &NewConversation) -> Result<Conversation> {
+const OPEN_AND_TELL: &str =
+    sql!("SELECT ", ConversationRow::COLUMNS, " FROM open_conversation_and_tell($1, $2, $3, $4, $5) c");
+
+pub(super) async fn find_or_insert(
+    pool: &Pool,
+    id: &Id,
+    new: &NewConversation,
+    plan: Option<&OutboxPlan>,
+) -> Result<Conversation> {
     let [first, second] = &new.participants;
-    let rows = pool.query(OPEN, &[id, first, second, &new.horse_id]).await?;
+    let rows = match plan {
+        None => pool.query(OPEN, &[id, first, second, &new.horse_id]).await?,
+        Some(plan) => {
+            let subscribers = plan.subscribers(EventKind::ConversationCreated);
+            pool.query(OPEN_AND_TELL, &[id, first, second, &new.horse_id, &subscribers]).await?
+        }
+    };
     read_conversation(rows.first().ok_or_else(|| StoreError::Engine("no conversation".into()))?)
 }
 

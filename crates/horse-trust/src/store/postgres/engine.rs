@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::Poll;
 
 use tokio::time::timeout;
@@ -14,10 +15,12 @@ use super::settings::{ANSWER_TIMEOUT, Settings};
 use crate::id::Id;
 use crate::store::error::{Result, StoreError};
 use crate::store::group_commit::Engine;
+use crate::store::outbox::SharedPlan;
 
 /// The connection that writes in turn.
 pub(super) struct PostgresEngine {
     settings: Settings,
+    plan: SharedPlan,
     /// The one that answered last; one that failed is not used again.
     connection: Option<Connection>,
 }
@@ -31,11 +34,16 @@ impl Engine for PostgresEngine {
 
     async fn commit(&mut self, writes: &mut [Write]) -> Result<()> {
         resolve_early(writes);
-        let statements = statements(writes);
+        let plan = Arc::clone(&self.plan);
+        let statements = statements(writes, plan.get());
         if statements.is_empty() {
             return Ok(());
         }
         let rows = self.send(&statements).await?;
+        if let Some(plan) = plan.get() {
+            plan.note_added();
+            plan.after_commit();
+        }
         let places: Vec<_> = statements.into_iter().map(|statement| statement.writes).collect();
         let keys = Repeated::keys(writes, &places, &rows);
         // What is new was committed: of a failure here only the repeats fail.
@@ -55,8 +63,8 @@ impl Engine for PostgresEngine {
 
 impl PostgresEngine {
     /// Connects when there is something to commit.
-    pub(super) fn new(settings: Settings) -> Self {
-        Self { settings, connection: None }
+    pub(super) fn new(settings: Settings, plan: SharedPlan) -> Self {
+        Self { settings, plan, connection: None }
     }
 
     async fn send(&mut self, statements: &[Statement<'_>]) -> Result<Vec<Vec<Row>>> {

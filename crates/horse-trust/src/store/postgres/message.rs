@@ -70,6 +70,9 @@ pub(super) fn check(new: &NewMessage) -> Result<()> {
 /// The function that stores messages; its parameters are [`append_parameters`].
 pub(super) const APPEND: &str = "append_messages($1, $2, $3, $4, $5, $6)";
 
+/// How many parameters that are; a statement may have more behind them.
+pub(super) const APPEND_PARAMETERS: usize = 6;
+
 /// A list of each thing that the messages have; [`check`] has looked at their senders.
 pub(super) fn append_parameters<'a>(messages: &[&'a NewMessage]) -> Vec<Box<dyn ToSql + Sync + Send + 'a>> {
     fn column<'a, T: ToSql + Sync + Send + 'a>(

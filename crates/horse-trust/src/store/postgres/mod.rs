@@ -16,6 +16,8 @@ mod import;
 mod message;
 mod messages;
 mod nodes;
+mod outbox;
+mod outbox_store;
 mod people;
 mod pool;
 mod reports;

@@ -4,14 +4,17 @@ use std::sync::Arc;
 
 use tokio_postgres::Row;
 
+use super::connection::Parameters;
 use super::conversations::{ConversationRow, read_conversation};
 use super::message::MessageRow;
 use super::pool::Pool;
 use crate::id::Id;
 use crate::store::columns::{columns, sql};
 use crate::store::error::{Result, StoreError};
+use crate::store::outbox::OutboxPlan;
 use crate::store::types::{
-    Actor, NewAuditEntry, NewReport, Report, ReportDecision, ReportQuery, ReportState, Surroundings,
+    Actor, EventKind, NewAuditEntry, NewReport, Report, ReportDecision, ReportQuery, ReportState,
+    Surroundings,
 };
 use crate::timestamp::Timestamp;
 
@@ -21,21 +24,34 @@ pub(super) async fn report_by(pool: &Pool, reporter: &Id, message: &Id) -> Resul
     pool.query(sql, &[reporter, message]).await?.first().map(|row| Ok(row.try_get(0)?)).transpose()
 }
 
+const REPORT: &str = "
+    INSERT INTO reports (id, reporter, reason, reported_at, message_id, conversation_id, sender, seq, sent_at, text)
+    SELECT $1, $2, $3, now_ms(), m.id, c.id, CASE m.sender WHEN 0 THEN c.user_a WHEN 1 THEN c.user_b ELSE 'system' END, m.seq,
+        m.sent_at, coalesce(CASE WHEN m.deleted_at IS NOT NULL THEN (
+            SELECT w.text FROM withdrawn_texts w WHERE w.conversation = m.conversation AND w.seq = m.seq
+            ORDER BY w.key DESC LIMIT 1) END, m.text)
+    FROM messages m JOIN conversations c ON c.key = m.conversation
+    WHERE m.conversation = $4 AND m.seq = $5 ON CONFLICT DO NOTHING RETURNING id";
+const REPORT_AND_TELL: &str =
+    sql!("WITH kept AS (", REPORT, ") SELECT id, add_report_to_outbox($6, id, $4, $5) FROM kept");
+
 /// Stores a report, unless the user has reported the message before; of a message that was deleted, with the
 /// text that it had. Answers the id of what is kept.
-pub(super) async fn insert_report(pool: &Pool, id: Id, report: &NewReport) -> Result<Id> {
-    let sql = "
-        INSERT INTO reports (id, reporter, reason, reported_at, message_id, conversation_id, sender, seq, sent_at,
-            text)
-        SELECT $1, $2, $3, now_ms(), m.id, c.id, CASE m.sender WHEN 0 THEN c.user_a WHEN 1 THEN c.user_b ELSE 'system' END, m.seq,
-            m.sent_at, coalesce(CASE WHEN m.deleted_at IS NOT NULL THEN (
-                SELECT w.text FROM withdrawn_texts w WHERE w.conversation = m.conversation AND w.seq = m.seq
-                ORDER BY w.key DESC LIMIT 1) END, m.text)
-        FROM messages m JOIN conversations c ON c.key = m.conversation
-        WHERE m.conversation = $4 AND m.seq = $5 ON CONFLICT DO NOTHING RETURNING id";
-    let kept = pool
-        .query(sql, &[&id, &report.reporter, &report.reason, &report.conversation.key, &report.seq])
-        .await?;
+pub(super) async fn insert_report(
+    pool: &Pool,
+    id: Id,
+    report: &NewReport,
+    plan: Option<&OutboxPlan>,
+) -> Result<Id> {
+    let NewReport { conversation, seq, reporter, reason, .. } = report;
+    let kept = match plan {
+        None => pool.query(REPORT, &[&id, reporter, reason, &conversation.key, seq]).await?,
+        Some(plan) => {
+            let subscribers = plan.subscribers(EventKind::ReportCreated);
+            let parameters: Parameters<'_> = &[&id, reporter, reason, &conversation.key, seq, &subscribers];
+            pool.query(REPORT_AND_TELL, parameters).await?
+        }
+    };
     if !kept.is_empty() {
         return Ok(id);
     }

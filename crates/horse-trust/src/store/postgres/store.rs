@@ -19,6 +19,7 @@ use crate::id::{Id, IdGenerator};
 use crate::store::error::{Result, StoreError};
 use crate::store::group_commit::{BlockChange, GroupCommit, Write};
 use crate::store::lists::{ListPlace, ListQuery};
+use crate::store::outbox::SharedPlan;
 use crate::store::standing::{ChangeCursor, Revocation, Standing, UserChanges, VoidToken};
 use crate::store::traits::{
     AccountStore, ConversationStore, DeliveryStore, Lifecycle, MessageStore, ModerationStore, StandingStore,
@@ -33,6 +34,8 @@ use crate::timestamp::Timestamp;
 /// The store of several nodes.
 pub struct PostgresStore {
     pub(super) pool: Pool,
+    /// What is written to the outbox.
+    pub(super) plan: SharedPlan,
     writes: GroupCommit<Infallible>,
     /// For conversations and reports; the ids of messages are made in the database, in the order of commits.
     ids: IdGenerator,
@@ -48,9 +51,18 @@ impl PostgresStore {
         let settings = Settings::parse(url)?;
         schema::prepare(&settings.for_migration()).await?;
         let pool = Pool::new(settings.for_pool());
-        let (writes, work) = GroupCommit::new(PostgresEngine::new(settings.for_writer()));
+        let plan = SharedPlan::default();
+        let (writes, work) = GroupCommit::new(PostgresEngine::new(settings.for_writer(), Arc::clone(&plan)));
         tokio::spawn(work);
-        Ok(Self { pool, writes, ids: IdGenerator::new(), settings, registration: Mutex::new(None) })
+        Ok(Self { pool, plan, writes, ids: IdGenerator::new(), settings, registration: Mutex::new(None) })
+    }
+
+    /// A single write may have added events.
+    pub(super) fn events_added(&self) {
+        if let Some(plan) = self.plan.get() {
+            plan.note_added();
+            plan.after_commit();
+        }
     }
 
     /// Registers this node, and whether it shares events with other nodes (`is_cluster`). `false` if a registered node does not
@@ -105,7 +117,10 @@ impl ConversationStore for PostgresStore {
     }
 
     async fn open_conversation(&self, conversation: NewConversation) -> Result<Conversation> {
-        conversations::find_or_insert(&self.pool, &self.ids.next(), &conversation).await
+        let plan = self.plan.get();
+        let opened = conversations::find_or_insert(&self.pool, &self.ids.next(), &conversation, plan).await;
+        self.events_added();
+        opened
     }
 
     async fn conversation_list(&self, user: &Id, query: ListQuery) -> Result<Vec<ListPlace>> {
@@ -191,7 +206,9 @@ impl ModerationStore for PostgresStore {
     }
 
     async fn report(&self, report: NewReport) -> Result<Id> {
-        reports::insert_report(&self.pool, self.ids.next(), &report).await
+        let id = reports::insert_report(&self.pool, self.ids.next(), &report, self.plan.get()).await;
+        self.events_added();
+        id
     }
 
     async fn report_by(&self, reporter: &Id, message: &Id) -> Result<Option<Id>> {

@@ -4,10 +4,14 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::codec::count;
 use super::message::read_by_recipients;
+use super::outbox_rows::{self as outbox, NewEvent};
 use crate::id::Id;
 use crate::store::columns::{columns, sql};
 use crate::store::lists::{ListPlace, ListQuery};
-use crate::store::types::{Conversation, ConversationSummary, LastMessage, NewConversation, Profile, Side};
+use crate::store::outbox::OutboxPlan;
+use crate::store::types::{
+    Conversation, ConversationSummary, EventKind, LastMessage, NewConversation, Profile, Side,
+};
 use crate::timestamp::Timestamp;
 
 type Result<T> = rusqlite::Result<T>;
@@ -48,6 +52,7 @@ pub(super) fn conversation(connection: &Connection, id: &Id) -> Result<Option<Co
 pub(super) fn find_or_insert_conversation(
     connection: &Connection,
     new: &NewConversation,
+    plan: Option<&OutboxPlan>,
     new_id: impl FnOnce() -> Id,
 ) -> Result<Conversation> {
     let [first, second] = &new.participants;
@@ -81,8 +86,12 @@ pub(super) fn find_or_insert_conversation(
              VALUES (?1, ?2, ?3, ?4, ?5, ?5, 1)",
         )?
         .execute(params![id, first, second, new.horse_id, created_at.0])?;
+    let key = connection.last_insert_rowid();
+    if let Some(plan) = plan {
+        outbox::add(connection, plan, &NewEvent::new(EventKind::ConversationCreated, key, 0, created_at))?;
+    }
     Ok(Conversation {
-        key: connection.last_insert_rowid(),
+        key,
         id,
         participants: new.participants.clone(),
         horse_id: new.horse_id.clone(),

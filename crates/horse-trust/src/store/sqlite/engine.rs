@@ -12,12 +12,16 @@ use super::checkpoint::Checkpoints;
 use super::codec::count;
 use super::job::Job;
 use super::memory::{Context, Memory};
-use super::{client_ids, conversations, messages, people, statements};
+use super::outbox_rows::{self, NewEvent};
+use super::{client_ids, conversations, messages, people, statements, unseen};
 use crate::id::{Id, IdGenerator};
 use crate::store::clock::held_forward;
 use crate::store::error::{Result, StoreError};
 use crate::store::group_commit::{Engine, Write};
-use crate::store::types::{MarkRead, NewMessage, Read, Stored, Unread};
+use crate::store::outbox::{OutboxPlan, SharedPlan};
+use crate::store::types::{
+    Change, Changed, EventKind, MarkRead, Message, NewMessage, Read, Stored, Unread, integer,
+};
 use crate::timestamp::Timestamp;
 
 /// The connection that writes, and what it knows of the file.
@@ -28,6 +32,7 @@ pub(super) struct SqliteEngine {
     ids: Arc<IdGenerator>,
     memory: Memory,
     buffer: AppendBuffer,
+    plan: SharedPlan,
     /// Whether the last batch was committed, so that `memory` is what the file has.
     is_in_step: bool,
     /// Given back when the engine ends.
@@ -48,6 +53,7 @@ impl SqliteEngine {
             ids,
             memory: Memory::default(),
             buffer: AppendBuffer::default(),
+            plan: SharedPlan::default(),
             is_in_step: true,
             _lock: lock,
         })
@@ -56,6 +62,11 @@ impl SqliteEngine {
     /// Makes the ids of all that is stored.
     pub(super) fn ids(&self) -> Arc<IdGenerator> {
         Arc::clone(&self.ids)
+    }
+
+    /// What is written to the outbox, once that is known.
+    pub(super) fn plan(&self) -> SharedPlan {
+        Arc::clone(&self.plan)
     }
 
     /// Does all writes in one transaction. An error here is one of the transaction, of which nothing is stored.
@@ -70,6 +81,7 @@ impl SqliteEngine {
             ids: &self.ids,
             memory: &mut self.memory,
             buffer: self.buffer,
+            plan: self.plan.get(),
             added: HashMap::new(),
             appended: 0,
         };
@@ -85,6 +97,9 @@ impl SqliteEngine {
         transaction.commit()?;
         self.buffer = buffer;
         self.is_in_step = true;
+        if let Some(plan) = self.plan.get() {
+            plan.after_commit();
+        }
         Ok(())
     }
 }
@@ -116,9 +131,27 @@ impl Engine for SqliteEngine {
     }
 }
 
-fn mark_read(context: &mut Context<'_>, mark: &MarkRead) -> Result<Read> {
+fn mark_read(context: &mut Context<'_>, mark: &MarkRead, plan: Option<&OutboxPlan>) -> Result<Read> {
     let side = mark.conversation.require_side_of(&mark.reader)?;
-    Ok(messages::mark_read(context, &mark.conversation, side, mark.up_to)?)
+    let read = messages::mark_read(context, &mark.conversation, side, mark.up_to)?;
+    if let Some(plan) = plan.filter(|_| read.newly_read > 0 && read.unread.conversation > 0) {
+        unseen::watch(context.connection, plan, mark.conversation.key, side)?;
+    }
+    Ok(read)
+}
+
+fn change_message(context: &mut Context<'_>, change: &Change, plan: Option<&OutboxPlan>) -> Result<Changed> {
+    let changed = messages::change_message(context, change)?;
+    if let (Some(plan), Changed::Done { message, unread }) = (plan, &changed) {
+        let (kind, at) = match (message.deleted_at, message.edited_at) {
+            (Some(at), _) => (EventKind::MessageDeleted, at),
+            (None, at) => (EventKind::MessageUpdated, at.unwrap_or(message.sent_at)),
+        };
+        let unread = unread.map(|unread| integer(unread.total));
+        let event = NewEvent::new(kind, change.conversation.key, change.seq, at);
+        outbox_rows::add(context.connection, plan, &NewEvent { unread, ..event })?;
+    }
+    Ok(changed)
 }
 
 /// A transaction while it is filled.
@@ -127,6 +160,7 @@ struct Batch<'a> {
     ids: &'a IdGenerator,
     memory: &'a mut Memory,
     buffer: AppendBuffer,
+    plan: Option<&'a OutboxPlan>,
     /// How many messages each of the two has to read more in a conversation whose row does not know it yet.
     added: HashMap<i64, [i64; 2]>,
     /// How many messages the batch has so far.
@@ -143,17 +177,20 @@ impl Batch<'_> {
                 append.resolve(outcome);
             }
             Write::Change(change) => {
-                let outcome =
-                    self.alone_or_undone(|context| Ok(messages::change_message(context, &change.input)?))?;
+                let plan = self.plan;
+                let outcome = self.alone_or_undone(|context| change_message(context, &change.input, plan))?;
                 change.resolve(outcome);
             }
             Write::MarkRead(mark) => {
-                let outcome = self.alone_or_undone(|context| mark_read(context, &mark.input))?;
+                let plan = self.plan;
+                let outcome = self.alone_or_undone(|context| mark_read(context, &mark.input, plan))?;
                 mark.resolve(outcome);
             }
             Write::SetBlock(block) => {
-                let outcome =
-                    self.alone_or_undone(|context| Ok(people::set_block(context.connection, &block.input)?))?;
+                let plan = self.plan;
+                let outcome = self.alone_or_undone(|context| {
+                    Ok(people::set_block(context.connection, &block.input, plan)?)
+                })?;
                 block.resolve(outcome);
             }
             Write::Touch(touch) => {
@@ -213,6 +250,10 @@ impl Batch<'_> {
             }
         }
         let message = new.stored_as(self.ids.next(), seq, held_forward(Timestamp::now(), last.sent_at));
+        // Before the message: of one that then fails there is an event without a message, which is not sent.
+        if let Some(plan) = self.plan {
+            self.add_created(plan, new, &message, last.unread)?;
+        }
         self.buffer.insert(self.connection, key, sender, &message)?;
         last.seq = seq;
         last.sent_at = message.sent_at;
@@ -227,6 +268,30 @@ impl Batch<'_> {
         self.memory.last.insert(key, last);
         let unread = unread.filter(|_| new.sender != Id::SYSTEM);
         Ok(Stored { conversation: Arc::clone(conversation), message, is_new: true, unread, positions: None })
+    }
+
+    /// Adds the event of a message, and watches its recipients who had nothing to read before.
+    fn add_created(
+        &mut self,
+        plan: &OutboxPlan,
+        new: &NewMessage,
+        message: &Message,
+        unread_before: [i64; 2],
+    ) -> Result<()> {
+        let key = new.conversation.key;
+        // A message of the platform has two recipients, whose counts are read when it is sent.
+        let unread = match new.conversation.other(&new.sender) {
+            Some(recipient) => self.memory.change_total(recipient, 0).map(|total| total + 1),
+            None => None,
+        };
+        let event = NewEvent::new(EventKind::MessageCreated, key, message.seq, message.sent_at);
+        outbox_rows::add(self.connection, plan, &NewEvent { unread, ..event })?;
+        for (side, _) in new.conversation.recipients_of(&new.sender) {
+            if unread_before[side] == 0 {
+                unseen::watch(self.connection, plan, key, side)?;
+            }
+        }
+        Ok(())
     }
 
     /// Does `work` whole or not at all. The outer error is the transaction's, the inner one that of `work`.

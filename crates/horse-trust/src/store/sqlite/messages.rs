@@ -47,7 +47,7 @@ pub(super) fn message_of_client(
     Ok((conversation, message))
 }
 
-fn conversation_by_key(connection: &Connection, key: i64) -> Result<Arc<Conversation>> {
+pub(super) fn conversation_by_key(connection: &Connection, key: i64) -> Result<Arc<Conversation>> {
     connection
         .prepare_cached(sql!("SELECT ", ConversationRow::COLUMNS, " FROM conversations c WHERE c.key = ?1"))?
         .query_row([key], read_conversation)
@@ -66,7 +66,7 @@ pub(super) fn message(connection: &Connection, id: &Id) -> Result<Option<(Arc<Co
     Ok(Some((conversation, message)))
 }
 
-fn message_at(connection: &Connection, conversation: &Conversation, seq: i64) -> Result<Message> {
+pub(super) fn message_at(connection: &Connection, conversation: &Conversation, seq: i64) -> Result<Message> {
     let read_seq = counts_of(connection, conversation.key)?.read_seq;
     connection
         .prepare_cached(sql!(SELECT, "m.seq = ?2"))?

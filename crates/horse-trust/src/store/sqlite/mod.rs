@@ -22,6 +22,9 @@ mod memory;
 mod message;
 mod messages;
 mod moderation;
+mod outbox;
+mod outbox_rows;
+mod outbox_store;
 mod people;
 mod reader;
 mod reports;
@@ -31,6 +34,7 @@ mod statements;
 mod store;
 #[cfg(test)]
 mod tests;
+mod unseen;
 
 pub use self::database::{Database, OpenError};
 pub use self::store::SqliteStore;

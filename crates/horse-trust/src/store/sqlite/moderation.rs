@@ -37,9 +37,10 @@ impl ModerationStore for SqliteStore {
     }
 
     async fn report(&self, report: NewReport) -> Result<Id> {
-        let (ids, bytes) = (Arc::clone(&self.ids), report.reason.len());
-        let work =
-            move |connection: &Connection| Ok(reports::insert_report(connection, ids.next(), &report)?);
+        let (ids, plan, bytes) = (Arc::clone(&self.ids), Arc::clone(&self.plan), report.reason.len());
+        let work = move |connection: &Connection| {
+            Ok(reports::insert_report(connection, ids.next(), &report, plan.get())?)
+        };
         self.write_bytes(bytes, work).await
     }
 

@@ -3,10 +3,12 @@
 use rusqlite::{Connection, params};
 
 use super::codec::MessageId;
+use super::outbox_rows::{self as outbox, NewEvent};
 use crate::id::Id;
 use crate::store::clock::HELD_FORWARD;
 use crate::store::group_commit::BlockChange;
-use crate::store::types::{Page, Profile, Withdrawn};
+use crate::store::outbox::{OutboxPlan, lane_of_pair};
+use crate::store::types::{EventKind, Page, Profile, Withdrawn};
 use crate::timestamp::Timestamp;
 
 type Result<T> = rusqlite::Result<T>;
@@ -32,20 +34,31 @@ pub(super) fn set_last_seen(connection: &Connection, seen: &[(Id, Timestamp)]) -
     seen.iter().try_for_each(|(user, at)| statement.execute(params![user, at.0, HELD_FORWARD]).map(drop))
 }
 
-pub(super) fn set_block(connection: &Connection, change: &BlockChange) -> Result<()> {
+pub(super) fn set_block(
+    connection: &Connection,
+    change: &BlockChange,
+    plan: Option<&OutboxPlan>,
+) -> Result<()> {
     let BlockChange { blocker, blocked, is_blocked } = change;
-    if *is_blocked {
+    let now = Timestamp::now();
+    let changed = if *is_blocked {
         connection
             .prepare_cached(
                 "INSERT INTO blocks (blocker, blocked, created_at) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
             )?
-            .execute(params![blocker, blocked, Timestamp::now().0])
+            .execute(params![blocker, blocked, now.0])?
     } else {
         connection
             .prepare_cached("DELETE FROM blocks WHERE blocker = ?1 AND blocked = ?2")?
-            .execute(params![blocker, blocked])
+            .execute(params![blocker, blocked])?
+    };
+    if let Some(plan) = plan.filter(|_| changed > 0) {
+        let kind = if *is_blocked { EventKind::UserBlocked } else { EventKind::UserUnblocked };
+        let event = NewEvent::new(kind, lane_of_pair(blocker, blocked), 0, now);
+        let detail = format!("{blocker} {blocked}");
+        outbox::add(connection, plan, &NewEvent { detail: Some(&detail), ..event })?;
     }
-    .map(drop)
+    Ok(())
 }
 
 pub(super) fn blocks_between(connection: &Connection, first: &Id, second: &Id) -> Result<[bool; 2]> {

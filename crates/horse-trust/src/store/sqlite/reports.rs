@@ -5,11 +5,14 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::codec::MessageId;
+use super::outbox_rows::{self, NewEvent};
 use super::{audit, conversations, messages};
 use crate::id::Id;
 use crate::store::columns::{columns, sql};
+use crate::store::outbox::OutboxPlan;
 use crate::store::types::{
-    Actor, NewAuditEntry, NewReport, Report, ReportDecision, ReportQuery, ReportState, Surroundings,
+    Actor, EventKind, NewAuditEntry, NewReport, Report, ReportDecision, ReportQuery, ReportState,
+    Surroundings,
 };
 use crate::timestamp::Timestamp;
 
@@ -25,7 +28,12 @@ pub(super) fn report_by(connection: &Connection, reporter: &Id, message: &Id) ->
 
 /// Stores a report, unless the user has reported the message before; of a message that was deleted, with the
 /// text that it had. Answers the id of what is kept.
-pub(super) fn insert_report(connection: &Connection, id: Id, report: &NewReport) -> Result<Id> {
+pub(super) fn insert_report(
+    connection: &Connection,
+    id: Id,
+    report: &NewReport,
+    plan: Option<&OutboxPlan>,
+) -> Result<Id> {
     let key = report.conversation.key;
     let (message, sender, sent_at, text, is_deleted): (MessageId, usize, i64, String, bool) = connection
         .prepare_cached(
@@ -48,6 +56,7 @@ pub(super) fn insert_report(connection: &Connection, id: Id, report: &NewReport)
     } else {
         None
     };
+    let now = Timestamp::now();
     connection
         .prepare_cached(
             "INSERT INTO reports (id, reporter, reason, reported_at, message_id, conversation_id, sender, seq,
@@ -57,7 +66,7 @@ pub(super) fn insert_report(connection: &Connection, id: Id, report: &NewReport)
             id,
             report.reporter,
             report.reason,
-            Timestamp::now().0,
+            now.0,
             message.0,
             report.conversation.id,
             report.conversation.sender_at(sender),
@@ -65,6 +74,10 @@ pub(super) fn insert_report(connection: &Connection, id: Id, report: &NewReport)
             sent_at,
             withdrawn.unwrap_or(text)
         ])?;
+    if let Some(plan) = plan {
+        let event = NewEvent::new(EventKind::ReportCreated, key, report.seq, now);
+        outbox_rows::add(connection, plan, &NewEvent { detail: Some(id.as_str()), ..event })?;
+    }
     Ok(id)
 }
 

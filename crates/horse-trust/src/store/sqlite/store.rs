@@ -20,6 +20,7 @@ use crate::id::{Id, IdGenerator};
 use crate::store::error::{Result, StoreError};
 use crate::store::group_commit::{GroupCommit, Write};
 use crate::store::lists::{ListPlace, ListQuery};
+use crate::store::outbox::SharedPlan;
 use crate::store::standing::{ChangeCursor, Revocation, Standing, UserChanges, VoidToken};
 use crate::store::traits::{
     AccountStore, ConversationStore, DeliveryStore, Lifecycle, MessageStore, StandingStore,
@@ -42,6 +43,8 @@ pub struct SqliteStore {
     pub(super) writes: GroupCommit<Job>,
     /// Of conversations and reports; those of messages are made by the writer.
     pub(super) ids: Arc<IdGenerator>,
+    /// What is written to the outbox.
+    pub(super) plan: SharedPlan,
     pub(super) readers: Arc<Readers>,
 }
 
@@ -56,7 +59,7 @@ impl SqliteStore {
         let sqlite_error = |source| OpenError::Sqlite { path: path.clone(), source };
         let readers = Arc::new(Readers::open(&path, READERS).map_err(sqlite_error)?);
         let engine = SqliteEngine::new(path.clone(), connection, lock).map_err(sqlite_error)?;
-        let ids = engine.ids();
+        let (ids, plan) = (engine.ids(), engine.plan());
         let (writes, work) = GroupCommit::new(engine);
         // A thread of its own, as a commit blocks until the disk has it.
         let runtime = Handle::current();
@@ -64,7 +67,7 @@ impl SqliteStore {
             .name("store-writer".to_owned())
             .spawn(move || runtime.block_on(work))
             .expect("the system starts a thread");
-        Ok(Self { writes, ids, readers })
+        Ok(Self { writes, ids, plan, readers })
     }
 
     /// Has the writer do `work` in its next transaction.
@@ -135,9 +138,10 @@ impl ConversationStore for SqliteStore {
     }
 
     async fn open_conversation(&self, conversation: NewConversation) -> Result<Conversation> {
-        let ids = Arc::clone(&self.ids);
+        let (ids, plan) = (Arc::clone(&self.ids), Arc::clone(&self.plan));
         self.write(move |connection| {
-            Ok(conversations::find_or_insert_conversation(connection, &conversation, || ids.next())?)
+            let plan = plan.get();
+            Ok(conversations::find_or_insert_conversation(connection, &conversation, plan, || ids.next())?)
         })
         .await
     }

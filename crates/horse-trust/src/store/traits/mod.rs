@@ -9,6 +9,7 @@ mod directory;
 mod lifecycle;
 mod messages;
 mod moderation;
+mod outbox;
 mod standing;
 
 pub use self::accounts::AccountStore;
@@ -19,6 +20,7 @@ pub use self::directory::DirectoryStore;
 pub use self::lifecycle::Lifecycle;
 pub use self::messages::MessageStore;
 pub use self::moderation::ModerationStore;
+pub use self::outbox::OutboxStore;
 pub use self::standing::StandingStore;
 
 /// The store. Every engine behaves alike: one test suite runs over all.
@@ -31,6 +33,7 @@ pub trait Store:
     + StandingStore
     + AuditStore
     + DirectoryStore
+    + OutboxStore
     + Lifecycle
 {
 }
@@ -41,6 +44,7 @@ impl<T> Store for T where
         + DeliveryStore
         + AccountStore
         + ModerationStore
+        + OutboxStore
         + StandingStore
         + AuditStore
         + DirectoryStore

@@ -7,6 +7,7 @@ mod delivery;
 mod directory;
 mod messages;
 mod moderation;
+mod outbox;
 mod page;
 
 pub use self::accounts::{Profile, Role, User};
@@ -19,6 +20,10 @@ pub use self::messages::{
 };
 pub use self::moderation::{
     NewReport, Report, ReportDecision, ReportQuery, ReportState, Surroundings, Withdrawn,
+};
+pub use self::outbox::{
+    EventKind, EventKinds, NewSubscriber, Outbox, OutboxBatch, OutboxCounts, OutboxEvent, OutboxSettings,
+    OutboxSubject, Settlement, SubjectQuery, SubscriberId, UnseenDue, UnseenOutcome,
 };
 pub use self::page::Page;
 

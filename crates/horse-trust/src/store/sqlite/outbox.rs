@@ -1,0 +1,278 @@
+//! The SQL of the outbox beside the writes that add to it: what may be sent, and what becomes of it.
+
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::codec::count;
+use super::conversations;
+use super::messages;
+use crate::store::clock::milliseconds;
+use crate::store::types::{
+    EventKind, NewSubscriber, OutboxBatch, OutboxCounts, OutboxEvent, OutboxSubject, Settlement,
+    SubjectQuery, integer,
+};
+use crate::timestamp::Timestamp;
+
+type Result<T> = rusqlite::Result<T>;
+
+/// The numbers of the subscribers, and the greatest number of an event.
+pub(super) fn subscribe(connection: &Connection, subscribers: &[NewSubscriber]) -> Result<(Vec<i16>, i64)> {
+    let numbers = subscribers
+        .iter()
+        .map(|subscriber| {
+            connection.query_row(
+                "INSERT INTO outbox_subscribers (digest, origin) VALUES (?1, ?2)
+                 ON CONFLICT DO UPDATE SET origin = excluded.origin RETURNING id",
+                params![subscriber.digest, subscriber.origin],
+                |row| row.get(0),
+            )
+        })
+        .collect::<Result<_>>()?;
+    let last = connection.query_row(
+        "SELECT max(coalesce((SELECT max(number) FROM outbox), 0),
+             coalesce((SELECT max(number) FROM outbox_waiting), 0),
+             coalesce((SELECT max(number) FROM outbox_given_up), 0))",
+        [],
+        |row| row.get(0),
+    )?;
+    Ok((numbers, last))
+}
+
+/// The columns of an event, in the order of [`read_event`].
+const EVENT: &str = "number, lane, kind, seq, at, unread, detail";
+
+fn read_event(row: &Row<'_>, attempts: u32, is_waiting: bool) -> Result<OutboxEvent> {
+    let code: i16 = row.get(2)?;
+    let kind = EventKind::from_code(code)
+        .ok_or_else(|| rusqlite::Error::IntegralValueOutOfRange(2, i64::from(code)))?;
+    Ok(OutboxEvent {
+        number: row.get(0)?,
+        lane: row.get(1)?,
+        kind,
+        seq: row.get(3)?,
+        at: row.get(4)?,
+        unread: row.get::<_, Option<i64>>(5)?.map(count),
+        detail: row.get(6)?,
+        attempts,
+        is_waiting,
+    })
+}
+
+/// How many milliseconds there are from `now` to `at`; none if that was before.
+fn until(now: Timestamp, at: i64) -> Duration {
+    Duration::from_millis(count(at - now.0))
+}
+
+pub(super) fn batch(
+    connection: &Connection,
+    subscriber: i16,
+    after: i64,
+    [limit, limit_due]: [usize; 2],
+) -> Result<OutboxBatch> {
+    let now = Timestamp::now();
+    let new = connection
+        .prepare_cached(&format!(
+            "SELECT {EVENT}, EXISTS (
+                 SELECT 1 FROM outbox_waiting w WHERE w.subscriber = o.subscriber AND w.lane = o.lane)
+             FROM outbox o WHERE subscriber = ?1 AND number > ?2 ORDER BY number LIMIT ?3"
+        ))?
+        .query_map(params![subscriber, after, limit], |row| Ok((read_event(row, 0, false)?, row.get(7)?)))?
+        .collect::<Result<_>>()?;
+    let due = connection
+        .prepare_cached(&format!(
+            "SELECT {EVENT}, attempts FROM outbox_waiting
+             WHERE subscriber = ?1 AND due_at <= ?2 ORDER BY due_at LIMIT ?3"
+        ))?
+        .query_map(params![subscriber, now.0, limit_due], |row| read_event(row, row.get(7)?, true))?
+        .collect::<Result<_>>()?;
+    let next: Option<i64> = connection
+        .prepare_cached("SELECT min(due_at) FROM outbox_waiting WHERE subscriber = ?1 AND due_at > ?2")?
+        .query_row(params![subscriber, now.0], |row| row.get(0))?;
+    Ok(OutboxBatch { new, due, next_due: next.map(|at| until(now, at)) })
+}
+
+pub(super) fn subjects(
+    connection: &Connection,
+    queries: &[SubjectQuery],
+) -> Result<Vec<Option<OutboxSubject>>> {
+    queries.iter().map(|query| subject(connection, query)).collect()
+}
+
+fn subject(connection: &Connection, query: &SubjectQuery) -> Result<Option<OutboxSubject>> {
+    let Some(conversation) = messages::conversation_by_key(connection, query.conversation).optional()? else {
+        return Ok(None);
+    };
+    let message = if query.seq == 0 {
+        None
+    } else {
+        messages::message_at(connection, &conversation, query.seq).optional()?
+    };
+    let recipient = message.as_ref().and_then(|message| conversation.other(&message.sender));
+    let viewer = query.viewer.as_ref().or(recipient).unwrap_or(&conversation.participants[0]);
+    let summary = conversations::conversation_summary(connection, conversation.key, viewer)?;
+    Ok(summary.map(|conversation| OutboxSubject { conversation, message }))
+}
+
+/// Stores what became of events.
+pub(super) fn settle(
+    connection: &Connection,
+    subscriber: i16,
+    events: &[(OutboxEvent, Settlement)],
+) -> Result<()> {
+    let now = Timestamp::now();
+    let mut freed = Vec::new();
+    for (event, settlement) in events {
+        let is_new_end = matches!(settlement, Settlement::Done | Settlement::GiveUp(_)) && event.is_waiting;
+        if is_new_end {
+            freed.push(event.lane);
+        }
+        remove(connection, subscriber, event)?;
+        match settlement {
+            Settlement::Done => {}
+            Settlement::Behind => wait(connection, subscriber, event, event.attempts, None, None)?,
+            Settlement::Retry(delay, error) => {
+                let due_at = now.0.saturating_add(milliseconds(*delay));
+                wait(connection, subscriber, event, event.attempts + 1, Some(due_at), Some(error))?;
+            }
+            Settlement::GiveUp(error) => give_up(connection, subscriber, event, now, error)?,
+        }
+    }
+    for lane in freed {
+        connection
+            .prepare_cached(
+                "UPDATE outbox_waiting SET due_at = ?3 WHERE subscriber = ?1 AND lane = ?2 AND due_at IS NULL
+                     AND number = (SELECT min(number) FROM outbox_waiting WHERE subscriber = ?1 AND lane = ?2)",
+            )?
+            .execute(params![subscriber, lane, now.0])?;
+    }
+    Ok(())
+}
+
+fn remove(connection: &Connection, subscriber: i16, event: &OutboxEvent) -> Result<()> {
+    if event.is_waiting {
+        connection
+            .prepare_cached("DELETE FROM outbox_waiting WHERE subscriber = ?1 AND lane = ?2 AND number = ?3")?
+            .execute(params![subscriber, event.lane, event.number])
+    } else {
+        connection
+            .prepare_cached("DELETE FROM outbox WHERE subscriber = ?1 AND number = ?2")?
+            .execute(params![subscriber, event.number])
+    }
+    .map(drop)
+}
+
+fn wait(
+    connection: &Connection,
+    subscriber: i16,
+    event: &OutboxEvent,
+    attempts: u32,
+    due_at: Option<i64>,
+    error: Option<&str>,
+) -> Result<()> {
+    let OutboxEvent { number, lane, kind, seq, at, unread, detail, .. } = event;
+    connection
+        .prepare_cached(
+            "INSERT INTO outbox_waiting (subscriber, lane, number, kind, seq, at, unread, detail, attempts, due_at, error)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        )?
+        .execute(params![
+            subscriber,
+            lane,
+            number,
+            kind.code(),
+            seq,
+            at.0,
+            unread.map(integer),
+            detail,
+            attempts,
+            due_at,
+            error
+        ])
+        .map(drop)
+}
+
+fn give_up(
+    connection: &Connection,
+    subscriber: i16,
+    event: &OutboxEvent,
+    now: Timestamp,
+    error: &str,
+) -> Result<()> {
+    let OutboxEvent { number, lane, kind, seq, at, unread, detail, attempts, .. } = event;
+    connection
+        .prepare_cached(
+            "INSERT OR REPLACE INTO outbox_given_up
+                 (subscriber, number, lane, kind, seq, at, unread, detail, attempts, given_up_at, error)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        )?
+        .execute(params![
+            subscriber,
+            number,
+            lane,
+            kind.code(),
+            seq,
+            at.0,
+            unread.map(integer),
+            detail,
+            attempts + 1,
+            now.0,
+            error
+        ])
+        .map(drop)
+}
+
+pub(super) fn counts(connection: &Connection, subscriber: i16) -> Result<OutboxCounts> {
+    let now = Timestamp::now();
+    connection.query_row(
+        "SELECT n.waiting + w.waiting, min(coalesce(n.at, w.at), coalesce(w.at, n.at)), g.given_up FROM
+             (SELECT count(*) AS waiting, min(at) AS at FROM outbox WHERE subscriber = ?1) n,
+             (SELECT count(*) AS waiting, min(at) AS at FROM outbox_waiting WHERE subscriber = ?1) w,
+             (SELECT count(*) AS given_up FROM outbox_given_up WHERE subscriber = ?1) g",
+        [subscriber],
+        |row| {
+            let oldest: Option<i64> = row.get(1)?;
+            Ok(OutboxCounts {
+                waiting: count(row.get(0)?),
+                oldest: oldest.map(|at| Duration::from_millis(count(now.0 - at))),
+                given_up: count(row.get(2)?),
+            })
+        },
+    )
+}
+
+/// How many rows one transaction removes, or gives up, at most.
+pub(super) const TIDIED_AT_ONCE: u64 = 500;
+
+/// Removes some of what was given up before this time, and of what waits since then for other subscribers; answers how many.
+pub(super) fn forget(connection: &Connection, subscribers: &[i16], before: Timestamp) -> Result<u64> {
+    let ours = subscribers.iter().map(i16::to_string).collect::<Vec<_>>().join(", ");
+    let mut forgotten = 0;
+    for (table, key, condition) in [
+        ("outbox_given_up", "subscriber, number", "given_up_at < ?1".to_owned()),
+        ("outbox", "subscriber, number", format!("subscriber NOT IN ({ours}) AND at < ?1")),
+        ("outbox_waiting", "subscriber, lane, number", format!("subscriber NOT IN ({ours}) AND at < ?1")),
+    ] {
+        forgotten += connection.execute(
+            &format!(
+                "DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE {condition} LIMIT ?2)"
+            ),
+            params![before.0, TIDIED_AT_ONCE],
+        )? as u64;
+    }
+    Ok(forgotten)
+}
+
+/// Gives up the oldest events that wait, up to `surplus`; answers how many.
+pub(super) fn give_up_oldest(connection: &Connection, subscriber: i16, surplus: u64) -> Result<u64> {
+    let oldest: Vec<(OutboxEvent, Settlement)> = connection
+        .prepare_cached(&format!(
+            "SELECT {EVENT}, attempts FROM outbox_waiting WHERE subscriber = ?1 ORDER BY number LIMIT ?2"
+        ))?
+        .query_map(params![subscriber, surplus.min(TIDIED_AT_ONCE)], |row| {
+            Ok((read_event(row, row.get(7)?, true)?, Settlement::GiveUp("too many events wait".to_owned())))
+        })?
+        .collect::<Result<_>>()?;
+    settle(connection, subscriber, &oldest)?;
+    Ok(oldest.len() as u64)
+}

@@ -1,0 +1,153 @@
+// Webhooks: what a receiver gets, in which order, and what becomes of events that it does not take.
+import assert from "node:assert/strict";
+import test from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { connect } from "../lib/client.js";
+import { Receiver, WEBHOOK_SECRET } from "../lib/receiver.js";
+import { Server, eventually, run, temporaryFolder } from "../lib/server.js";
+
+const settings = (receiver, more = {}) => ({ WEBHOOK_URL: receiver.url, WEBHOOK_SECRET, ...more });
+
+test("each event is told with what it is about", async (t) => {
+  const receiver = await Receiver.start(t);
+  const server = await Server.start(t, settings(receiver));
+  const { ana, bruno, conversation } = await server.pair();
+  assert.equal((await receiver.received("conversation.created")).data.conversation._id, conversation);
+  const a = await connect(t, server, ana);
+  const { data: message } = await a.send(conversation, "hello");
+  const created = await receiver.received("message.created");
+  assert.deepEqual(created.data.message, message);
+  assert.equal(created.timestamp, message.sent_at);
+  assert.equal(created.data.conversation._id, conversation);
+  assert.equal(created.data.conversation.unread_count, 1);
+  assert.deepEqual(created.data.recipient, { _id: bruno.id, online: false, unread_count: 1 });
+  await a.ask("edit_message", { message_id: message._id, text: "hello!" });
+  assert.equal((await receiver.received("message.updated")).data.message.text, "hello!");
+  const reported = await server.request("POST", "/api/chat/reports", { token: bruno.token, body: { message_id: message._id, reason: "rude" } });
+  assert.equal(reported.status, 201, reported.text);
+  const { data } = await receiver.received("report.created");
+  assert.deepEqual([data.report.reason, data.report.reporter._id, data.message._id, data.conversation._id], ["rude", bruno.id, message._id, conversation]);
+  await a.ask("delete_message", { message_id: message._id });
+  const deleted = await receiver.received("message.deleted");
+  assert.equal(deleted.data.message.text, "");
+  assert.ok(deleted.data.message.deleted_at);
+  await a.ask("block_user", { user_id: bruno.id });
+  assert.deepEqual((await receiver.received("user.blocked")).data, { blocker: ana.id, blocked: bruno.id });
+  await a.ask("unblock_user", { user_id: bruno.id });
+  assert.deepEqual((await receiver.received("user.unblocked")).data, { blocker: ana.id, blocked: bruno.id });
+  assert.equal(new Set(receiver.events.map(({ id }) => id)).size, receiver.events.length, "each has an id of its own");
+});
+
+test("messages of a conversation come in their order, also those that are tried again", async (t) => {
+  const receiver = await Receiver.start(t);
+  let failures = 1;
+  receiver.answer = (response, event) => {
+    const fails = event.data.message?.seq === 3 && failures-- > 0;
+    response.writeHead(fails ? 500 : 200).end();
+  };
+  const server = await Server.start(t, settings(receiver, { WEBHOOK_EVENTS: "message.created" }));
+  const [one, other] = [await server.pair(), await server.pair()];
+  const [a, c] = [await connect(t, server, one.ana), await connect(t, server, other.ana)];
+  for (let number = 1; number <= 10; number++) await a.send(one.conversation, `${number}`);
+  await receiver.received("message.created", 3);
+  await c.send(other.conversation, "meanwhile");
+  await eventually("the other conversation does not wait", () => receiver.events.some(({ data }) => data.message.text === "meanwhile"), 2_000);
+  const seqs = () => receiver.events.filter(({ data }) => data.conversation._id === one.conversation).map(({ data }) => data.message.seq);
+  await eventually("all have come", () => seqs().length >= 11);
+  assert.deepEqual(seqs(), [1, 2, 3, 3, 4, 5, 6, 7, 8, 9, 10]);
+});
+
+test("receivers that misbehave: retried or given up, and nobody's chat is slowed", async (t) => {
+  const hostile = {
+    hangs: () => {},
+    "closes in the middle": (response) => response.writeHead(500, { "content-length": 100 }).write("x", () => response.destroy()),
+    redirects: (response, event) => response.writeHead(302, { location: "/other" }).end(),
+    "answers with 10 MB": (response) => response.writeHead(500).end(Buffer.alloc(10_000_000)),
+  };
+  const receivers = {};
+  for (const [name, answer] of Object.entries(hostile)) {
+    receivers[name] = await Receiver.start(t);
+    receivers[name].answer = (response, event, attempt) => (attempt === 1 ? answer(response, event) : response.writeHead(200).end());
+  }
+  const gone = await Receiver.start(t);
+  gone.answer = (response) => response.writeHead(410).end();
+  const urls = [...Object.values(receivers), gone].map(({ url }) => url).join(",");
+  const server = await Server.start(t, { WEBHOOK_URL: urls, WEBHOOK_SECRET, WEBHOOK_EVENTS: "message.created" });
+  const { ana, conversation } = await server.pair();
+  const a = await connect(t, server, ana);
+  const begin = performance.now();
+  for (let number = 1; number <= 20; number++) assert.ok((await a.send(conversation, `${number}`)).success);
+  assert.ok(performance.now() - begin < 10_000);
+  for (const [name, receiver] of Object.entries(receivers)) {
+    // A message is tried once in vain, 5 s pass, and then the next.
+    const [first, again] = [await receiver.received("message.created", 1), await receiver.received("message.created", 2)];
+    assert.deepEqual([first.data.message.seq, again.data.message.seq, again.id], [1, 1, first.id], name);
+    assert.ok(receiver.events.every(({ path }) => path === "/hook"), "no redirect is followed");
+  }
+  await gone.received("message.created", 20);
+  assert.equal(new Set(gone.events.map(({ id }) => id)).size, 20, "410 gives up at once");
+  const figures = (await server.request("GET", "/metrics")).text;
+  assert.match(figures, /horse_trust_webhooks_failed_total [1-9]/);
+});
+
+test("what was not sent is sent after the server was killed", async (t) => {
+  const receiver = await Receiver.start(t);
+  receiver.answer = (response) => response.destroy();
+  const server = await Server.start(t, settings(receiver, { WEBHOOK_EVENTS: "message.created" }));
+  const { ana, conversation } = await server.pair();
+  const a = await connect(t, server, ana);
+  for (let number = 1; number <= 5; number++) await a.send(conversation, `${number}`);
+  await receiver.received("message.created");
+  receiver.events.length = 0;
+  receiver.answer = (response) => response.writeHead(200).end();
+  await server.restart({});
+  await receiver.received("message.created", 5);
+  assert.deepEqual(receiver.events.map(({ data }) => data.message.seq), [1, 2, 3, 4, 5]);
+});
+
+test("whoever is away is told of once, until they have read", async (t) => {
+  const receiver = await Receiver.start(t);
+  const server = await Server.start(t, settings(receiver, { WEBHOOK_EVENTS: "message.unseen", UNSEEN_AFTER: "2s", PRESENCE_GRACE: "1s" }));
+  const { ana, bruno, conversation } = await server.pair();
+  const a = await connect(t, server, ana);
+  const b = await connect(t, server, bruno);
+  const { data: first } = await a.send(conversation, "one");
+  await a.send(conversation, "two");
+  await sleep(4_000);
+  assert.deepEqual(receiver.events, [], "a device is connected");
+  b.socket.disconnect();
+  const told = await receiver.received("message.unseen");
+  assert.equal(told.data.message._id, first._id);
+  assert.deepEqual(told.data.recipient, { _id: bruno.id, online: false, unread_count: 2 });
+  await a.send(conversation, "three");
+  await server.restart({});
+  await sleep(4_000);
+  assert.equal(receiver.events.length, 1, "once until they have read");
+  const again = await connect(t, server, bruno);
+  await again.ask("mark_read", { conversation_id: conversation });
+  again.socket.disconnect();
+  const writer = await connect(t, server, ana);
+  const { data: fourth } = await writer.send(conversation, "four");
+  assert.equal((await receiver.received("message.unseen", 2)).data.message._id, fourth._id);
+});
+
+test("secrets: two sign each event, and a bad one stops the start", async (t) => {
+  const receiver = await Receiver.start(t);
+  const made = run(temporaryFolder(t), ["webhooks", "secret"]);
+  assert.match(made.stdout, /^whsec_[A-Za-z0-9+/]{43}=\n$/);
+  const server = await Server.start(t, { WEBHOOK_URL: receiver.url, WEBHOOK_SECRET: `${made.stdout.trim()},${WEBHOOK_SECRET}` });
+  await server.pair();
+  assert.equal((await receiver.received("conversation.created")).signatures.split(" ").length, 2);
+  for (const [more, name] of [
+    [{ WEBHOOK_SECRET: "hush" }, "WEBHOOK_SECRET"],
+    [{ WEBHOOK_SECRET: "" }, "WEBHOOK_SECRET"],
+    [{ WEBHOOK_URL: "nowhere" }, "WEBHOOK_URL"],
+    [{ WEBHOOK_EVENTS: "message.sent" }, "WEBHOOK_EVENTS"],
+  ]) {
+    const { status, stderr } = run(temporaryFolder(t), ["serve"], { JWT_SECRET: "x".repeat(32), WEBHOOK_URL: receiver.url, WEBHOOK_SECRET, ...more });
+    assert.equal(status, 2);
+    assert.match(stderr, new RegExp(`^horse-trust: ${name}: [^\n]*\n$`));
+    assert.doesNotMatch(stderr, /hush/);
+  }
+});
