@@ -22,7 +22,8 @@ test("whatever the server refuses is said in both languages", () => {
   const refusals = [...union.matchAll(/"([^"]+)"/g)].map(([, message]) => message);
   assert.ok(refusals.length > 20);
   // What is said of the fields that the page has; the message about a phone number and a role can't come from it.
-  const fields = [...read("crates/horse-trust/src/http/accounts.rs").matchAll(/"((?:A valid email|Password must|Full name)[^"]*)"/g)];
+  const sources = ["http/accounts.rs", "contract/person.rs"].map((file) => read(`crates/horse-trust/src/${file}`)).join();
+  const fields = [...sources.matchAll(/"((?:A valid email|Password must|Full name)[^"]*)"/g)];
   assert.ok(fields.length >= 4);
   for (const message of [...refusals, ...fields.map(([, found]) => found), "Too many attempts"]) {
     assert.ok(englishRefusals[message], `English: ${message}`);
