@@ -49,6 +49,21 @@ test("from a report in the chat to a decision on it", async (t) => {
   await checkWidth(page);
   await picture(page, "moderation-reports");
 
+  await card.getByText("Pay in advance").waitFor();
+  assert.ok(
+    await card.locator(".said").evaluate((list) => {
+      const [outer, inner] = [list, list.querySelector(".said-reported")].map((element) => element.getBoundingClientRect());
+      return inner.top >= outer.top && inner.bottom <= outer.bottom;
+    }),
+    "the reported message is in view",
+  );
+  await card.getByRole("button", { name: "Delete message" }).click();
+  await checkAccessibility(page, "a deletion");
+  await dialog(page).getByRole("button", { name: "Delete message" }).click();
+  await card.getByText(/^deleted /).waitFor();
+  await message(his, "Message deleted").waitFor();
+  await card.getByText("Pay in advance, or else").waitFor();
+
   await card.getByRole("button", { name: "Resolve" }).click();
   await dialog(page).getByLabel("Note (optional)").fill("Warned her.");
   await checkAccessibility(page, "a decision");
@@ -69,8 +84,9 @@ test("from a report in the chat to a decision on it", async (t) => {
   await page.getByRole("link", { name: "Audit" }).click();
   const rows = page.locator("tbody tr");
   await rows.nth(2).waitFor();
-  const states = (await rows.allInnerTexts()).map((row) => /"state":"(\w+)"/.exec(row)?.[1]);
-  assert.deepEqual(states, ["dismissed", "open", "resolved"]);
+  await rows.nth(3).waitFor();
+  const done = (await rows.allInnerTexts()).map((row) => /"state":"(\w+)"/.exec(row)?.[1] ?? /message\.\w+/.exec(row)?.[0]);
+  assert.deepEqual(done, ["dismissed", "open", "resolved", "message.delete"]);
   await checkAccessibility(page, "the audit");
   await picture(page, "moderation-audit");
 });

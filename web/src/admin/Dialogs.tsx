@@ -1,10 +1,10 @@
-// The dialog of a decision on a report.
+// The dialogs: a decision on a report, and the end of a message.
 import { useRef, useState } from "preact/hooks";
 import { explain } from "../language";
 import { showToast } from "../page/dialogs";
 import { session } from "../state/session";
 import { Ask } from "../views/Ask";
-import { decide } from "./api";
+import { decide, removeMessage } from "./api";
 import { type Dialog, dialog } from "./dialog";
 import type { ReportState } from "./types";
 import { words } from "./words";
@@ -32,7 +32,17 @@ function Opened({ value }: { value: Dialog }) {
   const onClose = () => {
     if (dialog.peek() === value) dialog.value = null;
   };
-  return <Decide value={value} onClose={onClose} />;
+  if (value.kind === "decide") return <Decide value={value} onClose={onClose} />;
+  return (
+    <Ask
+      title={words.deleteTitle}
+      question={words.deleteText}
+      confirm={words.deleteMessage}
+      isDangerous
+      onClose={onClose}
+      action={() => attempt(removeMessage(value.message).then(value.onDone), words.didDelete)}
+    />
+  );
 }
 
 /** What the dialog of a decision says: its title, its question, its button, and what is said when it was made. */
@@ -42,7 +52,7 @@ const DECISIONS: Readonly<Record<ReportState, readonly [string, string, string, 
   dismissed: [words.dismissTitle, words.dismissText, words.dismiss, words.didDismiss],
 };
 
-function Decide({ value, onClose }: { value: Dialog; onClose: () => void }) {
+function Decide({ value, onClose }: { value: Dialog & { kind: "decide" }; onClose: () => void }) {
   const { report, state, onDone } = value;
   const [note, setNote] = useState(report.note ?? "");
   const [title, question, confirm, done] = DECISIONS[state];

@@ -1,4 +1,5 @@
 // A report: who complains of what, what was said around it, and what can be done.
+import { useLayoutEffect, useRef } from "preact/hooks";
 import type { Message, Profile } from "../protocol";
 import { fullTime } from "../format";
 import { Icon } from "../views/icons";
@@ -14,9 +15,17 @@ interface ReportProps {
 
 export function ReportCard({ report, onChanged }: ReportProps) {
   const { message } = report;
+  const said = useRef<HTMLOListElement>(null);
+  // What was said before may fill the list: it begins with the reported message in its middle.
+  useLayoutEffect(() => {
+    const list = said.current!;
+    const reported = list.querySelector<HTMLElement>(".said-reported")!;
+    list.scrollTop = reported.offsetTop - list.offsetTop - (list.clientHeight - reported.offsetHeight) / 2;
+  }, []);
   const sender = message.sender_id;
   const title = `report-${report._id}`;
-  const decideAs = (state: ReportState) => (dialog.value = { report, state, onDone: onChanged });
+  const decideAs = (state: ReportState) => (dialog.value = { kind: "decide", report, state, onDone: onChanged });
+  const markDeleted = () => onChanged({ ...report, message: { ...message, deleted_at: new Date().toISOString() } });
   const isOpen = report.state === "open";
   return (
     <article class="report" aria-labelledby={title}>
@@ -39,7 +48,7 @@ export function ReportCard({ report, onChanged }: ReportProps) {
           </>
         )}
       </dl>
-        <ol class="said" tabIndex={0} aria-label={words.said}>
+        <ol ref={said} class="said" tabIndex={0} aria-label={words.said}>
           {report.before.length === 0 && <li class="said-nothing">{words.earlier}</li>}
           {report.before.map((one) => (
             <Said key={one._id} message={one} reported={sender} />
@@ -82,6 +91,16 @@ export function ReportCard({ report, onChanged }: ReportProps) {
         ) : (
           <button type="button" class="button" onClick={() => decideAs("open")}>
             {words.reopen}
+          </button>
+        )}
+        {!message.deleted_at && (
+          <button
+            type="button"
+            class="button"
+            onClick={() => (dialog.value = { kind: "delete", message: message._id, onDone: markDeleted })}
+          >
+            <Icon name="trash" />
+            {words.deleteMessage}
           </button>
         )}
       </div>

@@ -21,4 +21,6 @@ export async function decide(report: string, state: ReportState, note?: string):
   return (await request<{ data: Report }>("PATCH", `/api/admin/reports/${report}`, body)).data;
 }
 
+export const removeMessage = (message: string) => request<object>("DELETE", `/api/admin/messages/${message}`);
+
 export const audit = (after?: string) => request<Part<AuditEntry>>("GET", path("audit", { after }));

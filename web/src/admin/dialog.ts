@@ -2,11 +2,8 @@
 import { signal } from "@preact/signals";
 import type { Report, ReportState } from "./types";
 
-/** A decision on a report. */
-export interface Dialog {
-  report: Report;
-  state: ReportState;
-  onDone: (report: Report) => void;
-}
+export type Dialog =
+  | { kind: "decide"; report: Report; state: ReportState; onDone: (report: Report) => void }
+  | { kind: "delete"; message: string; onDone: () => void };
 
 export const dialog = signal<Dialog | null>(null);
