@@ -25,7 +25,8 @@ function alternatives(document, reference) {
         return [`[${ofSchema(document, schema.items)}]`];
       case "object": {
         const name = (key) => (schema.required?.includes(key) ? key : `${key}?`);
-        const fields = Object.entries(schema.properties).map(([key, value]) => [name(key), ofSchema(document, value)]);
+        // An object of anybody's own has no fields that are known.
+        const fields = Object.entries(schema.properties ?? {}).map(([key, value]) => [name(key), ofSchema(document, value)]);
         return [object(Object.fromEntries(fields))];
       }
       default:
