@@ -20,6 +20,7 @@ bad value stops the start with one line that names it.
 | COUNT | a whole number | from 1; threads to 1024 |
 | RATE | a whole number, a second | from 0, which is no limit |
 | BOOL | `true` or `false` | |
+| FILE | a path | to 64 KiB; with the setting that it stands for, only one of the two |
 
 ";
 

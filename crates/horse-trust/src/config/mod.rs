@@ -1,11 +1,13 @@
 //! The settings, as flags, environment variables or lines of the `.env` file. Above it is what is set; it imports the
 //! engine alone.
 
+mod check;
 #[cfg(test)]
 mod document;
 mod error;
 mod origins;
 mod parse;
+mod secret_files;
 mod settings;
 mod values;
 mod webhooks;

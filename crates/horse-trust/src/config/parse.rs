@@ -2,6 +2,7 @@
 //! setting it is.
 
 use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -198,6 +199,12 @@ pub(super) fn parse_api_keys(text: &str) -> Result<Vec<Secret>, String> {
         key.ok_or_else(|| format!("key {number} has a character that is not visible ASCII"))
     });
     checked.collect()
+}
+
+/// A path; none if the text is empty.
+#[expect(clippy::unnecessary_wraps, reason = "clap wants a result")]
+pub(super) fn parse_path(text: &str) -> Result<Option<PathBuf>, String> {
+    Ok((!text.is_empty()).then(|| text.into()))
 }
 
 /// A URL without what may be a password.

@@ -14,18 +14,16 @@ use super::parse::{
     parse_filter, parse_host, parse_log_format, parse_metrics_token, parse_networks, parse_node, parse_port,
     parse_rate, parse_redis_url, parse_secret, parse_system_name, parse_threads,
 };
-use super::values::{Database, LogFormat, Secret, all_cores_but_one};
+use super::secret_files::SecretFiles;
+use super::values::{Database, LogFormat, Perhaps, Secret, all_cores_but_one};
 use super::webhooks::{WebhookUrl, parse_webhook_events, parse_webhook_secrets, parse_webhook_urls};
 use crate::store::EventKinds;
 
-/// A value that may say that there is none, as an empty text or 0 does. To clap an `Option` is a flag that may be left
-/// out, so it must not read this as one.
-type Perhaps<T> = Option<T>;
-/// As above, for a flag that may be given several times.
+/// As [`Perhaps`], for a flag that may be given several times.
 type Networks = Vec<IpNet>;
-/// As above.
+/// As [`Networks`].
 type Secrets = Vec<Secret>;
-
+/// As [`Networks`].
 type WebhookUrls = Vec<WebhookUrl>;
 
 /// All settings. Of each value the form was checked; [`Config::check`] checks how they go together.
@@ -152,6 +150,8 @@ pub struct Config {
     /// 16 characters of a to z and 0 to 9 [default: none]
     #[arg(long, env, hide_env = true, value_name = "NAME", default_value = "", hide_default_value = true, value_parser = parse_node)]
     pub node: Box<str>,
+    #[command(flatten)]
+    pub(super) secret_files: SecretFiles,
 }
 
 // Not as doc comments: rustdoc wants URLs to be links there, which a terminal would show as such.
@@ -165,30 +165,6 @@ const REDIS_URL_HELP: &str = "Redis or Valkey, on each of several nodes over one
      cluster one or more of its servers, comma-separated [default: none]";
 
 impl Config {
-    /// Checks the settings that depend on others.
-    pub fn check(self) -> Result<Self, ConfigError> {
-        if !self.webhook_url.is_empty() && self.webhook_secret.is_empty() {
-            let message = "required with a WEBHOOK_URL; make one with: horse-trust webhooks secret";
-            return Err(ConfigError::new("WEBHOOK_SECRET", message));
-        }
-        let Some(url) = &self.redis_url else {
-            let message = "needs a REDIS_URL that names one of its nodes, or some";
-            return if self.redis_cluster {
-                Err(ConfigError::new("REDIS_CLUSTER", message))
-            } else {
-                Ok(self)
-            };
-        };
-        let message = if !self.redis_cluster && url.expose().contains(',') {
-            "it names several servers: only a cluster has those, with REDIS_CLUSTER=true"
-        } else if matches!(self.database(), Database::Sqlite(_)) {
-            "needs a DATABASE_URL like postgres://…: a SQLite file is for one node, which needs no Redis"
-        } else {
-            return Ok(self);
-        };
-        Err(ConfigError::new("REDIS_URL", message))
-    }
-
     /// The secret, or an error that says how to make one.
     pub fn require_secret(&self) -> Result<&Secret, ConfigError> {
         self.jwt_secret
@@ -232,133 +208,5 @@ impl Config {
             trusted_proxies: self.trusted_proxies.clone(),
             ..socketio::ListenerConfig::default()
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use clap::builder::Resettable;
-    use clap::{Command, FromArgMatches as _};
-
-    use super::*;
-    use crate::config::explain;
-
-    /// What these flags say, whatever the environment of the tests.
-    fn config(flags: &[&str]) -> Result<Config, String> {
-        let command = Config::augment_args(Command::new("test").no_binary_name(true));
-        let matches = command
-            .clone()
-            .mut_args(|argument| argument.env(Resettable::Reset))
-            .try_get_matches_from(flags)
-            .map_err(|error| explain(&error, &command))?;
-        let config = Config::from_arg_matches(&matches).unwrap();
-        config.check().map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn nothing_said_is_the_contracts_defaults() {
-        let config = config(&[]).unwrap();
-        assert_eq!((config.host.as_str(), config.port), ("127.0.0.1", 3000));
-        assert_eq!(config.database(), Database::Sqlite("data/horse-trust.db".into()));
-        assert_eq!(config.jwt_expires_in, Duration::from_hours(168));
-        assert_eq!(config.message_rate, NonZeroU32::new(10));
-        assert!(
-            matches!(&config.cors_origins, CorsOrigins::Listed(list) if list.contains("http://localhost:5173"))
-        );
-        assert!(config.require_secret().unwrap_err().to_string().contains("openssl rand"));
-        let (engine, listener) = (config.engine(), config.listener());
-        let (default, known) = (socketio::Config::default(), socketio::ListenerConfig::default());
-        assert_eq!(engine.outbox_limit, default.outbox_limit);
-        assert_eq!((engine.max_payload, engine.write_timeout), (default.max_payload, default.write_timeout));
-        assert_eq!(
-            (engine.ping_interval, engine.ping_timeout),
-            (default.ping_interval, default.ping_timeout)
-        );
-        assert_eq!(engine.recovery.unwrap().window, socketio::RecoveryConfig::default().window);
-        assert_eq!(
-            (listener.idle_timeout, listener.write_timeout),
-            (known.idle_timeout, known.write_timeout)
-        );
-        assert_eq!((&*engine.session_prefix, listener.max_connections), ("", known.max_connections));
-    }
-
-    #[test]
-    fn bad_values_are_named() {
-        for (flags, message) in [
-            (&["--port", "abc"][..], "PORT: \"abc\" is not a port (0 to 65535)"),
-            (&["--port", "65536"], "PORT: \"65536\" is not a port (0 to 65535)"),
-            (&["--host", ""], "HOST: \"\" is not an address"),
-            (
-                &["--jwt-expires-in", "soon"],
-                "JWT_EXPIRES_IN: \"soon\" is not a time like 30s, 15m, 12h or 7d",
-            ),
-            (
-                &["--cors-origins", "example.com"],
-                "CORS_ORIGINS: \"example.com\" is not an origin like https://example.com",
-            ),
-            (
-                &["--database-url", "mysql://a:b@c/d"],
-                "DATABASE_URL: \"mysql://…@c/d\" is not a URL like sqlite://data/horse-trust.db or postgres://user@host/database",
-            ),
-            (&["--database-url", "sqlite://"], "DATABASE_URL: \"sqlite://\" names no file"),
-            (&["--message-rate=-1"], "MESSAGE_RATE: \"-1\" is not a whole number from 0"),
-            (&["--log-format", "xml"], "LOG_FORMAT: \"xml\" is neither pretty nor json"),
-            (&["--log", "a=b=c"], "LOG: \"a=b=c\" is not a tracing filter"),
-            (
-                &["--trusted-proxies", "10.0.0.1, x"],
-                "TRUSTED_PROXIES: \"x\" is neither an address nor a network",
-            ),
-            (&["--api-keys", "hush"], "API_KEYS: key 1 has fewer than 32 characters"),
-            (
-                &["--api-keys", "0123456789abcdef0123456789abcdef, 0123456789\u{e9}bcdef0123456789abcdef"],
-                "API_KEYS: key 2 has a character that is not visible ASCII",
-            ),
-            (&["--max-payload", "10"], "MAX_PAYLOAD: \"10\" is not a number of bytes from 1024"),
-            (&["--worker-threads", "0"], "WORKER_THREADS: \"0\" is not a whole number from 1 to 1024"),
-            (&["--redis-url", "http://a:secret@b"], "REDIS_URL: it is not a URL like redis://127.0.0.1:6379"),
-            (
-                &["--redis-url", "redis://a:1,redis://b:2"],
-                "REDIS_URL: it names several servers: only a cluster has those, with REDIS_CLUSTER=true",
-            ),
-            (
-                &["--redis-url", "redis://a:1"],
-                "REDIS_URL: needs a DATABASE_URL like postgres://…: a SQLite file is for one node, which needs no Redis",
-            ),
-            (
-                &["--redis-cluster", "true"],
-                "REDIS_CLUSTER: needs a REDIS_URL that names one of its nodes, or some",
-            ),
-        ] {
-            assert_eq!(config(flags).unwrap_err(), message);
-        }
-        assert!(config(&["--no-such-flag"]).unwrap_err().contains("--no-such-flag"));
-    }
-
-    #[test]
-    fn good_values_are_taken() {
-        let config = config(&[
-            "--cors-origins=https://a.example, http://localhost:5173",
-            "--database-url=sqlite:///var/lib/x.db",
-            "--message-rate= 0 ",
-            "--jwt-expires-in=90m",
-            "--trusted-proxies=10.0.0.0/8, ::1",
-            "--log=info,socketio=debug",
-            "--node=a",
-        ])
-        .unwrap();
-        assert_eq!(config.database(), Database::Sqlite("/var/lib/x.db".into()));
-        assert_eq!(config.message_rate, None);
-        assert_eq!(config.jwt_expires_in, Duration::from_mins(90));
-        assert_eq!(config.listener().trusted_proxies.len(), 2);
-        assert_eq!(&*config.engine().session_prefix, "a-");
-        let CorsOrigins::Listed(origins) = config.cors_origins else { panic!("not any origin") };
-        assert!(origins.contains("https://a.example") && origins.contains("http://localhost:5173"));
-    }
-
-    #[test]
-    fn secrets_are_not_shown() {
-        let keys = "hush-hush-hush-hush-hush-hush-hush";
-        let config = config(&["--jwt-secret", "hush", "--api-keys", keys]).unwrap();
-        assert!(!format!("{config:?}").contains("hush"));
     }
 }

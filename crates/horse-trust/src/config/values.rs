@@ -4,6 +4,10 @@ use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+/// A value that may say that there is none, as an empty text or 0 does. To clap an `Option` is a flag that may be left
+/// out, so it must not read this as one.
+pub(super) type Perhaps<T> = Option<T>;
+
 /// A text that is never shown.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
