@@ -7,9 +7,10 @@ use super::polling::{Post, Probe};
 use super::state::{Phase, Session};
 use crate::engine::close::CloseReason;
 
-/// How long a GET that comes after the probe waits for the upgrade. The upgrade packet may have been sent before it, over
-/// another connection; the official server looks each 100 ms, too.
-const HOLD: Duration = Duration::from_millis(100);
+/// How long a GET that comes after the probe waits for the upgrade, of which the packet may have been sent before it, over
+/// another connection. A client that asks once more before it reads the probe's answer can't upgrade, and sends nothing,
+/// until this GET is answered: longer than this would be felt.
+const HOLD: Duration = Duration::from_millis(20);
 
 impl Session {
     /// Takes a request, or refuses it.

@@ -86,7 +86,7 @@ fn an_upgrade_waits_for_the_body_that_was_sent_before() {
 
 #[test]
 fn a_poll_that_comes_behind_the_probe_waits_a_moment_for_the_upgrade() {
-    let hold = Duration::from_millis(100);
+    let hold = Duration::from_millis(20);
     let probed = || {
         let (mut session, now) = polling();
         session.begin(Request::Poll, now).unwrap();
