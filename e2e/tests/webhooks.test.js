@@ -9,7 +9,7 @@ import { Server, eventually, run, temporaryFolder } from "../lib/server.js";
 
 const settings = (receiver, more = {}) => ({ WEBHOOK_URL: receiver.url, WEBHOOK_SECRET, ...more });
 
-test("each event is told with what it is about", async (t) => {
+test("each event says what it is about", async (t) => {
   const receiver = await Receiver.start(t);
   const server = await Server.start(t, settings(receiver));
   const { ana, bruno, conversation } = await server.pair();
@@ -107,7 +107,7 @@ test("what was not sent is sent after the server was killed", async (t) => {
   assert.deepEqual(receiver.events.map(({ data }) => data.message.seq), [1, 2, 3, 4, 5]);
 });
 
-test("whoever is away is told of once, until they have read", async (t) => {
+test("message.unseen comes once, until the recipient has read", async (t) => {
   const receiver = await Receiver.start(t);
   const server = await Server.start(t, settings(receiver, { WEBHOOK_EVENTS: "message.unseen", UNSEEN_AFTER: "2s", PRESENCE_GRACE: "1s" }));
   const { ana, bruno, conversation } = await server.pair();
