@@ -43,6 +43,8 @@ CREATE TABLE outbox_waiting (
     error text,
     PRIMARY KEY (subscriber, lane, number)
 );
+-- By which the oldest are found when too many wait.
+CREATE INDEX outbox_waiting_by_number ON outbox_waiting (subscriber, number);
 CREATE INDEX outbox_waiting_due ON outbox_waiting (subscriber, due_at) WHERE due_at IS NOT NULL;
 
 CREATE TABLE outbox_given_up (

@@ -37,6 +37,8 @@ CREATE TABLE outbox_waiting (
     error TEXT,
     PRIMARY KEY (subscriber, lane, number)
 ) WITHOUT ROWID;
+-- By which the oldest are found when too many wait.
+CREATE INDEX outbox_waiting_by_number ON outbox_waiting (subscriber, number);
 CREATE INDEX outbox_waiting_due ON outbox_waiting (subscriber, due_at) WHERE due_at IS NOT NULL;
 
 -- Events that are not tried again, for thirty days.

@@ -9,6 +9,7 @@ mod ends;
 mod lists;
 mod messages;
 mod model;
+mod outbox;
 mod platform;
 mod reports;
 mod standing;
@@ -37,6 +38,9 @@ use self::messages::{
     messages_come_back_as_they_were_stored, pages_count_from_the_newest, slices_have_no_holes,
     two_who_write_at_once_see_one_order, what_is_sent_without_waiting_keeps_its_order,
     what_was_committed_before_was_told,
+};
+use self::outbox::{
+    beyond_a_bound_the_oldest_events_are_given_up, events_behind_one_that_failed_wait_for_it,
 };
 use self::platform::{
     a_batch_counts_what_each_has_to_read, what_the_platform_says_is_for_both_to_read,
@@ -101,5 +105,7 @@ suite!(
         changes_of_users_are_followed,
         whose_tokens_are_not_accepted_is_known,
         what_admins_change_is_noted,
+        events_behind_one_that_failed_wait_for_it,
+        beyond_a_bound_the_oldest_events_are_given_up,
     ]
 );

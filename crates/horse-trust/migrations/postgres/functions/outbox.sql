@@ -154,17 +154,24 @@ BEGIN
     WHERE w.subscriber = of_subscriber AND w.lane = first.lane AND w.number = first.number AND w.due_at IS NULL;
 END $$;
 
--- Gives up the oldest events that wait, up to `surplus`; answers how many.
+-- Gives up the oldest events that wait, up to `surplus`: of those that are put aside, and of new ones if none is. Answers how
+-- many.
 CREATE OR REPLACE FUNCTION give_up_oldest(of_subscriber smallint, surplus bigint) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     numbers bigint[];
     lanes bigint[];
     found bigint;
+    are_waiting boolean := true;
 BEGIN
     SELECT array_agg(number), array_agg(lane), count(*) INTO numbers, lanes, found FROM (
         SELECT number, lane FROM outbox_waiting WHERE subscriber = of_subscriber ORDER BY number LIMIT surplus) oldest;
+    IF found = 0 THEN
+        are_waiting := false;
+        SELECT array_agg(number), array_agg(lane), count(*) INTO numbers, lanes, found FROM (
+            SELECT number, lane FROM outbox WHERE subscriber = of_subscriber ORDER BY number LIMIT surplus) oldest;
+    END IF;
     IF found > 0 THEN
-        PERFORM settle_outbox(of_subscriber, numbers, lanes, array_fill(true, ARRAY[found::int]),
+        PERFORM settle_outbox(of_subscriber, numbers, lanes, array_fill(are_waiting, ARRAY[found::int]),
             array_fill(3::smallint, ARRAY[found::int]), array_fill(0::bigint, ARRAY[found::int]),
             array_fill('too many events wait'::text, ARRAY[found::int]));
     END IF;

@@ -127,7 +127,10 @@ pub(super) fn settle(
         if is_new_end {
             freed.push(event.lane);
         }
-        remove(connection, subscriber, event)?;
+        if !remove(connection, subscriber, event)? {
+            // It was given up while it was sent: too many waited.
+            continue;
+        }
         match settlement {
             Settlement::Done => {}
             Settlement::Behind => wait(connection, subscriber, event, event.attempts, None, None)?,
@@ -149,8 +152,9 @@ pub(super) fn settle(
     Ok(())
 }
 
-fn remove(connection: &Connection, subscriber: i16, event: &OutboxEvent) -> Result<()> {
-    if event.is_waiting {
+/// Answers whether the event was there.
+fn remove(connection: &Connection, subscriber: i16, event: &OutboxEvent) -> Result<bool> {
+    let removed = if event.is_waiting {
         connection
             .prepare_cached("DELETE FROM outbox_waiting WHERE subscriber = ?1 AND lane = ?2 AND number = ?3")?
             .execute(params![subscriber, event.lane, event.number])
@@ -158,8 +162,8 @@ fn remove(connection: &Connection, subscriber: i16, event: &OutboxEvent) -> Resu
         connection
             .prepare_cached("DELETE FROM outbox WHERE subscriber = ?1 AND number = ?2")?
             .execute(params![subscriber, event.number])
-    }
-    .map(drop)
+    };
+    removed.map(|rows| rows > 0)
 }
 
 fn wait(
@@ -244,35 +248,56 @@ pub(super) fn counts(connection: &Connection, subscriber: i16) -> Result<OutboxC
 /// How many rows one transaction removes, or gives up, at most.
 pub(super) const TIDIED_AT_ONCE: u64 = 500;
 
-/// Removes some of what was given up before this time, and of what waits since then for other subscribers; answers how many.
-pub(super) fn forget(connection: &Connection, subscribers: &[i16], before: Timestamp) -> Result<u64> {
-    let ours = subscribers.iter().map(i16::to_string).collect::<Vec<_>>().join(", ");
-    let mut forgotten = 0;
-    for (table, key, condition) in [
-        ("outbox_given_up", "subscriber, number", "given_up_at < ?1".to_owned()),
-        ("outbox", "subscriber, number", format!("subscriber NOT IN ({ours}) AND at < ?1")),
-        ("outbox_waiting", "subscriber, lane, number", format!("subscriber NOT IN ({ours}) AND at < ?1")),
-    ] {
-        forgotten += connection.execute(
-            &format!(
-                "DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE {condition} LIMIT ?2)"
-            ),
-            params![before.0, TIDIED_AT_ONCE],
-        )? as u64;
+/// Removes some of what was given up before this time, and of what waits since then for other subscribers; answers whether
+/// there may be more. Looks at [`TIDIED_AT_ONCE`] rows of a table at most: all other writes wait meanwhile.
+pub(super) fn forget(connection: &Connection, subscribers: &[i16], before: Timestamp) -> Result<bool> {
+    let mut removed = vec![connection.execute(
+        "DELETE FROM outbox_given_up WHERE (subscriber, number) IN (
+             SELECT subscriber, number FROM outbox_given_up WHERE given_up_at < ?1 LIMIT ?2)",
+        params![before.0, TIDIED_AT_ONCE],
+    )?];
+    let all: Vec<i16> = connection
+        .prepare_cached("SELECT id FROM outbox_subscribers")?
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<_>>()?;
+    for subscriber in all.iter().filter(|id| !subscribers.contains(id)) {
+        for (table, key) in [("outbox", "subscriber, number"), ("outbox_waiting", "subscriber, lane, number")]
+        {
+            let sql = format!(
+                "DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM (
+                     SELECT {key}, at FROM {table} WHERE subscriber = ?3 ORDER BY {key} LIMIT ?2) WHERE at < ?1)"
+            );
+            removed.push(connection.execute(&sql, params![before.0, TIDIED_AT_ONCE, subscriber])?);
+        }
     }
-    Ok(forgotten)
+    Ok(removed.into_iter().any(|rows| rows as u64 == TIDIED_AT_ONCE))
 }
 
-/// Gives up the oldest events that wait, up to `surplus`; answers how many.
+/// Gives up the oldest events that wait, up to `surplus`: of those that are put aside, and of new ones if none is. Answers how
+/// many.
 pub(super) fn give_up_oldest(connection: &Connection, subscriber: i16, surplus: u64) -> Result<u64> {
-    let oldest: Vec<(OutboxEvent, Settlement)> = connection
-        .prepare_cached(&format!(
-            "SELECT {EVENT}, attempts FROM outbox_waiting WHERE subscriber = ?1 ORDER BY number LIMIT ?2"
-        ))?
-        .query_map(params![subscriber, surplus.min(TIDIED_AT_ONCE)], |row| {
-            Ok((read_event(row, row.get(7)?, true)?, Settlement::GiveUp("too many events wait".to_owned())))
-        })?
-        .collect::<Result<_>>()?;
-    settle(connection, subscriber, &oldest)?;
-    Ok(oldest.len() as u64)
+    let sql = [
+        (
+            true,
+            "SELECT number, lane, kind, seq, at, unread, detail, attempts FROM outbox_waiting WHERE subscriber = ?1 ORDER BY number LIMIT ?2",
+        ),
+        (
+            false,
+            "SELECT number, lane, kind, seq, at, unread, detail, 0 FROM outbox WHERE subscriber = ?1 ORDER BY number LIMIT ?2",
+        ),
+    ];
+    for (is_waiting, sql) in sql {
+        let oldest: Vec<(OutboxEvent, Settlement)> = connection
+            .prepare_cached(sql)?
+            .query_map(params![subscriber, surplus.min(TIDIED_AT_ONCE)], |row| {
+                let event = read_event(row, row.get(7)?, is_waiting)?;
+                Ok((event, Settlement::GiveUp("too many events wait".to_owned())))
+            })?
+            .collect::<Result<_>>()?;
+        if !oldest.is_empty() {
+            settle(connection, subscriber, &oldest)?;
+            return Ok(oldest.len() as u64);
+        }
+    }
+    Ok(0)
 }

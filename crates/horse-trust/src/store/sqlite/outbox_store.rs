@@ -74,9 +74,7 @@ impl OutboxStore for SqliteStore {
         // A transaction for each part, so that messages do not wait for all of it.
         loop {
             let ids = ids.clone();
-            let forgotten =
-                self.write(move |connection| Ok(outbox::forget(connection, &ids, before)?)).await?;
-            if forgotten < outbox::TIDIED_AT_ONCE {
+            if !self.write(move |connection| Ok(outbox::forget(connection, &ids, before)?)).await? {
                 break;
             }
         }
