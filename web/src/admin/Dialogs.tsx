@@ -4,6 +4,7 @@ import { explain } from "../language";
 import { showToast } from "../page/dialogs";
 import { session } from "../state/session";
 import { Ask } from "../views/Ask";
+import { TextArea } from "../views/TextArea";
 import { decide, removeMessage } from "./api";
 import { type Dialog, dialog } from "./dialog";
 import type { ReportState } from "./types";
@@ -66,18 +67,7 @@ function Decide({ value, onClose }: { value: Dialog & { kind: "decide" }; onClos
       onClose={onClose}
       action={() => attempt(decide(report._id, state, changed).then(onDone), done)}
     >
-      <div class="field">
-        <label for="note">{words.noteLabel}</label>
-        <textarea
-          id="note"
-          class="input"
-          autoFocus
-          rows={3}
-          maxLength={1000}
-          value={note}
-          onInput={(event) => setNote(event.currentTarget.value)}
-        />
-      </div>
+      <TextArea id="note" label={words.noteLabel} value={note} onInput={setNote} />
     </Ask>
   );
 }

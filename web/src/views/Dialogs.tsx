@@ -9,6 +9,7 @@ import { open } from "../state/conversations";
 import { session } from "../state/session";
 import { Ask } from "./Ask";
 import { Said } from "./parts";
+import { TextArea } from "./TextArea";
 
 export function Dialogs() {
   const { value } = dialog;
@@ -107,18 +108,7 @@ function Report({ message, onClose }: { message: Message; onClose: () => void })
       action={() => report(message, reason)}
     >
       <blockquote class="quote" dir="auto">{message.text}</blockquote>
-      <div class="field">
-        <label for="reason">{words.reportReason}</label>
-        <textarea
-          id="reason"
-          class="input"
-          autoFocus
-          rows={3}
-          maxLength={1000}
-          value={reason}
-          onInput={(event) => setReason(event.currentTarget.value)}
-        />
-      </div>
+      <TextArea id="reason" label={words.reportReason} value={reason} onInput={setReason} />
     </Ask>
   );
 }

@@ -66,7 +66,7 @@ CREATE INDEX outbox_given_up_by_time ON outbox_given_up (given_up_at);
 CREATE TABLE unseen (
     conversation bigint NOT NULL,
     due_at bigint,
-    told_seq bigint,
+    notified_seq bigint,
     side smallint NOT NULL,
     PRIMARY KEY (conversation, side)
 );

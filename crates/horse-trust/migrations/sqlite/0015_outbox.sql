@@ -1,4 +1,4 @@
--- What is to be told to other systems. Nothing is written to these tables unless a subscriber is set.
+-- Events for other systems. Nothing is written to these tables unless a subscriber is set.
 
 -- Whom events are sent to. Of the URL, which may hold a secret, only a digest and the origin are kept.
 CREATE TABLE outbox_subscribers (
@@ -58,13 +58,13 @@ CREATE TABLE outbox_given_up (
 ) WITHOUT ROWID;
 CREATE INDEX outbox_given_up_by_time ON outbox_given_up (given_up_at);
 
--- Of a participant (side 0 or 1) with unread messages when to look whether they are away. Without due_at it was told of the
--- message told_seq, and is not told again before that was read.
+-- When to look whether a participant (side 0 or 1) with unread messages is away. Without due_at the event of the message
+-- notified_seq was added, and no other is added until that message is read.
 CREATE TABLE unseen (
     conversation INTEGER NOT NULL,
     side INTEGER NOT NULL,
     due_at INTEGER,
-    told_seq INTEGER,
+    notified_seq INTEGER,
     PRIMARY KEY (conversation, side)
 ) WITHOUT ROWID;
 CREATE INDEX unseen_due ON unseen (due_at) WHERE due_at IS NOT NULL;

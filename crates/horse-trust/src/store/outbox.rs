@@ -53,7 +53,7 @@ impl OutboxPlan {
         if self.kinds.contains(kind) { &self.subscribers } else { &[] }
     }
 
-    /// For how many milliseconds a recipient is away before they are told; `None` if nobody wants to know.
+    /// After how many milliseconds without a device `message.unseen` is due for a recipient; `None` if nobody subscribes to it.
     pub(super) fn unseen_after(&self) -> Option<i64> {
         self.kinds.contains(EventKind::MessageUnseen).then(|| milliseconds(self.unseen_after))
     }

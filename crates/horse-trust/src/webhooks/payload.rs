@@ -1,5 +1,5 @@
-//! The body of an event. It is made when the event is sent, so nothing is told that was edited away, deleted or erased by
-//! then: `docs/webhooks.md`.
+//! The body of an event. It is made when the event is sent, so it holds no text that was edited, deleted or erased by
+//! then (`docs/webhooks.md`).
 
 use serde::Serialize;
 
@@ -53,7 +53,7 @@ struct BlockData<'a> {
     blocked: &'a str,
 }
 
-/// The id that a receiver tells a repeat by. The time keeps it from coming again after a database was restored.
+/// The id by which a receiver recognises a repeat. With the time in it, no id comes twice after a database was restored.
 pub(super) fn webhook_id(event: &OutboxEvent) -> String {
     format!("msg_{:011x}{:011x}", event.at.0, event.number)
 }
@@ -68,7 +68,7 @@ pub(super) fn query(event: &OutboxEvent) -> Option<SubjectQuery> {
     Some(SubjectQuery { conversation: event.lane, seq: event.seq, viewer })
 }
 
-/// The body of an event about `subject`; `None` if there is nothing to tell any more.
+/// The body of an event about `subject`; `None` if what it is about is gone.
 pub(super) async fn body(
     chat: &Chat,
     store: &dyn Store,

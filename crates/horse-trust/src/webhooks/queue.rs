@@ -12,7 +12,7 @@ use crate::store::{OutboxBatch, OutboxEvent, Settlement};
 /// How an attempt ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Attempt {
-    /// The receiver has it, or there is nothing to tell any more.
+    /// The receiver has it, or what it is about is gone.
     Received,
     /// It does not have it, for this reason.
     Failed(String),

@@ -24,7 +24,7 @@ fn decide(due: &UnseenDue, is_online: bool, after: Duration) -> UnseenOutcome {
     }
     let away = due.last_seen.map_or(sent_ago, |seen_ago| seen_ago.min(sent_ago));
     match after.checked_sub(away) {
-        None | Some(Duration::ZERO) => UnseenOutcome::Tell(seq),
+        None | Some(Duration::ZERO) => UnseenOutcome::Notify(seq),
         Some(left) => UnseenOutcome::Wait(left),
     }
 }
@@ -101,9 +101,9 @@ mod tests {
     #[test]
     fn whoever_is_away_for_long_enough_is_told_of_the_first_message() {
         assert_eq!(decided(None, None, false), UnseenOutcome::Forget);
-        assert_eq!(decided(Some(300), None, false), UnseenOutcome::Tell(7));
-        assert_eq!(decided(Some(900), Some(300), false), UnseenOutcome::Tell(7));
-        assert_eq!(decided(Some(300), Some(9000), false), UnseenOutcome::Tell(7));
+        assert_eq!(decided(Some(300), None, false), UnseenOutcome::Notify(7));
+        assert_eq!(decided(Some(900), Some(300), false), UnseenOutcome::Notify(7));
+        assert_eq!(decided(Some(300), Some(9000), false), UnseenOutcome::Notify(7));
         assert_eq!(decided(Some(900), Some(100), false), UnseenOutcome::Wait(Duration::from_secs(200)));
         assert_eq!(decided(Some(100), None, false), UnseenOutcome::Wait(Duration::from_secs(200)));
         assert_eq!(decided(Some(9000), Some(9000), true), UnseenOutcome::Wait(AFTER));

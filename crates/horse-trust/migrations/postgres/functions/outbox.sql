@@ -19,7 +19,7 @@ BEGIN
 END $$;
 
 -- One of the two has unread messages that they had not before. A conversation that is watched already stays as it is, and
--- so does one that was told until that message is read. Without a time nobody wants to know.
+-- so does one whose event was added, until that message is read. Without a time nobody subscribes to it.
 CREATE OR REPLACE FUNCTION watch_unread(conversation_key bigint, reader_side smallint, after_ms bigint) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -27,8 +27,8 @@ BEGIN
         RETURN;
     END IF;
     INSERT INTO unseen AS u (conversation, side, due_at) VALUES (conversation_key, reader_side, now_ms() + after_ms)
-    ON CONFLICT (conversation, side) DO UPDATE SET due_at = excluded.due_at, told_seq = NULL
-    WHERE u.due_at IS NULL AND coalesce(u.told_seq, 0) <= (
+    ON CONFLICT (conversation, side) DO UPDATE SET due_at = excluded.due_at, notified_seq = NULL
+    WHERE u.due_at IS NULL AND coalesce(u.notified_seq, 0) <= (
         SELECT CASE reader_side WHEN 0 THEN c.read_seq_a ELSE c.read_seq_b END
         FROM conversations c WHERE c.key = conversation_key);
 END $$;
@@ -52,7 +52,7 @@ BEGIN
 END $$;
 
 -- open_conversation, which also adds the event of one that is made.
-CREATE OR REPLACE FUNCTION open_conversation_and_tell(
+CREATE OR REPLACE FUNCTION open_conversation_with_event(
     new_id text, one text, other text, horse text, to_subscribers smallint[]
 ) RETURNS SETOF conversations LANGUAGE plpgsql AS $$
 DECLARE
@@ -69,7 +69,7 @@ BEGIN
 END $$;
 
 -- set_block, which also adds the event if that changes something. `blocked_to` and `unblocked_to` are who wants which.
-CREATE OR REPLACE FUNCTION set_block_and_tell(
+CREATE OR REPLACE FUNCTION set_block_with_event(
     by_user text, other text, is_blocked boolean, event_lane bigint, blocked_to smallint[], unblocked_to smallint[]
 ) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
@@ -201,9 +201,9 @@ BEGIN
 END $$;
 
 -- Stores what became of them: without a sequence number and without a delay all is read; with a delay they are looked at
--- again; else the message is told.
+-- again; else an event is added for the message.
 CREATE OR REPLACE FUNCTION settle_unseen(
-    to_subscribers smallint[], keys bigint[], sides smallint[], recipients text[], told bigint[], delays bigint[]
+    to_subscribers smallint[], keys bigint[], sides smallint[], recipients text[], notified bigint[], delays bigint[]
 ) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     i integer;
@@ -211,16 +211,16 @@ BEGIN
     PERFORM lock_writes();
     FOR i IN 1 .. cardinality(keys) LOOP
         IF delays[i] IS NOT NULL THEN
-            UPDATE unseen SET due_at = now_ms() + delays[i], told_seq = NULL
+            UPDATE unseen SET due_at = now_ms() + delays[i], notified_seq = NULL
             WHERE conversation = keys[i] AND side = sides[i];
-        ELSIF told[i] IS NULL THEN
+        ELSIF notified[i] IS NULL THEN
             DELETE FROM unseen WHERE conversation = keys[i] AND side = sides[i];
         ELSE
-            UPDATE unseen SET due_at = NULL, told_seq = told[i]
+            UPDATE unseen SET due_at = NULL, notified_seq = notified[i]
             WHERE conversation = keys[i] AND side = sides[i] AND due_at IS NOT NULL;
             IF FOUND THEN
                 PERFORM add_to_outbox(
-                    to_subscribers, 4::smallint, keys[i], told[i], now_ms(), NULL, recipients[i]);
+                    to_subscribers, 4::smallint, keys[i], notified[i], now_ms(), NULL, recipients[i]);
             END IF;
         END IF;
     END LOOP;

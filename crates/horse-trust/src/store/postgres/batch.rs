@@ -50,7 +50,7 @@ columns! {
 
 const APPEND: &str = sql!("SELECT ", AppendedRow::COLUMNS, ", a.place FROM ", message::APPEND, " a");
 /// As [`APPEND`], with the events of the messages, in their order.
-const APPEND_AND_TELL: &str = sql!(
+const APPEND_WITH_EVENT: &str = sql!(
     "SELECT ",
     AppendedRow::COLUMNS,
     ", a.place, CASE WHEN a.id IS NOT NULL THEN add_message_to_outbox(
@@ -74,7 +74,7 @@ const MARK_READ_AND_WATCH: &str = sql!(
     ReadRow::COLUMNS,
     ", CASE WHEN r.newly_read > 0 AND r.unread > 0 THEN watch_unread($1, $2, $4) END FROM mark_read($1, $2, $3) r"
 );
-const CHANGE_AND_TELL: &str = sql!(
+const CHANGE_WITH_EVENT: &str = sql!(
     "SELECT ",
     ChangedRow::COLUMNS,
     ", ",
@@ -83,7 +83,7 @@ const CHANGE_AND_TELL: &str = sql!(
          $5, $6::smallint, $1, $2, coalesce(m.deleted_at, m.edited_at, m.sent_at), a.total, NULL) END
      FROM apply_change($1, $2, $3, $4) a CROSS JOIN LATERAL (SELECT (a.message).*) m"
 );
-const BLOCK_AND_TELL: &str = "SELECT set_block_and_tell($1, $2, $3, $4, $5, $6)";
+const BLOCK_WITH_EVENT: &str = "SELECT set_block_with_event($1, $2, $3, $4, $5, $6)";
 const BLOCK: &str = "SELECT set_block($1, $2, $3)";
 const TOUCH: &str = "UPDATE message_ids SET last = last";
 /// The messages that have these senders and idempotency keys.
@@ -174,7 +174,7 @@ pub(super) fn statements<'a>(writes: &'a [Write], plan: Option<&'a OutboxPlan>) 
                             None => EventKind::MessageDeleted,
                         };
                         parameters.extend(parameters![plan.subscribers(kind), kind.code()]);
-                        (CHANGE_AND_TELL, parameters)
+                        (CHANGE_WITH_EVENT, parameters)
                     }
                 }
             }
@@ -189,7 +189,7 @@ pub(super) fn statements<'a>(writes: &'a [Write], plan: Option<&'a OutboxPlan>) 
                             plan.subscribers(EventKind::UserBlocked),
                             plan.subscribers(EventKind::UserUnblocked),
                         ]);
-                        (BLOCK_AND_TELL, parameters)
+                        (BLOCK_WITH_EVENT, parameters)
                     }
                 }
             }
@@ -212,7 +212,7 @@ fn append<'a>(messages: Vec<(usize, &'a NewMessage)>, plan: Option<&'a OutboxPla
     let mut parameters = message::append_parameters(&messages);
     let Some(plan) = plan else { return Some(Statement { sql: APPEND, parameters, writes }) };
     parameters.extend(parameters![plan.subscribers(EventKind::MessageCreated), plan.unseen_after()]);
-    Some(Statement { sql: APPEND_AND_TELL, parameters, writes })
+    Some(Statement { sql: APPEND_WITH_EVENT, parameters, writes })
 }
 
 fn side(conversation: &Conversation, user: &Id) -> i16 {

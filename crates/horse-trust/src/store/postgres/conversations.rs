@@ -47,8 +47,8 @@ pub(super) async fn conversation(pool: &Pool, id: &Id) -> Result<Option<Conversa
 
 const OPEN: &str = sql!("SELECT ", ConversationRow::COLUMNS, " FROM open_conversation($1, $2, $3, $4) c");
 
-const OPEN_AND_TELL: &str =
-    sql!("SELECT ", ConversationRow::COLUMNS, " FROM open_conversation_and_tell($1, $2, $3, $4, $5) c");
+const OPEN_WITH_EVENT: &str =
+    sql!("SELECT ", ConversationRow::COLUMNS, " FROM open_conversation_with_event($1, $2, $3, $4, $5) c");
 
 pub(super) async fn find_or_insert(
     pool: &Pool,
@@ -61,7 +61,7 @@ pub(super) async fn find_or_insert(
         None => pool.query(OPEN, &[id, first, second, &new.horse_id]).await?,
         Some(plan) => {
             let subscribers = plan.subscribers(EventKind::ConversationCreated);
-            pool.query(OPEN_AND_TELL, &[id, first, second, &new.horse_id, &subscribers]).await?
+            pool.query(OPEN_WITH_EVENT, &[id, first, second, &new.horse_id, &subscribers]).await?
         }
     };
     read_conversation(rows.first().ok_or_else(|| StoreError::Engine("no conversation".into()))?)

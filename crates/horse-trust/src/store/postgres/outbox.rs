@@ -268,20 +268,20 @@ pub(super) async fn settle_unseen(
     let keys: Vec<_> = outcomes.iter().map(|(key, ..)| *key).collect();
     let sides: Vec<_> = outcomes.iter().map(|(_, side, ..)| i16::from(*side == 1)).collect();
     let recipients: Vec<_> = outcomes.iter().map(|(_, _, recipient, _)| recipient).collect();
-    let told = |outcome: &UnseenOutcome| match outcome {
-        UnseenOutcome::Tell(seq) => Some(*seq),
+    let notified = |outcome: &UnseenOutcome| match outcome {
+        UnseenOutcome::Notify(seq) => Some(*seq),
         UnseenOutcome::Forget | UnseenOutcome::Wait(_) => None,
     };
     let delay = |outcome: &UnseenOutcome| match outcome {
         UnseenOutcome::Wait(time) => Some(milliseconds(*time)),
-        UnseenOutcome::Forget | UnseenOutcome::Tell(_) => None,
+        UnseenOutcome::Forget | UnseenOutcome::Notify(_) => None,
     };
-    let told: Vec<_> = outcomes.iter().map(|(.., outcome)| told(outcome)).collect();
+    let notified: Vec<_> = outcomes.iter().map(|(.., outcome)| notified(outcome)).collect();
     let delays: Vec<_> = outcomes.iter().map(|(.., outcome)| delay(outcome)).collect();
     let subscribers = plan.subscribers(EventKind::MessageUnseen);
     pool.query(
         "SELECT settle_unseen($1, $2, $3, $4, $5, $6)",
-        &[&subscribers, &keys, &sides, &recipients, &told, &delays],
+        &[&subscribers, &keys, &sides, &recipients, &notified, &delays],
     )
     .await
     .map(drop)

@@ -32,7 +32,7 @@ const REPORT: &str = "
             ORDER BY w.key DESC LIMIT 1) END, m.text)
     FROM messages m JOIN conversations c ON c.key = m.conversation
     WHERE m.conversation = $4 AND m.seq = $5 ON CONFLICT DO NOTHING RETURNING id";
-const REPORT_AND_TELL: &str =
+const REPORT_WITH_EVENT: &str =
     sql!("WITH kept AS (", REPORT, ") SELECT id, add_report_to_outbox($6, id, $4, $5) FROM kept");
 
 /// Stores a report, unless the user has reported the message before; of a message that was deleted, with the
@@ -49,7 +49,7 @@ pub(super) async fn insert_report(
         Some(plan) => {
             let subscribers = plan.subscribers(EventKind::ReportCreated);
             let parameters: Parameters<'_> = &[&id, reporter, reason, &conversation.key, seq, &subscribers];
-            pool.query(REPORT_AND_TELL, parameters).await?
+            pool.query(REPORT_WITH_EVENT, parameters).await?
         }
     };
     if !kept.is_empty() {

@@ -40,13 +40,31 @@ impl From<UserRow> for User {
     }
 }
 
+const INSERT_USER: &str =
+    "INSERT INTO users (id, email, password_hash, role, full_name, phone, profile_picture_url, is_active, created_at)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+/// Takes the place of a user with the same id, also of one who was erased.
+const UPSERT_USER: &str = sql!(
+    INSERT_USER,
+    " ON CONFLICT (id) DO UPDATE SET email = excluded.email, password_hash = excluded.password_hash,
+         role = excluded.role, full_name = excluded.full_name, phone = excluded.phone,
+         profile_picture_url = excluded.profile_picture_url, is_active = excluded.is_active,
+         created_at = excluded.created_at, erased_at = NULL"
+);
+
 /// Fails with a constraint violation if the id or the e-mail is taken.
 pub(super) fn insert_user(connection: &Connection, user: &User) -> Result<()> {
+    write_user(connection, INSERT_USER, user)
+}
+
+/// Makes a user, or changes the one with this id. Fails with a constraint violation if the e-mail is taken.
+pub(super) fn upsert_user(connection: &Connection, user: &User) -> Result<()> {
+    write_user(connection, UPSERT_USER, user)
+}
+
+fn write_user(connection: &Connection, sql: &str, user: &User) -> Result<()> {
     connection
-        .prepare_cached(
-            "INSERT INTO users (id, email, password_hash, role, full_name, phone, profile_picture_url, is_active,
-                 created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-        )?
+        .prepare_cached(sql)?
         .execute(params![
             user.profile.id,
             user.email,

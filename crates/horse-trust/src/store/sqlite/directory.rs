@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::accounts::UserRow;
+use super::accounts::{self, UserRow};
 use super::store::SqliteStore;
 use super::{audit, standing, statements};
 use crate::id::Id;
@@ -48,30 +48,10 @@ fn set_user(connection: &Connection, patch: &UserPatch, actor: &Actor) -> Result
     if !is_created && changed.is_empty() {
         return Ok(false);
     }
-    let written = connection
-        .prepare_cached(
-            "INSERT INTO users (id, email, password_hash, role, full_name, phone, profile_picture_url, is_active,
-                 created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
-             ON CONFLICT (id) DO UPDATE SET email = excluded.email, password_hash = excluded.password_hash,
-                 role = excluded.role, full_name = excluded.full_name, phone = excluded.phone,
-                 profile_picture_url = excluded.profile_picture_url, is_active = excluded.is_active,
-                 created_at = excluded.created_at, erased_at = NULL",
-        )?
-        .execute(params![
-            user.profile.id,
-            user.email,
-            user.password_hash,
-            user.role.name(),
-            user.profile.full_name,
-            user.phone,
-            user.profile.profile_picture_url,
-            user.is_active,
-            user.created_at.0
-        ]);
-    match written {
+    match accounts::upsert_user(connection, &user) {
         Err(error) if statements::is_taken(&error, "users.email") => return Err(StoreError::EmailTaken),
         written => written?,
-    };
+    }
     let action = if is_created { "user.create" } else { "user.update" };
     let entry = NewAuditEntry::new(actor.clone(), action, Some(patch.id.clone()));
     audit::insert(connection, &entry.with(&serde_json::json!({"fields": changed})))?;

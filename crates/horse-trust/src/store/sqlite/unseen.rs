@@ -19,14 +19,14 @@ type Result<T> = rusqlite::Result<T>;
 const READ_SEQ: [&str; 2] = ["read_seq_a", "read_seq_b"];
 
 /// One of the two has unread messages that they had not before. A conversation that is watched already stays as it is, and
-/// so does one that was told until that message is read.
+/// so does one whose event was added, until that message is read.
 pub(super) fn watch(connection: &Connection, plan: &OutboxPlan, key: i64, side: usize) -> Result<()> {
     let Some(after) = plan.unseen_after() else { return Ok(()) };
     let sql = format!(
         "INSERT INTO unseen (conversation, side, due_at) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE
-             SET due_at = excluded.due_at, told_seq = NULL
+             SET due_at = excluded.due_at, notified_seq = NULL
              WHERE unseen.due_at IS NULL
-                 AND (SELECT {} FROM conversations WHERE key = ?1) >= coalesce(unseen.told_seq, 0)",
+                 AND (SELECT {} FROM conversations WHERE key = ?1) >= coalesce(unseen.notified_seq, 0)",
         READ_SEQ[side]
     );
     connection
@@ -77,12 +77,12 @@ pub(super) fn settle(
 ) -> Result<()> {
     let now = Timestamp::now();
     for (key, side, recipient, outcome) in outcomes {
-        let update = |due_at: Option<i64>, told_seq: Option<i64>| {
+        let update = |due_at: Option<i64>, notified_seq: Option<i64>| {
             connection
                 .prepare_cached(
-                    "UPDATE unseen SET due_at = ?3, told_seq = ?4 WHERE conversation = ?1 AND side = ?2",
+                    "UPDATE unseen SET due_at = ?3, notified_seq = ?4 WHERE conversation = ?1 AND side = ?2",
                 )?
-                .execute(params![key, side, due_at, told_seq])
+                .execute(params![key, side, due_at, notified_seq])
         };
         match outcome {
             UnseenOutcome::Forget => {
@@ -93,7 +93,7 @@ pub(super) fn settle(
             UnseenOutcome::Wait(time) => {
                 update(Some(now.0.saturating_add(milliseconds(*time))), None)?;
             }
-            UnseenOutcome::Tell(seq) => {
+            UnseenOutcome::Notify(seq) => {
                 update(None, Some(*seq))?;
                 let event = NewEvent::new(EventKind::MessageUnseen, *key, *seq, now);
                 outbox::add(connection, plan, &NewEvent { detail: Some(recipient.as_str()), ..event })?;

@@ -1,4 +1,4 @@
-//! The outbox: what is to be told to other systems, stored in the transaction of what it tells.
+//! The outbox: events for other systems, each stored in the transaction of the write that it is about.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use super::messages::Message;
 use crate::id::Id;
 use crate::timestamp::Timestamp;
 
-/// What an event tells. The numbers are those in the database.
+/// The kind of an event. The numbers are those in the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(i16)]
 pub enum EventKind {
@@ -100,7 +100,7 @@ impl std::fmt::Display for SubscriberId {
 /// What a subscriber is known by over restarts.
 #[derive(Debug, Clone)]
 pub struct NewSubscriber {
-    /// What tells it from others. A digest: its URL may hold a secret.
+    /// Identifies it. A digest, because its URL may hold a secret.
     pub digest: String,
     /// What is shown of it.
     pub origin: String,
@@ -134,7 +134,7 @@ pub struct OutboxEvent {
     /// Events of one lane are sent one after another, in the order of their numbers: the key of a conversation, or a negative
     /// number of two users.
     pub lane: i64,
-    /// What it tells.
+    /// Its kind.
     pub kind: EventKind,
     /// The sequence number of the message in its conversation; 0 without one.
     pub seq: i64,
@@ -164,7 +164,7 @@ pub struct OutboxBatch {
 /// What became of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Settlement {
-    /// It was received, or there is nothing to tell any more.
+    /// It was received, or what it is about is gone.
     Done,
     /// It waits behind an earlier one of its lane.
     Behind,
@@ -225,6 +225,6 @@ pub enum UnseenOutcome {
     Forget,
     /// It is looked at again after this time.
     Wait(Duration),
-    /// The message with this sequence number is told.
-    Tell(i64),
+    /// An event is added for the message with this sequence number.
+    Notify(i64),
 }
