@@ -200,7 +200,7 @@ test("the platform's people", async (t) => {
   await asked(422, "GET", "?limit=0");
   await asked(200, "POST", "/batch", { users: [{ _id: "ana" }, { _id: "no id" }, 7] });
   await asked(422, "POST", "/batch", {});
-  for (const [status, id] of [[200, "ana"], [404, "nobody"]]) {
+  for (const [status, id] of [[200, "ana"], [200, "nobody"], [404, "no.id"]]) {
     await asked(status, "PUT", `/${id}/suspension`, { reason: "x", until: "2999-01-01T00:00:00.000Z" });
     await asked(status, "DELETE", `/${id}/suspension`);
   }

@@ -74,15 +74,13 @@ impl People {
         user: &Id,
         suspension: Option<Suspension>,
         actor: Actor,
-    ) -> Result<Option<Suspension>, PersonError> {
+    ) -> Result<Option<Suspension>, StoreError> {
         let action = if suspension.is_some() { "user.suspend" } else { "user.unsuspend" };
         let mut entry = NewAuditEntry::new(actor, action, Some(user.clone()));
         if let Some(suspension) = &suspension {
             entry = entry.with(&serde_json::json!({"until": suspension.until}));
         }
-        if !self.store.set_suspension(user, suspension, entry).await? {
-            return Err(PersonError::Unknown);
-        }
+        self.store.set_suspension(user, suspension, entry).await?;
         self.chat.standing_changed(user).await?;
         Ok(self.store.standing(user).await?.suspension)
     }

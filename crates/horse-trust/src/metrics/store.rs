@@ -209,7 +209,7 @@ measured! {
         read set_users(patches: Vec<UserPatch>, actor: Actor) -> Vec<Result<bool>>;
         read person(id: &Id) -> Option<Person>;
         read people(query: PeopleQuery, limit: u32) -> People;
-        read set_suspension(user: &Id, suspension: Option<Suspension>, audit: NewAuditEntry) -> bool;
+        read set_suspension(user: &Id, suspension: Option<Suspension>, audit: NewAuditEntry) -> ();
         read standing(user: &Id) -> Standing;
         read viewers_of(users: Vec<Id>) -> Vec<Vec<Id>>;
     }

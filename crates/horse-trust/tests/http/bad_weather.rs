@@ -255,7 +255,7 @@ impl DirectoryStore for Broken {
     async fn people(&self, _: PeopleQuery, _: u32) -> Result<People> {
         self.fail()
     }
-    async fn set_suspension(&self, _: &Id, _: Option<Suspension>, _: NewAuditEntry) -> Result<bool> {
+    async fn set_suspension(&self, _: &Id, _: Option<Suspension>, _: NewAuditEntry) -> Result<()> {
         self.fail()
     }
     async fn standing(&self, _: &Id) -> Result<Standing> {

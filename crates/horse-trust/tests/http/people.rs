@@ -43,7 +43,13 @@ async fn a_user_is_made_and_changed_and_what_is_not_named_stays() {
     let wrong = json!({"full_name": "", "email": "x", "phone": 7, "profile_picture_url": "x", "role": "x", "is_active": 1});
     let all = ["email", "full_name", "is_active", "phone", "profile_picture_url", "role"];
     invalid(&server.put(ANA, KEY, wrong).await, "Validation error", &all);
-    invalid(&server.put("/api/admin/users/no%20id", KEY, "{}").await, "Validation error", &["_id"]);
+    for id in ["no%20id", "system"] {
+        invalid(
+            &server.put(&format!("/api/admin/users/{id}"), KEY, "{}").await,
+            "Validation error",
+            &["_id"],
+        );
+    }
     // Each change is in the audit, without a name or an e-mail.
     let audit = server.get("/api/admin/audit", KEY).await;
     assert_eq!(audit.json()["data"].as_array().unwrap().len(), 5, "{audit:?}");
@@ -101,7 +107,14 @@ async fn a_suspended_account_may_not_be_used_until_it_ends() {
     let server = start().await;
     let ana = register(&server, "ana").await;
     let path = format!("/api/admin/users/{}/suspension", ana.id);
-    refused(&server.put("/api/admin/users/nobody/suspension", KEY, "{}").await, 404, "User not found");
+    refused(&server.put("/api/admin/users/no.id/suspension", KEY, "{}").await, 404, "User not found");
+    // Without an account here, as the users of a platform may be.
+    let stranger = server.token("stranger");
+    assert_eq!(server.get("/api/chat/conversations", &stranger).await.status.as_u16(), 200);
+    assert_eq!(server.put("/api/admin/users/stranger/suspension", KEY, "{}").await.status.as_u16(), 200);
+    refused(&server.get("/api/chat/conversations", &stranger).await, 403, "Account suspended");
+    assert_eq!(server.delete("/api/admin/users/stranger/suspension", KEY).await.status.as_u16(), 200);
+    assert_eq!(server.get("/api/chat/conversations", &stranger).await.status.as_u16(), 200);
     invalid(&server.put(&path, KEY, json!({"until": "soon"})).await, "Validation error", &["until"]);
     let answer = server.put(&path, KEY, json!({"reason": "spam", "until": "2999-01-01T00:00:00.000Z"})).await;
     let expected = json!({"until": "2999-01-01T00:00:00.000Z", "reason": "spam"});

@@ -27,7 +27,8 @@ const MAX_BATCH: usize = 1000;
 /// The longest text that is searched for, in characters.
 const MAX_SEARCH: usize = 100;
 /// What is wrong with an id.
-const INVALID_ID: &str = "An id has 1 to 64 characters of A-Z, a-z, 0-9, _ and -";
+const INVALID_ID: &str =
+    "An id has 1 to 64 characters of A-Z, a-z, 0-9, _ and -, and system is the platform's own";
 
 /// The routes of people.
 pub(super) fn router() -> Router<AppState> {
@@ -43,11 +44,16 @@ async fn set(
     PathId(id): PathId,
     fields: Fields,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
-    let id = Id::parse(&id).map_err(|_| ApiError::field("_id", INVALID_ID))?;
+    let id = account_id(&id).ok_or_else(|| ApiError::field("_id", INVALID_ID))?;
     let patch = user_patch(id, &fields).map_err(ApiError::invalid)?;
     let (is_created, person) = state.people.set(patch, actor).await?;
     let status = if is_created { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(json!({"success": true, "data": view::person(&person)}))))
+}
+
+/// The id of an account, which is not that of the platform's own messages.
+fn account_id(text: &str) -> Option<Id> {
+    Id::parse(text).ok().filter(|id| *id != Id::SYSTEM)
 }
 
 async fn one(
@@ -132,7 +138,7 @@ async fn set_batch(
 fn batch_patch(user: &RawValue) -> Result<UserPatch, (Option<String>, Vec<FieldError>)> {
     let fields = Fields::parse(user.get()).ok_or_else(|| (None, wrong("_id", "A user must be an object")))?;
     let given = fields.text("_id", &mut Vec::new());
-    let Some(id) = given.as_deref().and_then(|id| Id::parse(id).ok()) else {
+    let Some(id) = given.as_deref().and_then(account_id) else {
         return Err((given, wrong("_id", INVALID_ID)));
     };
     user_patch(id, &fields).map_err(|errors| (given, errors))

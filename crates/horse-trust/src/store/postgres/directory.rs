@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use tokio_postgres::Row;
 
 use super::codec::check_text;
+use super::connection::Parameters;
 use super::people::{UserRow, user_of};
 use super::standing;
 use super::store::PostgresStore;
@@ -134,28 +135,20 @@ impl DirectoryStore for PostgresStore {
         user: &Id,
         suspension: Option<Suspension>,
         audit: NewAuditEntry,
-    ) -> Result<bool> {
+    ) -> Result<()> {
         let sql = "
-            WITH known AS (SELECT EXISTS (SELECT 1 FROM users WHERE id = $1)
-                OR EXISTS (SELECT 1 FROM conversations WHERE user_a = $1)
-                OR EXISTS (SELECT 1 FROM conversations WHERE user_b = $1) AS yes),
-            made AS (
-                INSERT INTO suspensions (user_id, until, reason) SELECT $1, $2, $3 FROM known WHERE yes AND $4
+            WITH made AS (
+                INSERT INTO suspensions (user_id, until, reason) SELECT $1, $2, $3 WHERE $4
                 ON CONFLICT (user_id) DO UPDATE SET until = excluded.until, reason = excluded.reason),
-            ended AS (DELETE FROM suspensions WHERE user_id = $1 AND NOT $4),
-            noted AS (
-                INSERT INTO audit (actor, action, target, details) SELECT $5, $6, $1, $7 FROM known WHERE yes)
-            SELECT yes FROM known";
+            ended AS (DELETE FROM suspensions WHERE user_id = $1 AND NOT $4)
+            INSERT INTO audit (actor, action, target, details) VALUES ($5, $6, $1, $7)";
         let is_suspended = suspension.is_some();
         let Suspension { until, reason } = suspension.unwrap_or_default();
         let (until, actor) = (until.map(|until| until.0), audit.actor.to_column());
         let details = audit.details.as_deref();
-        let rows = self
-            .pool
-            .query(sql, &[user, &until, &reason, &is_suspended, &actor, &audit.action, &details])
-            .await?;
-        let row = rows.first().ok_or_else(|| StoreError::Engine("no answer".into()))?;
-        Ok(row.try_get(0)?)
+        let parameters: Parameters<'_> =
+            &[user, &until, &reason, &is_suspended, &actor, &audit.action, &details];
+        self.pool.query(sql, parameters).await.map(drop)
     }
 
     async fn standing(&self, user: &Id) -> Result<Standing> {

@@ -90,26 +90,12 @@ fn people(connection: &Connection, query: &PeopleQuery, limit: usize) -> rusqlit
     Ok(found)
 }
 
-/// Whether there is an account or a conversation of `user`.
-pub(super) fn is_known(connection: &Connection, user: &Id) -> rusqlite::Result<bool> {
-    connection
-        .prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM users WHERE id = ?1)
-                 OR EXISTS (SELECT 1 FROM conversations WHERE user_a = ?1)
-                 OR EXISTS (SELECT 1 FROM conversations WHERE user_b = ?1)",
-        )?
-        .query_row([user], |row| row.get(0))
-}
-
 fn set_suspension(
     connection: &Connection,
     user: &Id,
     suspension: Option<&Suspension>,
     entry: &NewAuditEntry,
-) -> rusqlite::Result<bool> {
-    if !is_known(connection, user)? {
-        return Ok(false);
-    }
+) -> rusqlite::Result<()> {
     match suspension {
         Some(Suspension { until, reason }) => connection
             .prepare_cached(
@@ -119,8 +105,7 @@ fn set_suspension(
             .execute(params![user, until.map(|until| until.0), reason])?,
         None => connection.prepare_cached("DELETE FROM suspensions WHERE user = ?1")?.execute([user])?,
     };
-    audit::insert(connection, entry)?;
-    Ok(true)
+    audit::insert(connection, entry)
 }
 
 fn viewers_of(connection: &Connection, users: &[Id]) -> rusqlite::Result<Vec<Vec<Id>>> {
@@ -164,7 +149,7 @@ impl DirectoryStore for SqliteStore {
         user: &Id,
         suspension: Option<Suspension>,
         audit: NewAuditEntry,
-    ) -> Result<bool> {
+    ) -> Result<()> {
         let user = user.clone();
         self.write(move |connection| Ok(set_suspension(connection, &user, suspension.as_ref(), &audit)?))
             .await

@@ -22,14 +22,14 @@ pub trait DirectoryStore: Send + Sync + 'static {
     /// At most `limit` people.
     async fn people(&self, query: PeopleQuery, limit: u32) -> Result<People>;
 
-    /// Suspends an account, or ends its suspension. `false`, and nothing is done, if there is neither an account nor a
-    /// conversation of this user.
+    /// Suspends a user, or ends the suspension: also of one who has no account here and comes with a token of the
+    /// platform's own.
     async fn set_suspension(
         &self,
         user: &Id,
         suspension: Option<Suspension>,
         audit: NewAuditEntry,
-    ) -> Result<bool>;
+    ) -> Result<()>;
 
     /// Whether the tokens of a user are accepted.
     async fn standing(&self, user: &Id) -> Result<Standing>;
