@@ -99,7 +99,7 @@ export class Client {
 
   /** The names of the events that came, without those that a client of the contract passes over. */
   expected() {
-    const beside = ["presence", "unread_count", "message_delivered", "messages_read"];
+    const beside = ["presence", "unread_count", "message_delivered", "messages_read", "user_updated"];
     return this.events.map((event) => event.name).filter((name) => !beside.includes(name));
   }
 
