@@ -1,4 +1,4 @@
-// Changes that the chat server has to hear of. A person who renames themselves must not get an error because the chat
+// Changes that the chat server has to know. A person who renames themselves must not get an error because the chat
 // server is being restarted, so what fails is tried again.
 //
 // The list is in memory, and what waits is lost with the process. A platform with a database writes the change into a

@@ -23,7 +23,7 @@ export function createPlatform(settings, data) {
     throw new Refusal(404, "Not found");
   });
   app.use(answerError);
-  
+
   /** Brings over whoever was here before the chat, and at a later start what the outbox had lost. */
   const bringUsers = () => outbox.add("all users", async () => chat.putUsers(await data.User.find()));
   return { app, bringUsers };
