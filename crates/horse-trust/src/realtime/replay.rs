@@ -54,8 +54,10 @@ pub(super) fn start(services: &Arc<Services>, socket: &Socket, user: &Id, offset
 
 async fn run(services: &Services, socket: &Socket, user: &Id, offset: &Offset) -> Result<(), Refusal> {
     let _turn = services.replays.turn(user).await?;
+    let reading = services.replays.read_turn(user).await?;
     services.hub.start_buffering(socket);
     let mut replay = services.chat.missed(user, offset).await?;
+    drop(reading);
     if let Some(changed) = &replay.resync {
         let event = resync(changed);
         socket.emit_raw(event.name(), &event.argument());

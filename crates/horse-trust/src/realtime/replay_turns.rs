@@ -8,6 +8,9 @@ use crate::id::Id;
 
 /// How many replays one user has at once; others wait for their turn.
 const AT_ONCE: usize = 4;
+/// For how many replays of one user the store looks at once for what was missed: that goes through all the user's
+/// conversations.
+const READ_AT_ONCE: usize = 1;
 /// How many bytes of a replay the outbox holds at once; the rest of it is for live events.
 const WAITING: usize = 128 * 1024;
 /// How many bytes all replays may have in outboxes, as long as each has [`LEAST_WAITING`].
@@ -18,6 +21,7 @@ const LEAST_WAITING: usize = 8 * 1024;
 /// The replays under way.
 pub(super) struct Replays {
     turns: UserTurns,
+    reads: UserTurns,
     count: AtomicUsize,
 }
 
@@ -30,7 +34,11 @@ pub(super) struct Turn<'a> {
 impl Default for Replays {
     fn default() -> Self {
         // As many wait as the user has sockets, which are bounded themselves.
-        Self { turns: UserTurns::new(AT_ONCE, usize::MAX), count: AtomicUsize::new(0) }
+        Self {
+            turns: UserTurns::new(AT_ONCE, usize::MAX),
+            reads: UserTurns::new(READ_AT_ONCE, usize::MAX),
+            count: AtomicUsize::new(0),
+        }
     }
 }
 
@@ -40,6 +48,11 @@ impl Replays {
         let turn = self.turns.take(user).await?;
         self.count.fetch_add(1, Ordering::Relaxed);
         Ok(Turn { replays: self, _turn: turn })
+    }
+
+    /// Waits until the store may look for what the user missed.
+    pub(super) async fn read_turn<'a>(&'a self, user: &'a Id) -> Result<chat::Turn<'a>, Refusal> {
+        self.reads.take(user).await
     }
 
     /// How many bytes a replay may have in its outbox.

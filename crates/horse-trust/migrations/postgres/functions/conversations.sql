@@ -31,11 +31,12 @@ BEGIN
     RETURN NEXT found_row;
 END $$;
 
--- What came after a message in a user's conversations: of each conversation with messages a row without `seq`, and
--- one for each message that is not deleted, newest first, until there are more than `most`. In the message's own
--- conversation that is what has a greater sequence number, in the others what has a greater id.
-CREATE OR REPLACE FUNCTION missed_messages(asking text, after_id text, most bigint)
-RETURNS TABLE (conversation bigint, last_seq bigint, seq bigint) LANGUAGE plpgsql STABLE ROWS 50 AS $$
+-- What came after a message in a user's conversations: of each conversation with messages a row for each message that
+-- is not deleted, newest first, or one row without `seq` if there is none. In the message's own conversation that is
+-- what has a greater sequence number, in the others what has a greater id. Behind more than `most` messages a
+-- conversation has one row at most.
+CREATE OR REPLACE FUNCTION missed_since(asking text, after_id text, most bigint)
+RETURNS TABLE (conversation bigint, last_seq bigint, seq bigint, id text) LANGUAGE plpgsql STABLE ROWS 50 AS $$
 #variable_conflict use_column
 DECLARE
     after_conversation bigint;
@@ -51,15 +52,28 @@ DECLARE
 BEGIN
     SELECT conversation, seq INTO after_conversation, after_seq FROM messages WHERE id = after_id;
     FOR c IN
-        SELECT key, last_seq, deleted FROM conversations
-        WHERE (user_a = asking OR user_b = asking) AND last_seq > 0
+        SELECT key, last_seq, deleted,
+            (SELECT n.id FROM messages n WHERE n.conversation = k.key AND n.seq = k.last_seq) AS newest_id
+        FROM conversations k WHERE (user_a = asking OR user_b = asking) AND last_seq > 0
     LOOP
         conversation := c.key;
         last_seq := c.last_seq;
         seq := NULL;
-        RETURN NEXT;
+        id := NULL;
         is_own := c.key IS NOT DISTINCT FROM after_conversation;
         known_seq := CASE WHEN is_own THEN after_seq ELSE 0 END;
+        -- A statement for each conversation is what costs: most need none.
+        IF NOT is_own AND c.newest_id <= after_id THEN
+            RETURN NEXT;
+            CONTINUE;
+        END IF;
+        IF c.deleted = 0 AND c.last_seq > known_seq AND (counted > most OR c.last_seq = known_seq + 1) THEN
+            seq := c.last_seq;
+            id := c.newest_id;
+            counted := counted + 1;
+            RETURN NEXT;
+            CONTINUE;
+        END IF;
         part_end := c.last_seq;
         run_first := NULL;
         run_last := NULL;
@@ -71,20 +85,32 @@ BEGIN
                 WHERE r.conversation = c.key AND r.last_seq <= part_end ORDER BY r.last_seq DESC LIMIT 1;
             END IF;
             FOR m IN
-                SELECT seq, id <= after_id AS is_known FROM messages
+                SELECT seq, id, id <= after_id AS is_known FROM messages
                 WHERE conversation = c.key AND seq > greatest(known_seq, run_last) AND seq <= part_end
                 ORDER BY seq DESC
             LOOP
                 EXIT parts WHEN m.is_known AND NOT is_own;
                 seq := m.seq;
+                id := m.id;
                 RETURN NEXT;
                 counted := counted + 1;
                 EXIT parts WHEN counted > most;
             END LOOP;
             part_end := coalesce(run_first, 1) - 1;
         END LOOP;
+        IF seq IS NULL THEN
+            RETURN NEXT;
+        END IF;
     END LOOP;
 END $$;
+
+-- For nodes of the version before: of each conversation with messages a row without `seq`, and one for each message.
+CREATE OR REPLACE FUNCTION missed_messages(asking text, after_id text, most bigint)
+RETURNS TABLE (conversation bigint, last_seq bigint, seq bigint) LANGUAGE sql STABLE ROWS 50 AS $$
+    WITH missed AS MATERIALIZED (SELECT * FROM missed_since(asking, after_id, most))
+    SELECT DISTINCT conversation, last_seq, NULL::bigint FROM missed
+    UNION ALL SELECT conversation, last_seq, seq FROM missed WHERE seq IS NOT NULL
+$$;
 
 -- Where the messages of a page lie, counted from the newest and without deleted ones: the first and the last sequence
 -- number of each part.

@@ -1,7 +1,6 @@
 //! The SQL that reads messages: history, what was missed, one by its id.
 
-use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio_postgres::Row;
@@ -68,39 +67,42 @@ pub(super) async fn history(pool: &Pool, conversation: &Conversation, range: Ran
 
 columns! {
     /// A message that a user missed, or, without an id, only that the conversation has messages.
-    struct MissedRow of postgres "m" { id: Option<Id>, seq: Option<i64>, last_seq: i64 = "r.last_seq" }
+    struct MissedRow of postgres "r" { key: i64 = "r.conversation", last_seq: i64, seq: Option<i64>, id: Option<Id> }
 }
 
+/// The conversation stands in the rows of messages alone.
 const MISSED: &str = sql!(
     "SELECT ",
-    ConversationRow::COLUMNS,
-    ", ",
     MissedRow::COLUMNS,
-    " FROM missed_messages($1, $2, $3) r JOIN conversations c ON c.key = r.conversation
-     LEFT JOIN shown_messages m ON m.conversation = r.conversation AND m.seq = r.seq"
+    ", ",
+    ConversationRow::COLUMNS,
+    " FROM missed_since($1, $2, $3) r
+     LEFT JOIN conversations c ON c.key = CASE WHEN r.seq IS NOT NULL THEN r.conversation END"
 );
 
 pub(super) async fn missed(pool: &Pool, user: &Id, after: Option<&Id>, limit: usize) -> Result<Missed> {
     let most = i64::try_from(limit).unwrap_or(i64::MAX);
     let mut missed = Missed::default();
-    let mut conversations = HashMap::new();
-    let mut changed = HashSet::new();
+    // The rows of one conversation follow one another.
+    let mut current: Option<Arc<Conversation>> = None;
     for row in pool.query(MISSED, &[user, &after, &most]).await? {
-        // The first column; most rows are of a conversation that is known by then.
-        let key: i64 = row.try_get("key")?;
-        let conversation = match conversations.entry(key) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(place) => place.insert(Arc::new(read_conversation(&row)?)),
-        };
-        let MissedRow { id, seq, last_seq } = MissedRow::read(&row, ConversationRow::COUNT)?;
-        let Some((id, seq)) = id.zip(seq) else {
+        let MissedRow { key, last_seq, seq, id } = MissedRow::read(&row, 0)?;
+        let is_first = missed.last_seqs.last().is_none_or(|(last, _)| *last != key);
+        if is_first {
             missed.last_seqs.push((key, last_seq));
-            continue;
-        };
-        if changed.insert(key) {
-            missed.changed.push((conversation.id.clone(), last_seq));
+            current = None;
         }
-        missed.messages.push(MissedMessage { id, conversation: Arc::clone(conversation), seq });
+        let Some((id, seq)) = id.zip(seq) else { continue };
+        let conversation = match &current {
+            Some(conversation) => Arc::clone(conversation),
+            None => {
+                let conversation =
+                    Arc::new(Conversation::from(ConversationRow::read(&row, MissedRow::COUNT)?));
+                missed.changed.push((conversation.id.clone(), last_seq));
+                Arc::clone(current.insert(conversation))
+            }
+        };
+        missed.messages.push(MissedMessage { id, conversation, seq });
     }
     missed.is_too_much = missed.messages.len() > limit;
     if missed.is_too_much {
