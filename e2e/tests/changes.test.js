@@ -60,6 +60,7 @@ test("the list says what a client needs to know until when a message can be chan
   const begin = Date.now();
   const { json } = await server.request("GET", "/api/chat/conversations", { token: ana.token });
   assert.equal(json.edit_window_ms, 90_000);
+  assert.equal(json.user_id, ana.id);
   assert.match(json.server_time, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
   assert.ok(Date.parse(json.server_time) >= begin - 1 && Date.parse(json.server_time) <= Date.now() + 1);
 });

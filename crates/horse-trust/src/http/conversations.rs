@@ -79,7 +79,7 @@ async fn list(
     let mut places = chat.list(&user, query).await?;
     let has_more = places.len() > limit;
     places.truncate(limit);
-    let mut body = list_head(chat.edit_window());
+    let mut body = list_head(&user, chat.edit_window());
     write_part(&chat, &user, &places, &mut body, true).await?;
     body.push(b']');
     if let (true, Some(last)) = (has_more, places.last()) {
@@ -110,7 +110,7 @@ fn list_query(query: &str) -> Result<Option<ListQuery>, ApiError> {
 
 /// The whole list. Its length has no bound, so only one part of it is in memory at a time.
 async fn whole_list(chat: Arc<Chat>, user: Id, places: Vec<ListPlace>) -> Result<Response, ApiError> {
-    let mut body = list_head(chat.edit_window());
+    let mut body = list_head(&user, chat.edit_window());
     let first = places.len().min(LISTED_AT_ONCE);
     write_part(&chat, &user, &places[..first], &mut body, true).await?;
     if first == places.len() {
@@ -158,11 +158,13 @@ async fn write_part(
     Ok(())
 }
 
-/// The beginning of a list, with what a client needs to know until when a message can be changed whatever its own clock
-/// says: the server's time, and the window in milliseconds.
-fn list_head(edit_window: Duration) -> Vec<u8> {
+/// The beginning of a list: whose it is, since a client does not read its token, and what it needs to know until when a
+/// message can be changed whatever its own clock says: the server's time, and the window in milliseconds.
+fn list_head(user: &Id, edit_window: Duration) -> Vec<u8> {
     let (now, window) = (Timestamp::now(), edit_window.as_millis());
-    format!(r#"{{"success":true,"server_time":"{now}","edit_window_ms":{window},"data":["#).into_bytes()
+    // An id has no character that JSON escapes.
+    format!(r#"{{"success":true,"user_id":"{user}","server_time":"{now}","edit_window_ms":{window},"data":["#)
+        .into_bytes()
 }
 
 async fn open(
