@@ -44,10 +44,11 @@ bench-nodes: build ## Measure one, two and three nodes beside Node with its Redi
 	npm ci --prefix bench/peers/node --no-audit --no-fund
 	node bench/nodes.js --write --rounds $(or $(ROUNDS),3)
 
-check-delivery: build ## Messages through bad weather, on one node, on three, and over a Redis Cluster: make check-delivery SEED=7 MESSAGES=50000
+check-delivery: build ## Messages through bad weather, on one node, on three, over a Redis Cluster, and to webhooks: make check-delivery SEED=7 MESSAGES=50000
 	npm ci --prefix e2e --no-audit --no-fund
 	cd e2e && node --test --test-concurrency=1 tests/checker.test.js checks/cluster-checker.test.js
 	cd e2e && REDIS_CLUSTER=true node --test checks/cluster-checker.test.js
+	cd e2e && MESSAGES=$${MESSAGES:-20000} KILLS=10 node --test tests/webhook-kills.test.js
 
 attacks: build ## Attack a server, and two nodes over PostgreSQL and Redis, while others chat; half an hour: make attacks ONLY=reading
 	scripts/test-requirements

@@ -30,6 +30,8 @@ export class Device {
   acknowledged = new Map();
   /** The client_ids of messages that were sent more than once. */
   repeated = new Set();
+  /** How long the acknowledgement took of each message that was sent once, in milliseconds. */
+  latencies = [];
   connections = 0;
   resyncs = 0;
   refused = [];
@@ -117,7 +119,7 @@ export class Device {
   #fill() {
     while (this.socket.connected && !this.#cutting && this.#underWay.size < WINDOW && this.#queue.length) {
       const payload = this.#queue.shift();
-      const entry = { payload };
+      const entry = { payload, began: performance.now() };
       this.#underWay.set(payload.client_id, entry);
       this.#emit(entry);
     }
@@ -131,6 +133,7 @@ export class Device {
       if (ack?.success) {
         this.#underWay.delete(payload.client_id);
         this.acknowledged.set(payload.client_id, ack.data);
+        if (!this.repeated.has(payload.client_id)) this.latencies.push(performance.now() - entry.began);
         this.#fill();
       } else if (socket.connected) {
         // Not stored, or not known to be: all that is under way goes again, in its order.

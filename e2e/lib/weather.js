@@ -5,7 +5,8 @@ import { Device, cutAtRandom, judge, randomOf, settled } from "./checker.js";
 
 /**
  * Has `clients` users write `messages` messages to one another while their connections are cut and `storm` does worse
- * to the servers; answers what was wrong, and what happened. `storm(random, signal)` runs until its signal is aborted.
+ * to the servers; answers what was wrong, what happened, and how many messages each conversation has, by its id.
+ * `storm(random, signal)` runs until its signal is aborted.
  * `report` gets what was seen, if something was wrong. `fails`: the storm has the store fail.
  */
 export async function weather({ server, urls, seed, messages, clients, storm, report, cutEvery = 1_000, pace = 0, fails = false }) {
@@ -57,6 +58,8 @@ export async function weather({ server, urls, seed, messages, clients, storm, re
     const found = judge(id, history, members.map((user) => devices.get(user.id)), written, report, fails);
     for (const flaw of Object.keys(flaws)) flaws[flaw] += found[flaw];
   }
+  const latencies = [...devices.values()].flatMap((device) => device.latencies).sort((one, other) => one - other);
+  const latency = (share) => Number(latencies[Math.floor(latencies.length * share)]?.toFixed(1));
   const sum = (of) => [...devices.values()].reduce((total, device) => total + of(device), 0);
   const happened = {
     messages: given,
@@ -64,10 +67,13 @@ export async function weather({ server, urls, seed, messages, clients, storm, re
     connections: sum((device) => device.connections),
     resyncs: sum((device) => device.resyncs),
     refused: sum((device) => device.refused.length),
+    p50: latency(0.5),
+    p99: latency(0.99),
     seconds: Math.round(seconds),
   };
   for (const device of devices.values()) device.close();
-  return { flaws, happened };
+  const counts = new Map(conversations.map(({ id, written }) => [id, [...written.values()].flat().length]));
+  return { flaws, happened, conversations: counts };
 }
 
 /** A storm that kills `server` again and again. Answers how often, through `count`. */
