@@ -70,6 +70,12 @@ test("two talk", async (t) => {
   await done(b, "block_user", ana.id);
   await done(b, "unblock_user", ana.id);
   await refused(a, "no_such_event", {}, "Unknown event");
+
+  const updated = await done(b, "update_conversation", { conversation_id: conversation, archived: true, muted: true, pinned: false });
+  assert.deepEqual([updated.archived, updated.muted, updated.pinned], [true, true, undefined]);
+  await elsewhere.received("conversation_updated");
+  await done(b, "update_conversation", conversation);
+  await done(b, "leave_conversation", conversation);
 });
 
 test("somebody comes and goes", async (t) => {
@@ -116,7 +122,7 @@ test("what is refused", async (t) => {
   const { _id: message_id } = await done(a, "send_message", { conversation_id: conversation, text: "hello", client_id: "1" });
   const long = "x".repeat(2001);
 
-  for (const name of ["join_conversation", "typing", "stop_typing"]) {
+  for (const name of ["join_conversation", "leave_conversation", "typing", "stop_typing"]) {
     await refused(carla, name, conversation, "Conversation not found");
     await refused(a, name, { not: "an id" }, "Conversation not found");
   }
@@ -133,13 +139,14 @@ test("what is refused", async (t) => {
   await refused(a, "send_message", { conversation_id: conversation, text: "x", client_id: "x".repeat(65) }, "Invalid message");
   await refused(a, "send_message", { conversation_id: conversation, text: "x", reply_to: "unknown" }, "Message to reply to not found");
   await refused(carla, "send_message", { conversation_id: conversation, text: "x" }, "Conversation not found");
-  for (const name of ["fetch_messages", "mark_read"]) {
+  for (const name of ["fetch_messages", "mark_read", "update_conversation"]) {
     await refused(carla, name, { conversation_id: conversation }, "Conversation not found");
     await refused(a, name, [], "Invalid request");
   }
   await refused(a, "fetch_messages", { conversation_id: conversation, after_seq: 1, before_seq: 2 }, "Invalid request");
   await refused(a, "fetch_messages", { conversation_id: conversation, limit: 0 }, "Invalid request");
   await refused(a, "mark_read", { conversation_id: conversation, up_to_seq: "1" }, "Invalid request");
+  await refused(a, "update_conversation", { conversation_id: conversation, archived: 1 }, "Invalid request");
 
   for (const [name, more] of [["edit_message", { text: "x" }], ["delete_message", {}]]) {
     await refused(b, name, { message_id, ...more }, "Only the sender can change a message");
@@ -183,6 +190,7 @@ test("what comes too fast", async (t) => {
   const { ana, conversation, a } = await two(t, { MESSAGE_RATE: "1" });
   const payloads = {
     join_conversation: conversation,
+    leave_conversation: conversation,
     send_message: { conversation_id: conversation, text: "x" },
     typing: conversation,
     stop_typing: conversation,
@@ -192,6 +200,7 @@ test("what comes too fast", async (t) => {
     delete_message: { message_id: "unknown" },
     block_user: { user_id: "unknown" },
     unblock_user: { user_id: "unknown" },
+    update_conversation: { conversation_id: conversation, muted: true },
     report_message: { message_id: "unknown", reason: "x" },
     refresh_token: { token: ana.token },
   };
@@ -229,6 +238,7 @@ test("the store fails", async (t) => {
   await refused(a, "edit_message", { message_id, text: "x" }, "Server error");
   await refused(a, "delete_message", { message_id }, "Server error");
   await refused(b, "mark_read", { conversation_id: conversation }, "Server error");
+  await refused(b, "update_conversation", { conversation_id: conversation, muted: true }, "Server error");
   await refused(b, "report_message", { message_id, reason: "x" }, "Server error");
   await refused(a, "block_user", { user_id: bruno.id }, "Server error");
   await refused(a, "unblock_user", { user_id: carla.id }, "Server error");
@@ -270,7 +280,7 @@ test("an account that is suspended", async (t) => {
 test("all of the document was seen, and nothing else", () => {
   const exempt = [
     // The store can be made to fail at writing alone.
-    /^(join_conversation|typing|stop_typing|fetch_messages): Server error$/,
+    /^(join_conversation|leave_conversation|typing|stop_typing|fetch_messages): Server error$/,
   ];
   assert.deepEqual(events.findings(exempt), []);
 });

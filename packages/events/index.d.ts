@@ -248,6 +248,81 @@ export type MessageName = { message_id: Id } | Id;
 /** A user, by the id or in an object. */
 export type UserName = { user_id: Id } | Id;
 
+/**
+ * The payload of `update_conversation`: what the user sets for a conversation, for all devices. What is left out stays
+ * as it is.
+ */
+export interface UpdateConversation {
+  /** The conversation. */
+  conversation_id: Id;
+  /** Whether it is left out of the list. The next message, by whichever of the two, brings it back. */
+  archived?: boolean;
+  /** Whether its messages are to attract no attention. */
+  muted?: boolean;
+  /** Whether it is to be shown before the others. */
+  pinned?: boolean;
+}
+
+/** The newest message of a conversation, in a list. */
+export interface LastMessage {
+  /** Its text. */
+  text: string;
+  /** Who wrote it: the id alone. */
+  sender_id: Id;
+  /** When it was stored. */
+  sent_at: Time;
+  /** Whether the other has read it. */
+  is_read: boolean;
+  /** `system` if the platform itself says it, left out otherwise. */
+  type?: string;
+}
+
+/** What is known of one of the two of a conversation. */
+export interface ParticipantState {
+  /** The user. */
+  user_id: Id;
+  /** Whether a device of theirs is connected, or was 5 seconds ago. Of the other: false while a block stands. */
+  online: boolean;
+  /** When the last device went; null while online, or if never seen. Of the other: null while a block stands. */
+  last_seen: Time | null;
+  /** The `seq` up to which they have read what the other wrote; 0 if nothing. */
+  read_seq: number;
+  /** The `seq` up to which a device of theirs was handed the messages; 0 if nothing. */
+  delivered_seq: number;
+}
+
+/** A conversation, as `GET /api/chat/conversations` lists it. */
+export interface Conversation {
+  /** Its id. */
+  _id: Id;
+  /** The two. */
+  participants: [Profile, Profile];
+  /** Of each of the `participants`, in their order. */
+  participant_states: [ParticipantState, ParticipantState];
+  /** Null while nothing was written. */
+  last_message: LastMessage | null;
+  /** How many messages to the user are not read, 0 or more. */
+  unread_count: number;
+  /** The `seq` of the newest message; 0 while nothing was written. */
+  last_seq: number;
+  /** Whether the user has blocked the other. */
+  blocked_by_me: boolean;
+  /** Whether the other has blocked the user. */
+  blocked_by_other: boolean;
+  /** When it was made. */
+  created_at: Time;
+  /** When the newest message was sent; `created_at` while nothing was written. */
+  updated_at: Time;
+  /** Comes if the user has archived it: the list leaves it out unless it is asked for. A message after that ends it. */
+  archived?: true;
+  /** The horse it is about; left out if none was named. */
+  horse_id?: Id;
+  /** Comes if the user has muted it. */
+  muted?: true;
+  /** Comes if the user has pinned it. */
+  pinned?: true;
+}
+
 /** The payload of `report_message`. */
 export interface ReportMessage {
   /** The message. */
@@ -279,6 +354,8 @@ export interface Refreshed {
 export interface ClientToServerEvents {
   /** From now on this socket gets the events of the conversation. At most 1000 conversations a socket. */
   join_conversation: (payload: ConversationName, acknowledge: Acknowledge) => void;
+  /** Ends what `join_conversation` began. Events that go to all of the user's devices go on. */
+  leave_conversation: (payload: ConversationName, acknowledge: Acknowledge) => void;
   /** Stores a message, then sends it to the others; the acknowledgement is the stored message. */
   send_message: (payload: SendMessage, acknowledge: Acknowledge<Message>) => void;
   /** The user is writing; ends by itself 6 seconds after the last, and with a message. */
@@ -297,6 +374,10 @@ export interface ClientToServerEvents {
   block_user: (payload: UserName, acknowledge: Acknowledge) => void;
   /** Ends the user's block; one by the other stays. */
   unblock_user: (payload: UserName, acknowledge: Acknowledge) => void;
+  /**
+   * Archives, mutes or pins a conversation for the user alone; the acknowledgement has it as the list then shows it.
+   */
+  update_conversation: (payload: UpdateConversation, acknowledge: Acknowledge<Conversation>) => void;
   /** Reports another's message to the admins, for whom it is kept as it is. */
   report_message: (payload: ReportMessage, acknowledge: Acknowledge<Reported>) => void;
   /** Keeps the socket beyond the end of its token, with a new token of the same user. */
@@ -397,60 +478,6 @@ export interface TokenExpiring {
   expires_at: Time;
 }
 
-/** The newest message of a conversation, in a list. */
-export interface LastMessage {
-  /** Its text. */
-  text: string;
-  /** Who wrote it: the id alone. */
-  sender_id: Id;
-  /** When it was stored. */
-  sent_at: Time;
-  /** Whether the other has read it. */
-  is_read: boolean;
-  /** `system` if the platform itself says it, left out otherwise. */
-  type?: string;
-}
-
-/** What is known of one of the two of a conversation. */
-export interface ParticipantState {
-  /** The user. */
-  user_id: Id;
-  /** Whether a device of theirs is connected, or was 5 seconds ago. Of the other: false while a block stands. */
-  online: boolean;
-  /** When the last device went; null while online, or if never seen. Of the other: null while a block stands. */
-  last_seen: Time | null;
-  /** The `seq` up to which they have read what the other wrote; 0 if nothing. */
-  read_seq: number;
-  /** The `seq` up to which a device of theirs was handed the messages; 0 if nothing. */
-  delivered_seq: number;
-}
-
-/** A conversation, as `GET /api/chat/conversations` lists it. */
-export interface Conversation {
-  /** Its id. */
-  _id: Id;
-  /** The two. */
-  participants: [Profile, Profile];
-  /** Of each of the `participants`, in their order. */
-  participant_states: [ParticipantState, ParticipantState];
-  /** Null while nothing was written. */
-  last_message: LastMessage | null;
-  /** How many messages to the user are not read, 0 or more. */
-  unread_count: number;
-  /** The `seq` of the newest message; 0 while nothing was written. */
-  last_seq: number;
-  /** Whether the user has blocked the other. */
-  blocked_by_me: boolean;
-  /** Whether the other has blocked the user. */
-  blocked_by_other: boolean;
-  /** When it was made. */
-  created_at: Time;
-  /** When the newest message was sent; `created_at` while nothing was written. */
-  updated_at: Time;
-  /** The horse it is about; left out if none was named. */
-  horse_id?: Id;
-}
-
 /** Until when an account is suspended, and why. */
 export interface Suspension {
   /** Null if it has no end. */
@@ -497,15 +524,16 @@ export interface ServerToClientEvents {
   /** The token ends at this time, in a minute: the server closes the connection then unless `refresh_token` comes. */
   token_expiring: (argument: TokenExpiring) => void;
   /**
-   * What the list shows of a conversation has changed: a block between the two was set or taken back, by whichever of
-   * them. Comes for the newest ten conversations of the two, at most ten times a second; a block is the same in all.
-   */
-  conversation_updated: (argument: Conversation) => void;
-  /**
    * The profile of a user has changed: of somebody with whom the user shares a conversation, or the user's own. At most
    * ten a second and user; the last always comes.
    */
   user_updated: (argument: Profile) => void;
+  /**
+   * What the list shows of a conversation has changed: the user has archived, muted or pinned it on another device, or
+   * a block between the two was set or taken back, by whichever of them. At most ten times a second and conversation. A
+   * block is the same in all conversations of the two, so it comes for the newest ten.
+   */
+  conversation_updated: (argument: Conversation) => void;
   /** The account is suspended: the server closes the connection, and takes none until that ends. */
   account_suspended: (argument: Suspension) => void;
   /** The user has blocked somebody, on another device. */

@@ -5,6 +5,7 @@ import type {
   Auth,
   ClientToServerEvents,
   ConnectError,
+  Conversation,
   Done,
   FetchMessages,
   Fetched,
@@ -174,6 +175,9 @@ async function play(a: Device, b: Device, elsewhere: Device, { ana, conversation
   done(await b.socket.emitWithAck("unblock_user", ana.id));
   await until("the other device knows", () => elsewhere.seen.user_blocked > 0 && elsewhere.seen.user_unblocked > 0);
   await until("the other learns it", () => a.seen.conversation_updated > 0);
+  const muted: Conversation = data(await a.socket.emitWithAck("update_conversation", { conversation_id: conversation, muted: true }));
+  if (!muted.muted || muted.archived) throw new Error("it is muted");
+  done(await a.socket.emitWithAck("leave_conversation", conversation));
 
   await until("the token is about to end", () => a.seen.token_expiring > 0);
   const { expires_at } = data(await a.socket.emitWithAck("refresh_token", { token: ana.token }));

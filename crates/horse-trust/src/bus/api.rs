@@ -62,6 +62,9 @@ pub trait Subscribe: Send + Sync + 'static {
     /// Whether a device of `user` is connected to this node.
     fn has_device(&self, user: &Id) -> bool;
 
+    /// Whether a socket of `user` is on this node, connected or lost and recoverable: it receives what is sent to the user.
+    fn has_socket(&self, user: &Id) -> bool;
+
     /// A device of `user` is about to connect. Once the future is done, nothing that other nodes publish for the user is
     /// missed. `None` if there are no other nodes.
     fn subscribe(&self, user: &Id) -> Option<SubscribeFuture>;

@@ -64,6 +64,14 @@ pub enum BusEvent {
         /// The conversation.
         conversation: Arc<Conversation>,
     },
+    /// What a user is shown of a conversation has changed. Each node that has a device of the user reads the conversation
+    /// anew before it sends it, so the last value sent is current.
+    ConversationChanged {
+        /// The user.
+        user: Id,
+        /// The conversation, by the store's key.
+        conversation: i64,
+    },
     /// A user's earlier tokens are void: the user's sockets are disconnected.
     TokensRevoked {
         /// The user.

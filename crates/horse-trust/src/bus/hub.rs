@@ -136,11 +136,6 @@ impl Hub {
         self.namespace.sockets_in(&user_room(user))
     }
 
-    /// Whether `user` has a socket here, connected or recoverable.
-    pub(super) fn has_socket(&self, user: &Id) -> bool {
-        !self.namespace.is_empty(&user_room(user))
-    }
-
     /// Delivers a message to the sockets of one participant.
     pub(super) fn deliver_to_user(&self, user: &Id, message: &MessageEvent) {
         let MessageEvent { conversation, seq, sender, json, notification, .. } = message;
@@ -214,6 +209,7 @@ impl Hub {
             // These change what the chat has cached, and no socket receives them.
             BusEvent::Typing { .. }
             | BusEvent::UnreadChanged { .. }
+            | BusEvent::ConversationChanged { .. }
             | BusEvent::BlocksChanged { .. }
             | BusEvent::ProfileChanged { .. } => {}
         }
@@ -256,6 +252,10 @@ impl Subscribe for Hub {
 
     fn has_device(&self, user: &Id) -> bool {
         self.namespace.has_connected(&user_room(user))
+    }
+
+    fn has_socket(&self, user: &Id) -> bool {
+        !self.namespace.is_empty(&user_room(user))
     }
 
     fn subscribe(&self, _: &Id) -> Option<SubscribeFuture> {

@@ -14,6 +14,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
+use super::api::Subscribe as _;
 use super::delegate::{Delegate, StoredMessage};
 use super::event::MessageEvent;
 use super::hub::Hub;

@@ -57,6 +57,8 @@ pub(super) enum WireEvent<'a> {
     Typing { user: Id, conversation: WireConversation, types: bool },
     /// A user's unread count in a conversation has changed.
     UnreadChanged { user: Id, conversation: WireConversation },
+    /// What a user is shown of a conversation, by the store's key, has changed.
+    ConversationChanged { user: Id, conversation: i64 },
     /// A user's earlier tokens are void.
     TokensRevoked {
         user: Id,
@@ -165,6 +167,9 @@ impl<'a> WireEvent<'a> {
                 user: user.clone(),
                 conversation: WireConversation::from(&**conversation),
             },
+            BusEvent::ConversationChanged { user, conversation } => {
+                Self::ConversationChanged { user: user.clone(), conversation: *conversation }
+            }
             BusEvent::BlocksChanged { users } => Self::BlocksChanged { users: users.clone() },
             BusEvent::ProfileChanged { user } => Self::ProfileChanged { user: user.clone() },
         })

@@ -77,6 +77,9 @@ impl Delegate for Chat {
                 self.forget_blocks(one, other);
             }
             BusEvent::ProfileChanged { user } => drop(self.profiles.remove(user)),
+            BusEvent::ConversationChanged { user, conversation } => {
+                self.conversation_changed(user, *conversation, None);
+            }
             BusEvent::UnreadChanged { user, conversation } => self.unread_changed(user, conversation),
             BusEvent::Typing { user, conversation, types, node } => {
                 if let Some(node) = node {

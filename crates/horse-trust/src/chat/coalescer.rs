@@ -26,12 +26,20 @@ impl<K: Hash + Eq, V> Coalescer<K, V> {
 
     /// A value; it replaces a waiting one of the same key, and is due when that one was.
     pub(super) fn offer(&self, key: K, value: V) {
+        self.insert(key, value, |_, value| value);
+    }
+
+    /// As [`Coalescer::offer`]; `merge` makes one value of a waiting one and of this.
+    pub(super) fn insert(&self, key: K, value: V, merge: impl FnOnce(&V, V) -> V) {
         let mut waiting = self.waiting.lock();
         if waiting.is_empty() {
             self.filled.notify_one();
         }
         match waiting.entry(key) {
-            Entry::Occupied(mut entry) => entry.get_mut().1 = value,
+            Entry::Occupied(mut entry) => {
+                let waiting = &mut entry.get_mut().1;
+                *waiting = merge(waiting, value);
+            }
             Entry::Vacant(entry) => _ = entry.insert((Instant::now() + DELAY, value)),
         }
     }
@@ -76,6 +84,7 @@ mod tests {
         assert!(began.elapsed() >= DELAY && began.elapsed() < DELAY * 2);
         assert!(tokio::time::timeout(DELAY * 10, coalescer.due()).await.is_err());
         coalescer.offer("a", 4);
-        assert_eq!(coalescer.due().await, [("a", 4)]);
+        coalescer.insert("a", 5, |waiting, value| waiting + value);
+        assert_eq!(coalescer.due().await, [("a", 9)]);
     }
 }

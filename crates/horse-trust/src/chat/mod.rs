@@ -8,6 +8,7 @@ mod access;
 mod bus_delegate;
 mod coalescer;
 mod config;
+mod conversation_updates;
 mod conversations;
 mod feed;
 mod limits;

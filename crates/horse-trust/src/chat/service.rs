@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use quick_cache::sync::Cache;
-use socketio::{LostSocket, Socket};
+use socketio::{LostSocket, Socket, SocketId};
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 
@@ -47,6 +47,9 @@ pub struct Chat {
     pub(super) block_changes: Coalescer<(Id, Id), ()>,
     /// Users whose profile changed, of which others are to be notified.
     pub(super) profile_changes: Coalescer<Id, ()>,
+    /// Users and the store's key of a conversation that their devices here are to be notified of; and the device that
+    /// knows of the change.
+    pub(super) conversation_changes: Coalescer<(Id, i64), Option<SocketId>>,
     pub(super) limits: Limits,
     pub(super) reads: UserTurns,
     pub(super) pages: Semaphore,
@@ -75,6 +78,7 @@ impl Chat {
             blocks: Cache::new(CACHED_ENTRIES),
             block_changes: Coalescer::new(),
             profile_changes: Coalescer::new(),
+            conversation_changes: Coalescer::new(),
             limits: Limits::new(config.message_rate, config.connection_rate),
             reads: UserTurns::new(READS_AT_ONCE, READS_WAITING),
             pages: Semaphore::new(PAGES_AT_ONCE),
@@ -86,8 +90,8 @@ impl Chat {
         })
     }
 
-    /// Starts the tasks that run beside the requests: presence, receipts, typing that ends, and changes of users after
-    /// `cursor`. They end when the set is dropped.
+    /// Starts the tasks that run beside the requests: presence, receipts, typing that ends, changes of conversations, and
+    /// changes of users after `cursor`. They end when the set is dropped.
     pub fn start(self: &Arc<Self>, cursor: ChangeCursor) -> JoinSet<()> {
         let mut tasks = JoinSet::new();
         tasks.spawn(Arc::clone(self).follow_users(cursor));
@@ -98,6 +102,7 @@ impl Chat {
         tasks.spawn(Arc::clone(self).end_typing());
         tasks.spawn(Arc::clone(self).announce_block_changes());
         tasks.spawn(Arc::clone(self).announce_profile_changes());
+        tasks.spawn(Arc::clone(self).announce_conversation_changes());
         tasks
     }
 

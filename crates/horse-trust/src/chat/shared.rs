@@ -35,8 +35,8 @@ impl Chat {
 
     /// Sends `user` the conversations with `other`, as the list shows them.
     async fn announce_shared(&self, user: &Id, other: &Id) -> Result<(), Refusal> {
-        // Nothing has to be read for a user who is not connected.
-        if !self.bus.has_other_nodes() && !self.bus.has_device(user) {
+        // Nothing has to be read for a user who is not there.
+        if !self.bus.has_other_nodes() && !self.bus.has_socket(user) {
             return Ok(());
         }
         let keys = self.store.shared_conversations(user, other, MAX_ANNOUNCED).await;

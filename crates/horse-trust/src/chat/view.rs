@@ -83,6 +83,7 @@ pub fn conversation<'a>(
     let own_side = usize::from(participants[0] != *user);
     let [blocked_by_me, blocked_by_other] =
         [own_side, 1 - own_side].map(|side| summary.sides[side].has_blocked);
+    let settings = summary.sides[own_side].settings;
     let profile = |index: usize| profile(&participants[index], summary.profiles[index].as_ref());
     let state = |index: usize| {
         let (id, side) = (&participants[index], &summary.sides[index]);
@@ -105,6 +106,9 @@ pub fn conversation<'a>(
         last_message: summary.last_message.as_ref().map(last_message),
         unread_count: summary.unread_count,
         last_seq: summary.last_seq,
+        archived: settings.is_archived,
+        muted: settings.is_muted,
+        pinned: settings.is_pinned,
         blocked_by_me,
         blocked_by_other,
         created_at: summary.conversation.created_at,

@@ -44,6 +44,16 @@ impl<'a> Fields<'a> {
         json::whole_number(value).map(Some).ok_or(Refusal::InvalidRequest)
     }
 
+    /// True or false; `None` if it is missing or null.
+    pub(super) fn flag(&self, name: &str) -> Result<Option<bool>, Refusal> {
+        match self.present(name) {
+            None => Ok(None),
+            Some("true") => Ok(Some(true)),
+            Some("false") => Ok(Some(false)),
+            Some(_) => Err(Refusal::InvalidRequest),
+        }
+    }
+
     fn present(&self, name: &str) -> Option<&'a str> {
         self.0.get(name).map(|value| value.get()).filter(|value| *value != "null")
     }
@@ -61,12 +71,20 @@ mod tests {
     #[test]
     fn fields_are_taken_by_name_and_kind() {
         let value: Box<RawValue> =
-            serde_json::from_str(r#"{"a":"x","b":7.0e0,"c":null,"d":-1,"e":1.5,"f":{"a":1}}"#).unwrap();
+            serde_json::from_str(r#"{"a":"x","b":7.0e0,"c":null,"d":-1,"e":1.5,"f":{"a":1},"g":true}"#)
+                .unwrap();
         let arguments: &[&RawValue] = &[&value];
         let fields = Fields::parse(arguments).unwrap();
         assert_eq!(fields.text("a"), Ok(Some("x".to_owned())));
         assert_eq!(fields.number("b"), Ok(Some(7)));
         assert_eq!((fields.text("c"), fields.number("none")), (Ok(None), Ok(None)));
+        assert_eq!(
+            (fields.flag("g"), fields.flag("c"), fields.flag("none")),
+            (Ok(Some(true)), Ok(None), Ok(None))
+        );
+        for name in ["a", "b", "f"] {
+            assert_eq!(fields.flag(name), Err(Refusal::InvalidRequest), "{name}");
+        }
         for name in ["a", "d", "e", "f"] {
             assert_eq!(fields.number(name), Err(Refusal::InvalidRequest), "{name}");
         }

@@ -4,7 +4,7 @@
 use super::{
     composed::{Answered, Done, EventSchema, Fetched},
     connection::{RefreshToken, Refreshed},
-    conversation::ConversationName,
+    conversation::{Conversation, ConversationName, UpdateConversation},
     history::{FetchMessages, MarkRead, Marked},
     message::{EditMessage, Message, MessageName, SendMessage},
     people::UserName,
@@ -49,6 +49,8 @@ macro_rules! client_events {
 client_events! {
     /// From now on this socket gets the events of the conversation. At most 1000 conversations a socket.
     JoinConversation(ConversationName) -> Done = "join_conversation",
+    /// Ends what `join_conversation` began. Events that go to all of the user's devices go on.
+    LeaveConversation(ConversationName) -> Done = "leave_conversation",
     /// Stores a message, then sends it to the others; the acknowledgement is the stored message.
     SendMessage(SendMessage) -> Answered<Message<'_>> = "send_message",
     /// The user is writing; ends by itself 6 seconds after the last, and with a message.
@@ -67,6 +69,8 @@ client_events! {
     BlockUser(UserName) -> Done = "block_user",
     /// Ends the user's block; one by the other stays.
     UnblockUser(UserName) -> Done = "unblock_user",
+    /// Archives, mutes or pins a conversation for the user alone; the acknowledgement has it as the list then shows it.
+    UpdateConversation(UpdateConversation) -> Answered<Conversation<'_>> = "update_conversation",
     /// Reports another's message to the admins, for whom it is kept as it is.
     ReportMessage(ReportMessage) -> Answered<Reported<'_>> = "report_message",
     /// Keeps the socket beyond the end of its token, with a new token of the same user.

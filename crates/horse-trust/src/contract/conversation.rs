@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::arguments::text_or_field;
+use super::arguments::{Fields, text_or_field};
 use super::message::LastMessage;
 use super::people::Profile;
 use super::refusal::Refusal;
@@ -11,6 +11,9 @@ use super::refusal::Refusal;
 use super::schema;
 use crate::id::Id;
 use crate::timestamp::Timestamp;
+
+/// The event of a conversation that has changed.
+pub const CONVERSATION_UPDATED: &str = "conversation_updated";
 
 /// A conversation, by its id or in an object.
 #[derive(Debug)]
@@ -26,6 +29,35 @@ impl ConversationName {
     pub fn parse(arguments: &[&RawValue]) -> Result<Self, Refusal> {
         let conversation_id = text_or_field(arguments, "conversation_id");
         Ok(Self { conversation_id: conversation_id.map_err(|_| Refusal::ConversationNotFound)? })
+    }
+}
+
+/// The payload of `update_conversation`: what the user sets for a conversation, for all devices. What is left out stays as
+/// it is.
+#[derive(Debug)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct UpdateConversation {
+    /// The conversation.
+    #[cfg_attr(test, schemars(with = "Id"))]
+    pub conversation_id: String,
+    /// Whether it is left out of the list. The next message, by whichever of the two, brings it back.
+    pub archived: Option<bool>,
+    /// Whether its messages are to attract no attention.
+    pub muted: Option<bool>,
+    /// Whether it is to be shown before the others.
+    pub pinned: Option<bool>,
+}
+
+impl UpdateConversation {
+    /// Takes the fields of an object, or the conversation's id alone, with which nothing changes.
+    pub fn parse(arguments: &[&RawValue]) -> Result<Self, Refusal> {
+        let fields = Fields::parse_or_bare(arguments, "conversation_id")?;
+        Ok(Self {
+            conversation_id: fields.required_text("conversation_id")?,
+            archived: fields.flag("archived")?,
+            muted: fields.flag("muted")?,
+            pinned: fields.flag("pinned")?,
+        })
     }
 }
 
@@ -50,6 +82,7 @@ pub struct ParticipantState<'a> {
 /// A conversation, as `GET /api/chat/conversations` lists it.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[expect(clippy::struct_excessive_bools, reason = "clients know each by its name")]
 pub struct Conversation<'a> {
     /// Its id.
     #[serde(rename = "_id")]
@@ -69,6 +102,18 @@ pub struct Conversation<'a> {
     /// The `seq` of the newest message; 0 while nothing was written.
     #[cfg_attr(test, schemars(with = "schema::Seq"))]
     pub last_seq: i64,
+    /// Comes if the user has archived it: the list leaves it out unless it is asked for. A message after that ends it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[cfg_attr(test, schemars(with = "Option<schema::Yes>"))]
+    pub archived: bool,
+    /// Comes if the user has muted it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[cfg_attr(test, schemars(with = "Option<schema::Yes>"))]
+    pub muted: bool,
+    /// Comes if the user has pinned it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[cfg_attr(test, schemars(with = "Option<schema::Yes>"))]
+    pub pinned: bool,
     /// Whether the user has blocked the other.
     pub blocked_by_me: bool,
     /// Whether the other has blocked the user.

@@ -31,7 +31,9 @@ pub use self::answer::{DONE, refused, success};
 pub use self::audit::{AuditActor, AuditEntry};
 pub use self::client_event::ClientEvent;
 pub use self::connection::{Auth, RefreshToken, Refreshed, RetryAfter, TokenExpiring, refusals};
-pub use self::conversation::{Conversation, ConversationName, ParticipantState, UserTyping};
+pub use self::conversation::{
+    CONVERSATION_UPDATED, Conversation, ConversationName, ParticipantState, UpdateConversation, UserTyping,
+};
 pub use self::custom::{Custom, InvalidCustom};
 pub use self::error::{Error, FieldError, malformed};
 pub use self::history::{

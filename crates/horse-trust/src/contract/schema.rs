@@ -36,6 +36,7 @@ pub(super) struct RetryAfter;
 pub(super) struct Role;
 pub(super) struct Withdrawal;
 pub(super) struct ReportState;
+pub(super) struct Yes;
 
 named! {
     Id: "Id" = json!({
@@ -76,6 +77,7 @@ named! {
     MessageType: "MessageType" = json!({"enum": ["system"]});
     Role: "Role" = json!({"enum": ["seller", "admin"]});
     ReportState: "ReportState" = json!({"enum": ["open", "resolved", "dismissed"]});
+    Yes: "Yes" = json!({"const": true});
     Withdrawal: "Withdrawal" = json!({"enum": ["edited", "deleted"]});
     Refusal: "Refusal" = {
         let mut texts = Refusal::TEXTS.to_vec();

@@ -3,7 +3,7 @@
 #[cfg(test)]
 use super::composed::EventSchema;
 use super::connection::TokenExpiring;
-use super::conversation::{Conversation, UserTyping};
+use super::conversation::{CONVERSATION_UPDATED, Conversation, UserTyping};
 use super::history::{MessageDelivered, MessagesRead, Resync, UnreadCount};
 use super::message::{MESSAGE_UPDATED, Message, MessageDeleted, MessageNotification, NEW_MESSAGE};
 use super::people::{BlockedUser, Presence, Profile, Suspension};
@@ -74,12 +74,13 @@ server_events! {
     Resync(Resync<'a>) = "resync",
     /// The token ends at this time, in a minute: the server closes the connection then unless `refresh_token` comes.
     TokenExpiring(TokenExpiring) = "token_expiring",
-    /// What the list shows of a conversation has changed: a block between the two was set or taken back, by whichever of
-    /// them. Comes for the newest ten conversations of the two, at most ten times a second; a block is the same in all.
-    ConversationUpdated(Box<Conversation<'a>>) = "conversation_updated",
     /// The profile of a user has changed: of somebody with whom the user shares a conversation, or the user's own. At most ten
     /// a second and user; the last always comes.
     UserUpdated(Profile<'a>) = "user_updated",
+    /// What the list shows of a conversation has changed: the user has archived, muted or pinned it on another device, or
+    /// a block between the two was set or taken back, by whichever of them. At most ten times a second and conversation. A
+    /// block is the same in all conversations of the two, so it comes for the newest ten.
+    ConversationUpdated(Box<Conversation<'a>>) = CONVERSATION_UPDATED,
     /// The account is suspended: the server closes the connection, and takes none until that ends.
     AccountSuspended(Suspension<'a>) = "account_suspended",
     /// The user has blocked somebody, on another device.

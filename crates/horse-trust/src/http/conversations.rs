@@ -27,7 +27,7 @@ use crate::chat::{Chat, view};
 use crate::contract::{self, Draft, MessageJson, Refusal};
 use crate::id::Id;
 use crate::json;
-use crate::store::{InvalidCursor, ListPlace, ListQuery, Page, Range};
+use crate::store::{InvalidCursor, ListFilter, ListPlace, ListQuery, Page, Range};
 use crate::timestamp::Timestamp;
 
 /// Messages a page if nothing is said.
@@ -98,14 +98,14 @@ fn list_query(query: &str) -> Result<Option<ListQuery>, ApiError> {
     if limit.is_none() && before.is_none() && filter.is_none() {
         return Ok(None);
     }
-    let only_unread = match filter.as_deref() {
-        None | Some("all") => false,
-        Some("unread") => true,
-        // No conversation is archived yet.
-        Some("archived") => return Ok(Some(ListQuery { limit: Some(0), ..ListQuery::default() })),
+    let filter = match filter.as_deref() {
+        None => ListFilter::Current,
+        Some("all") => ListFilter::All,
+        Some("unread") => ListFilter::Unread,
+        Some("archived") => ListFilter::Archived,
         Some(_) => return Err(ApiError::field("filter", "filter must be unread, archived or all")),
     };
-    Ok(Some(ListQuery { only_unread, before, limit }))
+    Ok(Some(ListQuery { filter, before, limit }))
 }
 
 /// The whole list. Its length has no bound, so only one part of it is in memory at a time.

@@ -16,9 +16,9 @@ use crate::store::{
     ListPlace, ListQuery, MarkRead, Message, MessageStore, Missed, ModerationStore, NewAuditEntry,
     NewConversation, NewMessage, NewReport, Outbox, OutboxBatch, OutboxCounts, OutboxEvent, OutboxSettings,
     OutboxStore, OutboxSubject, Page, People, PeopleQuery, Person, Profile, Range, Read, Report,
-    ReportDecision, ReportQuery, Result, Revocation, Settlement, Standing, StandingStore, Store, StoreError,
-    Stored, SubjectQuery, SubscriberId, Surroundings, Suspension, UnseenDue, UnseenOutcome, User,
-    UserChanges, UserPatch, UserPosition, VoidToken, Withdrawn,
+    ReportDecision, ReportQuery, Result, Revocation, SettingsChange, Settlement, Standing, StandingStore,
+    Store, StoreError, Stored, SubjectQuery, SubscriberId, Surroundings, Suspension, UnseenDue,
+    UnseenOutcome, User, UserChanges, UserPatch, UserPosition, VoidToken, Withdrawn,
 };
 use crate::timestamp::Timestamp;
 
@@ -149,6 +149,7 @@ measured! {
     ConversationStore {
         read conversation(id: &Id) -> Option<Conversation>;
         read open_conversation(conversation: NewConversation) -> Conversation;
+        read change_settings(conversation: &Conversation, user: &Id, change: SettingsChange) -> ();
         read conversation_list(user: &Id, query: ListQuery) -> Vec<ListPlace>;
         read conversation_summaries(keys: &[i64], user: &Id) -> Vec<ConversationSummary>;
         read conversation_summary(key: i64, user: &Id) -> Option<ConversationSummary>;

@@ -10,8 +10,8 @@ use crate::bus::conversation_room;
 use crate::chat::{Lookup, SendContext, view};
 use crate::contract::{
     ConversationName, DONE, Draft, EditMessage, FetchMessages, MarkRead, MessageJson, MessageName,
-    RefreshToken, Refreshed, Refusal, ReportMessage, Reported, SendMessage, UserName, fetched, refused,
-    success,
+    RefreshToken, Refreshed, Refusal, ReportMessage, Reported, SendMessage, UpdateConversation, UserName,
+    fetched, refused, success,
 };
 use crate::id::Id;
 use crate::json;
@@ -72,6 +72,39 @@ impl Participant {
         self.when_found(chat.conversation(user, &id), move |_, user, conversation| {
             join(&socket, user, conversation, responder);
         })
+    }
+
+    /// As `join_conversation`, of which it is the end: a conversation that was not joined is left all the same.
+    pub(super) fn leave_conversation(&self, socket: &Socket, event: Event<'_>) -> Option<EventFuture> {
+        let (socket, responder) = (socket.clone(), event.responder);
+        let id = match ConversationName::parse(event.arguments) {
+            Ok(name) => name.conversation_id,
+            Err(refusal) => return refuse(responder, refusal),
+        };
+        let (chat, user) = (&self.services.chat, &self.claims.user);
+        if let Err(refusal) = chat.limits().join(user) {
+            return refuse(responder, refusal);
+        }
+        self.when_found(chat.conversation(user, &id), move |_, user, found| {
+            let left = found.map(|conversation| socket.leave(&conversation_room(&conversation.id, user)));
+            answer(responder, left.map(|()| DONE.to_owned()));
+        })
+    }
+
+    pub(super) fn update_conversation(&self, socket: &Socket, event: Event<'_>) -> Option<EventFuture> {
+        let (socket, responder) = (socket.key(), event.responder);
+        let update = match UpdateConversation::parse(event.arguments) {
+            Ok(payload) => payload,
+            Err(refusal) => return refuse(responder, refusal),
+        };
+        let (chat, user) = (Arc::clone(&self.services.chat), self.claims.user.clone());
+        Some(Box::pin(async move {
+            let updated = match chat.update_conversation(&user, &update, socket).await {
+                Ok(summary) => Ok(chat.conversation_json(&user, &summary).await),
+                Err(refusal) => Err(refusal),
+            };
+            answer(responder, updated.map(|json| success(&json)));
+        }))
     }
 
     pub(super) fn set_typing(&self, socket: &Socket, event: Event<'_>, types: bool) -> Option<EventFuture> {

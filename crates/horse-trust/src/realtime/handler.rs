@@ -137,6 +137,7 @@ impl SocketHandler for Participant {
         match ClientEvent::named(event.name) {
             Some(ClientEvent::SendMessage) => self.send_message(event),
             Some(ClientEvent::JoinConversation) => self.join_conversation(socket, event),
+            Some(ClientEvent::LeaveConversation) => self.leave_conversation(socket, event),
             Some(ClientEvent::Typing) => self.set_typing(socket, event, true),
             Some(ClientEvent::StopTyping) => self.set_typing(socket, event, false),
             Some(ClientEvent::MarkRead) => self.mark_read(socket, event),
@@ -145,6 +146,7 @@ impl SocketHandler for Participant {
             Some(ClientEvent::DeleteMessage) => self.delete_message(event),
             Some(ClientEvent::BlockUser) => self.set_block(socket, event, true),
             Some(ClientEvent::UnblockUser) => self.set_block(socket, event, false),
+            Some(ClientEvent::UpdateConversation) => self.update_conversation(socket, event),
             Some(ClientEvent::ReportMessage) => self.report_message(event),
             Some(ClientEvent::RefreshToken) => self.refresh_token(socket, event),
             None => {

@@ -9,12 +9,42 @@ use crate::timestamp::Timestamp;
 /// Which part of a user's list is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ListQuery {
-    /// Whether only conversations with unread messages are.
-    pub only_unread: bool,
+    /// Which conversations are in it.
+    pub filter: ListFilter,
     /// The place of the last conversation that the client has.
     pub before: Option<ListPlace>,
     /// How many at most; all, if `None`.
     pub limit: Option<u64>,
+}
+
+/// Which of a user's conversations a list has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ListFilter {
+    /// Those that are not archived.
+    #[default]
+    Current,
+    /// Those that are not archived and have unread messages.
+    Unread,
+    /// Those that are archived.
+    Archived,
+    /// All of them.
+    All,
+}
+
+impl ListFilter {
+    /// Whether only conversations with unread messages are in the list.
+    pub(super) fn only_unread(self) -> bool {
+        self == Self::Unread
+    }
+
+    /// Whether the conversations of the list are archived; `None` if both kinds are in it.
+    pub(super) fn archived(self) -> Option<bool> {
+        match self {
+            Self::Current | Self::Unread => Some(false),
+            Self::Archived => Some(true),
+            Self::All => None,
+        }
+    }
 }
 
 impl ListQuery {

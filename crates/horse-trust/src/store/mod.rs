@@ -19,7 +19,7 @@ mod types;
 
 pub use self::error::{Result, StoreError};
 pub use self::import::{ImportFile, ImportTarget, Staged, StagedConversation, StagedMessage};
-pub use self::lists::{InvalidCursor, ListPlace, ListQuery};
+pub use self::lists::{InvalidCursor, ListFilter, ListPlace, ListQuery};
 pub use self::standing::{
     ChangeCursor, MAX_CHANGES, MAX_VOID_TOKENS, Revocation, Standing, Suspension, TokenId, UserChange,
     UserChanges, VoidToken,
@@ -29,10 +29,11 @@ pub use self::traits::{
     ModerationStore, OutboxStore, StandingStore, Store,
 };
 pub use self::types::{
-    Actor, AuditEntry, Change, Changed, Conversation, ConversationSummary, Delivered, EventKind, EventKinds,
-    History, LastMessage, MarkRead, Message, MessageExtras, Missed, MissedMessage, NewAuditEntry,
-    NewConversation, NewMessage, NewReport, NewSubscriber, Outbox, OutboxBatch, OutboxCounts, OutboxEvent,
-    OutboxSettings, OutboxSubject, Page, People, PeopleQuery, Person, Profile, Quote, Range, Read, Report,
-    ReportDecision, ReportQuery, ReportState, Role, Settlement, Side, Stored, SubjectQuery, SubscriberId,
-    Surroundings, Unread, UnseenDue, UnseenOutcome, User, UserPatch, UserPosition, Withdrawn,
+    Actor, AuditEntry, Change, Changed, Conversation, ConversationSettings, ConversationSummary, Delivered,
+    EventKind, EventKinds, History, LastMessage, MarkRead, Message, MessageExtras, Missed, MissedMessage,
+    NewAuditEntry, NewConversation, NewMessage, NewReport, NewSubscriber, Outbox, OutboxBatch, OutboxCounts,
+    OutboxEvent, OutboxSettings, OutboxSubject, Page, People, PeopleQuery, Person, Profile, Quote, Range,
+    Read, Report, ReportDecision, ReportQuery, ReportState, Role, SettingsChange, Settlement, Side, Stored,
+    SubjectQuery, SubscriberId, Surroundings, Unread, UnseenDue, UnseenOutcome, User, UserPatch,
+    UserPosition, Withdrawn,
 };

@@ -11,9 +11,9 @@ use horse_trust::store::{
     ListPlace, ListQuery, MarkRead, Message, MessageStore, Missed, ModerationStore, NewAuditEntry,
     NewConversation, NewMessage, NewReport, Outbox, OutboxBatch, OutboxCounts, OutboxEvent, OutboxSettings,
     OutboxStore, OutboxSubject, Page, People, PeopleQuery, Person, Profile, Range, Read, Report,
-    ReportDecision, ReportQuery, Result, Revocation, Settlement, Standing, StandingStore, StoreError, Stored,
-    SubjectQuery, SubscriberId, Surroundings, Suspension, UnseenDue, UnseenOutcome, User, UserChanges,
-    UserPatch, UserPosition, VoidToken, Withdrawn,
+    ReportDecision, ReportQuery, Result, Revocation, SettingsChange, Settlement, Standing, StandingStore,
+    StoreError, Stored, SubjectQuery, SubscriberId, Surroundings, Suspension, UnseenDue, UnseenOutcome, User,
+    UserChanges, UserPatch, UserPosition, VoidToken, Withdrawn,
 };
 use horse_trust::timestamp::Timestamp;
 
@@ -91,6 +91,9 @@ impl ConversationStore for Broken {
         Ok(Some(Conversation { key: 1, id: id.clone(), participants, horse_id: None, created_at }))
     }
     async fn open_conversation(&self, _: NewConversation) -> Result<Conversation> {
+        self.fail()
+    }
+    async fn change_settings(&self, _: &Conversation, _: &Id, _: SettingsChange) -> Result<()> {
         self.fail()
     }
     async fn conversation_list(&self, _: &Id, _: ListQuery) -> Result<Vec<ListPlace>> {

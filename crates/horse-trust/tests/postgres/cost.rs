@@ -206,6 +206,8 @@ async fn no_write_reads_more_than_is_new() {
         format!("SELECT * FROM apply_change({key}, {MANY}, 'edited', {})", i64::MAX),
         format!("SELECT * FROM apply_change({key}, {MANY}, NULL, {})", i64::MAX),
         format!("SELECT set_delivered(ARRAY[{key}::bigint, {other}], '{{0, 1}}', '{{5, 6}}')"),
+        format!("SELECT change_settings({key}, 0::smallint, true, true, NULL)"),
+        format!("SELECT change_settings({key}, 1::smallint, false, NULL, true)"),
         "SELECT set_block('ann', 'ben', true)".to_owned(),
         "SELECT set_block('ann', 'ben', false)".to_owned(),
         "SELECT * FROM open_conversation('new', 'ann', 'cat', NULL)".to_owned(),

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use horse_trust::store::{ListQuery, NewConversation};
+use horse_trust::store::{ListFilter, ListQuery, NewConversation, SettingsChange};
 
-use crate::fixture::store::{AnyStore, append, id, list, open, soon, user};
+use crate::fixture::store::{AnyStore, append, id, list, mark_read, open, soon, user};
 
 pub(crate) async fn the_list_has_the_newest_first(store: AnyStore) {
     soon(store.create_user(user("ben"))).await.unwrap();
@@ -70,7 +70,7 @@ pub(crate) async fn lists_come_in_pages(store: AnyStore) {
     let mut paged = Vec::new();
     let mut before = None;
     loop {
-        let places = page(ListQuery { before, limit: Some(4), only_unread: false }).await;
+        let places = page(ListQuery { before, limit: Some(4), ..ListQuery::default() }).await;
         let Some(last) = places.last() else { break };
         before = Some(*last);
         paged.extend(places);
@@ -81,13 +81,67 @@ pub(crate) async fn lists_come_in_pages(store: AnyStore) {
         }
     }
     assert_eq!(paged, whole);
-    let unread = page(ListQuery { only_unread: true, ..ListQuery::default() }).await;
+    let unread = page(ListQuery { filter: ListFilter::Unread, ..ListQuery::default() }).await;
     assert_eq!(unread.len(), 20);
     let keys: Vec<_> = unread.iter().map(|place| place.key).collect();
     let summaries = soon(store.conversation_summaries(&keys, &id("ann"))).await.unwrap();
     assert!(summaries.iter().all(|summary| summary.unread_count == 1));
     assert_eq!(summaries.iter().map(|summary| summary.conversation.key).collect::<Vec<_>>(), keys);
     assert!(page(ListQuery { limit: Some(0), ..ListQuery::default() }).await.is_empty());
+}
+
+pub(crate) async fn settings_are_each_participants_own(store: AnyStore) {
+    let with_ben = open(&*store, "ann", "ben").await;
+    let with_cat = open(&*store, "cat", "ann").await;
+    append(&*store, &with_ben, "ben", "Hello").await.unwrap();
+    append(&*store, &with_cat, "cat", "Hello").await.unwrap();
+    let change = async |user: &str, [archived, muted, pinned]: [Option<bool>; 3]| {
+        let change = SettingsChange { archived, muted, pinned };
+        soon(store.change_settings(&with_ben, &id(user), change)).await.unwrap();
+    };
+    let settings = async |user: &str| {
+        let summary = soon(store.conversation_summary(with_ben.key, &id(user))).await.unwrap().unwrap();
+        let settings = summary.sides[with_ben.side_of(&id(user)).unwrap()].settings;
+        [settings.is_archived, settings.is_muted, settings.is_pinned]
+    };
+    let listed = async |user: &str, filter: ListFilter| {
+        let query = ListQuery { filter, ..ListQuery::default() };
+        let places = soon(store.conversation_list(&id(user), query)).await.unwrap();
+        places.iter().map(|place| place.key).collect::<Vec<_>>()
+    };
+    let (both, ben, cat) = (vec![with_cat.key, with_ben.key], vec![with_ben.key], vec![with_cat.key]);
+    assert_eq!(settings("ann").await, [false; 3]);
+    change("ann", [Some(true), None, Some(true)]).await;
+    change("ann", [None, Some(true), None]).await;
+    change("ann", [None, None, Some(false)]).await;
+    assert_eq!(settings("ann").await, [true, true, false], "what is not named stays");
+    assert_eq!(settings("ben").await, [false; 3], "they are ann's alone");
+    for (filter, expected) in [
+        (ListFilter::Current, &cat),
+        (ListFilter::Unread, &cat),
+        (ListFilter::Archived, &ben),
+        (ListFilter::All, &both),
+    ] {
+        let mut keys = listed("ann", filter).await;
+        keys.sort_unstable_by_key(|key| std::cmp::Reverse(*key));
+        assert_eq!(&keys, expected, "{filter:?}");
+    }
+    assert_eq!(listed("ben", ListFilter::Current).await, ben);
+    mark_read(&*store, &with_ben, "ann").await.unwrap();
+    assert!(settings("ann").await[0], "reading leaves it archived");
+    change("ben", [Some(true), None, None]).await;
+    append(&*store, &with_ben, "ann", "Is it still there?").await.unwrap();
+    assert_eq!((settings("ann").await, settings("ben").await), ([false, true, false], [false; 3]));
+    assert_eq!(listed("ann", ListFilter::Archived).await, Vec::<i64>::new(), "a message has brought it back");
+    change("ann", [Some(true), None, None]).await;
+    change("ann", [Some(false), None, None]).await;
+    assert!(!settings("ann").await[0]);
+
+    let empty = open(&*store, "ann", "dan").await;
+    let archive = SettingsChange { archived: Some(true), ..SettingsChange::default() };
+    soon(store.change_settings(&empty, &id("ann"), archive)).await.unwrap();
+    assert_eq!(listed("ann", ListFilter::Archived).await, [empty.key]);
+    soon(store.change_settings(&empty, &id("eve"), archive)).await.unwrap_err();
 }
 
 pub(crate) async fn two_have_one_conversation_about_a_horse(store: AnyStore) {

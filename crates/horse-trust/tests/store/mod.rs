@@ -30,7 +30,8 @@ use self::delivery::{
 };
 use self::ends::after_the_close_appends_fail;
 use self::lists::{
-    lists_come_in_pages, nobody_sees_what_the_other_opened_and_never_wrote_in, the_list_has_the_newest_first,
+    lists_come_in_pages, nobody_sees_what_the_other_opened_and_never_wrote_in,
+    settings_are_each_participants_own, the_list_has_the_newest_first,
     two_have_one_conversation_about_a_horse,
 };
 use self::messages::{
@@ -77,6 +78,7 @@ suite!(
         the_list_has_the_newest_first,
         nobody_sees_what_the_other_opened_and_never_wrote_in,
         lists_come_in_pages,
+        settings_are_each_participants_own,
         two_have_one_conversation_about_a_horse,
         accounts_have_an_email_each,
         after_the_close_appends_fail,

@@ -31,6 +31,26 @@ BEGIN
     RETURN NEXT found_row;
 END $$;
 
+-- Changes what one of the two has set for a conversation; NULL stays as it is. An archived conversation keeps up to where
+-- it was archived, so a message that is stored later brings it back by itself.
+CREATE OR REPLACE FUNCTION change_settings(
+    conversation_key bigint, side smallint, archived boolean, muted boolean, pinned boolean
+) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM lock_writes();
+    IF side = 0 THEN
+        UPDATE conversations SET
+            archived_seq_a = CASE archived WHEN true THEN last_seq WHEN false THEN NULL ELSE archived_seq_a END,
+            is_muted_a = coalesce(muted, is_muted_a), is_pinned_a = coalesce(pinned, is_pinned_a)
+        WHERE key = conversation_key;
+    ELSE
+        UPDATE conversations SET
+            archived_seq_b = CASE archived WHEN true THEN last_seq WHEN false THEN NULL ELSE archived_seq_b END,
+            is_muted_b = coalesce(muted, is_muted_b), is_pinned_b = coalesce(pinned, is_pinned_b)
+        WHERE key = conversation_key;
+    END IF;
+END $$;
+
 -- What came after a message in a user's conversations: of each conversation with messages a row for each message that
 -- is not deleted, newest first, or one row without `seq` if there is none. In the message's own conversation that is
 -- what has a greater sequence number, in the others what has a greater id. Behind more than `most` messages a

@@ -135,7 +135,9 @@ impl Publish for RedisBus {
                 channels_of(all)
             }
             BusEvent::Typing { conversation, .. } => channels_of(&conversation.participants),
-            BusEvent::UnreadChanged { user, .. } => vec![user_channel(user)],
+            BusEvent::UnreadChanged { user, .. } | BusEvent::ConversationChanged { user, .. } => {
+                vec![user_channel(user)]
+            }
             _ => vec![all_channel()],
         };
         if let Some(event) = WireEvent::from_event(&event) {
@@ -163,6 +165,10 @@ impl Subscribe for RedisBus {
 
     fn has_device(&self, user: &Id) -> bool {
         self.hub.has_device(user)
+    }
+
+    fn has_socket(&self, user: &Id) -> bool {
+        self.hub.has_socket(user)
     }
 
     fn subscribe(&self, user: &Id) -> Option<SubscribeFuture> {

@@ -244,6 +244,9 @@ impl RedisBus {
             }
             WireEvent::BlocksChanged { users } => BusEvent::BlocksChanged { users },
             WireEvent::ProfileChanged { user } => BusEvent::ProfileChanged { user },
+            WireEvent::ConversationChanged { user, conversation } => {
+                BusEvent::ConversationChanged { user, conversation }
+            }
         };
         if let Some(delegate) = self.sequencer.delegate() {
             delegate.event_received(&event);

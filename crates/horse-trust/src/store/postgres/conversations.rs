@@ -11,7 +11,8 @@ use crate::store::error::{Result, StoreError};
 use crate::store::lists::{ListPlace, ListQuery};
 use crate::store::outbox::OutboxPlan;
 use crate::store::types::{
-    Conversation, ConversationSummary, EventKind, LastMessage, NewConversation, Profile, Side,
+    Conversation, ConversationSettings, ConversationSummary, EventKind, LastMessage, NewConversation,
+    Profile, SettingsChange, Side,
 };
 use crate::timestamp::Timestamp;
 
@@ -77,6 +78,12 @@ columns! {
         delivered_seq_a: i64,
         delivered_seq_b: i64,
         unread: i64 = "CASE WHEN c.user_a = $1 THEN c.unread_a ELSE c.unread_b END",
+        is_archived_a: bool = "coalesce(c.archived_seq_a >= c.last_seq, false)",
+        is_archived_b: bool = "coalesce(c.archived_seq_b >= c.last_seq, false)",
+        is_muted_a: bool,
+        is_muted_b: bool,
+        is_pinned_a: bool,
+        is_pinned_b: bool,
         is_mutual: bool = "c.last_seq > 0 OR c.hidden_from IS NULL",
         id_a: Option<Id> = "a.id",
         full_name_a: Option<String> = "a.full_name",
@@ -123,13 +130,15 @@ const SEVERAL: &str = sql!(SUMMARY, "c.key = ANY($2) ORDER BY array_position($2,
 
 const LIST: &str = "
     SELECT l.key, l.updated_at FROM (
-        SELECT key, updated_at, unread_a AS unread FROM conversations
+        SELECT key, updated_at, unread_a AS unread,
+            coalesce(archived_seq_a >= last_seq, false) AS is_archived FROM conversations
         WHERE user_a = $1 AND (last_seq > 0 OR hidden_from IS DISTINCT FROM 0)
         UNION ALL
-        SELECT key, updated_at, unread_b FROM conversations
+        SELECT key, updated_at, unread_b, coalesce(archived_seq_b >= last_seq, false) FROM conversations
         WHERE user_b = $1 AND user_a <> $1 AND (last_seq > 0 OR hidden_from IS DISTINCT FROM 1)) l
-    WHERE (l.unread > 0 OR NOT $2) AND (l.updated_at, l.key) < ($3, $4)
-    ORDER BY l.updated_at DESC, l.key DESC LIMIT $5";
+    WHERE (l.unread > 0 OR NOT $2) AND ($3::boolean IS NULL OR l.is_archived = $3)
+        AND (l.updated_at, l.key) < ($4, $5)
+    ORDER BY l.updated_at DESC, l.key DESC LIMIT $6";
 
 pub(super) async fn summary(pool: &Pool, key: i64, user: &Id) -> Result<Option<ConversationSummary>> {
     pool.query(ONE, &[user, &key]).await?.first().map(read_summary).transpose()
@@ -140,8 +149,10 @@ pub(super) async fn summaries(pool: &Pool, keys: &[i64], user: &Id) -> Result<Ve
 }
 
 pub(super) async fn list(pool: &Pool, user: &Id, query: ListQuery) -> Result<Vec<ListPlace>> {
-    let [before, key] = query.before();
-    let rows = pool.query(LIST, &[user, &query.only_unread, &before, &key, &query.limit()]).await?;
+    let (filter, [before, key]) = (query.filter, query.before());
+    let rows = pool
+        .query(LIST, &[user, &filter.only_unread(), &filter.archived(), &before, &key, &query.limit()])
+        .await?;
     rows.iter()
         .map(|row| Ok(ListPlace { key: row.try_get("key")?, updated_at: row.try_get("updated_at")? }))
         .collect()
@@ -165,11 +176,16 @@ fn read_summary(row: &Row) -> Result<ConversationSummary> {
     let profile = |id: Option<Id>, full_name, profile_picture_url, is_deleted| {
         id.map(|id| Profile { id, full_name, profile_picture_url, is_deleted })
     };
-    let side = |read_seq: i64, delivered_seq, last_seen, has_blocked| Side {
+    let settings =
+        |is_archived, is_muted, is_pinned| ConversationSettings { is_archived, is_muted, is_pinned };
+    let settings_a = settings(row.is_archived_a, row.is_muted_a, row.is_pinned_a);
+    let settings_b = settings(row.is_archived_b, row.is_muted_b, row.is_pinned_b);
+    let side = |read_seq: i64, delivered_seq, last_seen, has_blocked, settings| Side {
         read_seq,
         delivered_seq: read_seq.max(delivered_seq),
         last_seen,
         has_blocked,
+        settings,
     };
     Ok(ConversationSummary {
         profiles: [
@@ -181,12 +197,24 @@ fn read_summary(row: &Row) -> Result<ConversationSummary> {
         last_message,
         last_seq: row.last_seq,
         sides: [
-            side(row.read_seq_a, row.delivered_seq_a, row.last_seen_a, row.has_blocked_a),
-            side(row.read_seq_b, row.delivered_seq_b, row.last_seen_b, row.has_blocked_b),
+            side(row.read_seq_a, row.delivered_seq_a, row.last_seen_a, row.has_blocked_a, settings_a),
+            side(row.read_seq_b, row.delivered_seq_b, row.last_seen_b, row.has_blocked_b, settings_b),
         ],
         is_mutual: row.is_mutual,
         conversation,
     })
+}
+
+pub(super) async fn change_settings(
+    pool: &Pool,
+    conversation: &Conversation,
+    user: &Id,
+    change: SettingsChange,
+) -> Result<()> {
+    let side = i16::from(conversation.require_side_of(user)? == 1);
+    let SettingsChange { archived, muted, pinned } = change;
+    let sql = "SELECT change_settings($1, $2, $3, $4, $5)";
+    pool.query(sql, &[&conversation.key, &side, &archived, &muted, &pinned]).await.map(drop)
 }
 
 pub(super) async fn unread_count(pool: &Pool, user: &Id) -> Result<u64> {

@@ -10,7 +10,7 @@ use super::settings::Settings;
 use crate::store::error::StoreError;
 
 /// The migrations, in order; the schema's version is how many of them were applied.
-const MIGRATIONS: [&str; 15] = [
+const MIGRATIONS: [&str; 16] = [
     include_str!("../../../migrations/postgres/0001_initial.sql"),
     include_str!("../../../migrations/postgres/0002_blocks.sql"),
     include_str!("../../../migrations/postgres/0003_clock_and_reading.sql"),
@@ -26,6 +26,7 @@ const MIGRATIONS: [&str; 15] = [
     include_str!("../../../migrations/postgres/0013_report_states.sql"),
     include_str!("../../../migrations/postgres/0014_people.sql"),
     include_str!("../../../migrations/postgres/0015_outbox.sql"),
+    include_str!("../../../migrations/postgres/0016_conversation_settings.sql"),
 ];
 
 /// All views and functions; `migrations/postgres/functions/README.md` says what a change of them has to keep.
@@ -37,7 +38,7 @@ const FUNCTIONS: &str = concat!(
 );
 
 /// Raised with each change of [`FUNCTIONS`]: nodes of two versions that start in turns agree on the greater.
-const FUNCTIONS_VERSION: i32 = 8;
+const FUNCTIONS_VERSION: i32 = 9;
 
 /// Of the text of [`FUNCTIONS`].
 const FUNCTIONS_CHECKSUM: u64 = Crc::<u64>::new(&CRC_64_XZ).checksum(FUNCTIONS.as_bytes());
@@ -147,7 +148,7 @@ mod tests {
     /// A change is a new version: some database may have the functions of the last one.
     #[test]
     fn a_change_of_the_functions_raises_their_version() {
-        let noted = (8, 0x5023_f529_c07a_299a);
+        let noted = (9, 0x2cb9_b05e_5936_87a4);
         assert_eq!(
             (FUNCTIONS_VERSION, FUNCTIONS_CHECKSUM),
             noted,

@@ -27,7 +27,7 @@ use crate::store::traits::{
 use crate::store::types::{
     Change, Changed, Conversation, ConversationSummary, Delivered, History, MarkRead, Message, Missed,
     NewAuditEntry, NewConversation, NewMessage, NewReport, Page, Profile, Range, Read, Report,
-    ReportDecision, ReportQuery, Stored, Surroundings, User, UserPosition, Withdrawn,
+    ReportDecision, ReportQuery, SettingsChange, Stored, Surroundings, User, UserPosition, Withdrawn,
 };
 use crate::timestamp::Timestamp;
 
@@ -121,6 +121,15 @@ impl ConversationStore for PostgresStore {
         let opened = conversations::find_or_insert(&self.pool, &self.ids.next(), &conversation, plan).await;
         self.events_added();
         opened
+    }
+
+    async fn change_settings(
+        &self,
+        conversation: &Conversation,
+        user: &Id,
+        change: SettingsChange,
+    ) -> Result<()> {
+        conversations::change_settings(&self.pool, conversation, user, change).await
     }
 
     async fn conversation_list(&self, user: &Id, query: ListQuery) -> Result<Vec<ListPlace>> {

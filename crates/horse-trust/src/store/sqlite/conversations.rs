@@ -10,7 +10,8 @@ use crate::store::columns::{columns, sql};
 use crate::store::lists::{ListPlace, ListQuery};
 use crate::store::outbox::OutboxPlan;
 use crate::store::types::{
-    Conversation, ConversationSummary, EventKind, LastMessage, NewConversation, Profile, Side,
+    Conversation, ConversationSettings, ConversationSummary, EventKind, LastMessage, NewConversation,
+    Profile, SettingsChange, Side,
 };
 use crate::timestamp::Timestamp;
 
@@ -110,6 +111,12 @@ columns! {
         unread_b: i64,
         delivered_seq_a: i64,
         delivered_seq_b: i64,
+        is_archived_a: bool = "ifnull(c.archived_seq_a >= c.last_seq, 0)",
+        is_archived_b: bool = "ifnull(c.archived_seq_b >= c.last_seq, 0)",
+        is_muted_a: bool,
+        is_muted_b: bool,
+        is_pinned_a: bool,
+        is_pinned_b: bool,
         is_mutual: bool = "c.last_seq > 0 OR c.hidden_from IS NULL",
         id_a: Option<Id> = "a.id",
         full_name_a: Option<String> = "a.full_name",
@@ -176,11 +183,16 @@ fn read_summary(row: &Row<'_>, user: &Id) -> Result<ConversationSummary> {
     let profile = |id: Option<Id>, full_name, profile_picture_url, is_deleted| {
         id.map(|id| Profile { id, full_name, profile_picture_url, is_deleted })
     };
-    let side = |read_seq: i64, delivered_seq, last_seen, has_blocked| Side {
+    let settings =
+        |is_archived, is_muted, is_pinned| ConversationSettings { is_archived, is_muted, is_pinned };
+    let settings_a = settings(row.is_archived_a, row.is_muted_a, row.is_pinned_a);
+    let settings_b = settings(row.is_archived_b, row.is_muted_b, row.is_pinned_b);
+    let side = |read_seq: i64, delivered_seq, last_seen, has_blocked, settings| Side {
         read_seq,
         delivered_seq: read_seq.max(delivered_seq),
         last_seen,
         has_blocked,
+        settings,
     };
     let is_first = conversation.participants[0] == *user;
     Ok(ConversationSummary {
@@ -193,8 +205,8 @@ fn read_summary(row: &Row<'_>, user: &Id) -> Result<ConversationSummary> {
         last_message,
         last_seq: row.last_seq,
         sides: [
-            side(row.read_seq_a, row.delivered_seq_a, row.last_seen_a, row.has_blocked_a),
-            side(row.read_seq_b, row.delivered_seq_b, row.last_seen_b, row.has_blocked_b),
+            side(row.read_seq_a, row.delivered_seq_a, row.last_seen_a, row.has_blocked_a, settings_a),
+            side(row.read_seq_b, row.delivered_seq_b, row.last_seen_b, row.has_blocked_b, settings_b),
         ],
         is_mutual: row.is_mutual,
         conversation,
@@ -252,6 +264,27 @@ pub(super) fn update_conversation(
     if updated == 1 { Ok(()) } else { Err(rusqlite::Error::QueryReturnedNoRows) }
 }
 
+/// Changes what one of the two, by the index in `participants`, has set for a conversation. An archived conversation keeps
+/// up to where it was archived, so a message that is stored later brings it back by itself.
+pub(super) fn change_settings(
+    connection: &Connection,
+    key: i64,
+    side: usize,
+    change: SettingsChange,
+) -> Result<()> {
+    let sql = if side == 0 {
+        "UPDATE conversations SET
+             archived_seq_a = CASE ?2 WHEN TRUE THEN last_seq WHEN FALSE THEN NULL ELSE archived_seq_a END,
+             is_muted_a = ifnull(?3, is_muted_a), is_pinned_a = ifnull(?4, is_pinned_a) WHERE key = ?1"
+    } else {
+        "UPDATE conversations SET
+             archived_seq_b = CASE ?2 WHEN TRUE THEN last_seq WHEN FALSE THEN NULL ELSE archived_seq_b END,
+             is_muted_b = ifnull(?3, is_muted_b), is_pinned_b = ifnull(?4, is_pinned_b) WHERE key = ?1"
+    };
+    let SettingsChange { archived, muted, pinned } = change;
+    connection.prepare_cached(sql)?.execute(params![key, archived, muted, pinned]).map(drop)
+}
+
 /// How many messages `user` has not read, in all conversations.
 pub(super) fn unread_count(connection: &Connection, user: &Id) -> Result<i64> {
     connection
@@ -265,21 +298,23 @@ pub(super) fn unread_count(connection: &Connection, user: &Id) -> Result<i64> {
 /// The places of the conversations that `user` sees, newest first. It reads a few integers of each, and sorts them: the
 /// rest is read by [`summaries`] for what is shown.
 pub(super) fn list(connection: &Connection, user: &Id, query: ListQuery) -> Result<Vec<ListPlace>> {
-    let [before, key] = query.before();
+    let (filter, [before, key]) = (query.filter, query.before());
     connection
         .prepare_cached(
             "SELECT key, updated_at FROM (
-                 SELECT key, updated_at, unread_a AS unread FROM conversations
+                 SELECT key, updated_at, unread_a AS unread,
+                     ifnull(archived_seq_a >= last_seq, 0) AS is_archived FROM conversations
                  WHERE user_a = ?1 AND (last_seq > 0 OR hidden_from IS NOT 0)
                  UNION ALL
-                 SELECT key, updated_at, unread_b FROM conversations
+                 SELECT key, updated_at, unread_b, ifnull(archived_seq_b >= last_seq, 0) FROM conversations
                  WHERE user_b = ?1 AND user_a <> ?1 AND (last_seq > 0 OR hidden_from IS NOT 1))
-             WHERE (unread > 0 OR NOT ?2) AND (updated_at, key) < (?3, ?4)
-             ORDER BY updated_at DESC, key DESC LIMIT ?5",
+             WHERE (unread > 0 OR NOT ?2) AND (?3 IS NULL OR is_archived = ?3) AND (updated_at, key) < (?4, ?5)
+             ORDER BY updated_at DESC, key DESC LIMIT ?6",
         )?
-        .query_map(params![user, query.only_unread, before, key, query.limit()], |row| {
-            Ok(ListPlace { key: row.get("key")?, updated_at: row.get("updated_at")? })
-        })?
+        .query_map(
+            params![user, filter.only_unread(), filter.archived(), before, key, query.limit()],
+            |row| Ok(ListPlace { key: row.get("key")?, updated_at: row.get("updated_at")? }),
+        )?
         .collect()
 }
 

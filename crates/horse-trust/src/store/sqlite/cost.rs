@@ -22,7 +22,7 @@ use crate::store::traits::{
 };
 use crate::store::types::{
     Actor, Change, Conversation, Delivered, MarkRead, NewAuditEntry, NewConversation, NewMessage, NewReport,
-    Page, Profile, Range, Read, ReportDecision, ReportState, Role, User,
+    Page, Profile, Range, Read, ReportDecision, ReportState, Role, SettingsChange, User,
 };
 use crate::timestamp::Timestamp;
 
@@ -300,6 +300,10 @@ async fn write_everything(store: &SqliteStore) {
         store.open_conversation(new).await.unwrap();
     }
     let profile = Profile { id: id("ann"), full_name: None, profile_picture_url: None, is_deleted: false };
+    for user in ["ann", "ben"] {
+        let change = SettingsChange { archived: Some(true), muted: Some(true), pinned: None };
+        store.change_settings(&conversation, &id(user), change).await.unwrap();
+    }
     let user = User {
         profile,
         email: Some("ann@example.org".to_owned()),

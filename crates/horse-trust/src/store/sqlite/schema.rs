@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use super::append_buffer;
 
 /// The migrations, in order; the schema's version is how many of them were applied.
-pub(super) const MIGRATIONS: [&str; 15] = [
+pub(super) const MIGRATIONS: [&str; 16] = [
     include_str!("../../../migrations/sqlite/0001_initial.sql"),
     include_str!("../../../migrations/sqlite/0002_delivery.sql"),
     include_str!("../../../migrations/sqlite/0003_recent.sql"),
@@ -23,6 +23,7 @@ pub(super) const MIGRATIONS: [&str; 15] = [
     include_str!("../../../migrations/sqlite/0013_report_states.sql"),
     include_str!("../../../migrations/sqlite/0014_people.sql"),
     include_str!("../../../migrations/sqlite/0015_outbox.sql"),
+    include_str!("../../../migrations/sqlite/0016_conversation_settings.sql"),
 ];
 
 /// How long a statement waits for a lock that another program (an operator's `sqlite3`) holds.

@@ -27,7 +27,7 @@ use crate::store::traits::{
 };
 use crate::store::types::{
     Change, Changed, Conversation, ConversationSummary, Delivered, History, MarkRead, Message, Missed,
-    NewConversation, NewMessage, Profile, Range, Read, Stored, User, UserPosition,
+    NewConversation, NewMessage, Profile, Range, Read, SettingsChange, Stored, User, UserPosition,
 };
 use crate::timestamp::Timestamp;
 
@@ -144,6 +144,16 @@ impl ConversationStore for SqliteStore {
             Ok(conversations::find_or_insert_conversation(connection, &conversation, plan, || ids.next())?)
         })
         .await
+    }
+
+    async fn change_settings(
+        &self,
+        conversation: &Conversation,
+        user: &Id,
+        change: SettingsChange,
+    ) -> Result<()> {
+        let (key, side) = (conversation.key, conversation.require_side_of(user)?);
+        self.write(move |connection| Ok(conversations::change_settings(connection, key, side, change)?)).await
     }
 
     async fn conversation_list(&self, user: &Id, query: ListQuery) -> Result<Vec<ListPlace>> {

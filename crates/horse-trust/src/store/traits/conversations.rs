@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use crate::id::Id;
 use crate::store::error::Result;
 use crate::store::lists::{ListPlace, ListQuery};
-use crate::store::types::{Conversation, ConversationSummary, NewConversation};
+use crate::store::types::{Conversation, ConversationSummary, NewConversation, SettingsChange};
 
 /// Conversations, and the lists of them.
 #[async_trait]
@@ -17,6 +17,14 @@ pub trait ConversationStore: Send + Sync + 'static {
     /// ask at the same time. The first participant opens it. The other does not see it before it has a message, or before
     /// opening it as well.
     async fn open_conversation(&self, conversation: NewConversation) -> Result<Conversation>;
+
+    /// Changes what `user`, one of its participants, has set for a conversation.
+    async fn change_settings(
+        &self,
+        conversation: &Conversation,
+        user: &Id,
+        change: SettingsChange,
+    ) -> Result<()>;
 
     /// A part of the list of conversations that `user` sees, greatest `updated_at` first.
     async fn conversation_list(&self, user: &Id, query: ListQuery) -> Result<Vec<ListPlace>>;

@@ -96,6 +96,30 @@ pub struct Side {
     pub last_seen: Option<Timestamp>,
     /// Whether this participant has blocked the other.
     pub has_blocked: bool,
+    /// What this participant has set for the conversation.
+    pub settings: ConversationSettings,
+}
+
+/// What one participant has set for a conversation; the other neither sees nor shares it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ConversationSettings {
+    /// Whether it is left out of the list. A message stored since then, by whichever of the two, ends that.
+    pub is_archived: bool,
+    /// Whether its messages are to attract no attention.
+    pub is_muted: bool,
+    /// Whether clients show it before the others.
+    pub is_pinned: bool,
+}
+
+/// Settings of a conversation to change; `None` stays as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SettingsChange {
+    /// See [`ConversationSettings::is_archived`].
+    pub archived: Option<bool>,
+    /// See [`ConversationSettings::is_muted`].
+    pub muted: Option<bool>,
+    /// See [`ConversationSettings::is_pinned`].
+    pub pinned: Option<bool>,
 }
 
 /// The snapshot of the last message in a list.

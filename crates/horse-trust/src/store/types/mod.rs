@@ -12,7 +12,10 @@ mod page;
 
 pub use self::accounts::{Profile, Role, User};
 pub use self::audit::{Actor, AuditEntry, NewAuditEntry};
-pub use self::conversations::{Conversation, ConversationSummary, LastMessage, NewConversation, Side};
+pub use self::conversations::{
+    Conversation, ConversationSettings, ConversationSummary, LastMessage, NewConversation, SettingsChange,
+    Side,
+};
 pub use self::delivery::{Delivered, MarkRead, Missed, MissedMessage, Read, Unread, UserPosition};
 pub use self::directory::{People, PeopleQuery, Person, UserPatch};
 pub use self::messages::{
