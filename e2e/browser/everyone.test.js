@@ -43,14 +43,14 @@ test("the whole flow by keyboard", async (t) => {
 
   await tabTo(page, /^New conversation$/);
   await page.keyboard.press("Enter");
-  const inDialog = () => eventually("the dialog's field has the focus", async () => /E-mail address or user id/.test(await focused(page)));
+  const inDialog = () => eventually("the dialog's field has the focus", async () => /User id/.test(await focused(page)));
   await inDialog();
   await page.keyboard.press("Escape");
   await page.getByRole("dialog").waitFor({ state: "detached" });
   assert.match(await focused(page), /^New conversation$/, "the focus returns");
   await page.keyboard.press("Enter");
   await inDialog();
-  await page.keyboard.type(bruno.email);
+  await page.keyboard.type(bruno.id);
   await page.keyboard.press("Enter");
   await ready(page);
 

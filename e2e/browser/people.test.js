@@ -45,7 +45,7 @@ test("profile pictures are shown, and initials where there is none or it does no
   await checkAccessibility(page, "pictures");
 });
 
-test("a conversation is begun with an id or an e-mail address", async (t) => {
+test("a conversation is begun with an id", async (t) => {
   const server = await Server.start(t);
   const ana = await server.register("Ana");
   const [bruno, lucia] = [await register(server, "Bruno Paz"), await register(server, "Lucía Núñez")];
@@ -53,21 +53,21 @@ test("a conversation is begun with an id or an e-mail address", async (t) => {
   await page.getByRole("heading", { name: "No conversations yet" }).waitFor();
   const begin = async (whom) => {
     await page.getByRole("button", { name: "New conversation" }).first().click();
-    await page.getByLabel("E-mail address or user id").fill(whom);
+    await page.getByLabel("User id").fill(whom);
     await page.getByRole("dialog").getByRole("button", { name: "Start conversation" }).click();
   };
 
   await begin("f".repeat(24));
-  await page.getByText("Nobody here has this address or id.").waitFor();
-  await page.getByLabel("E-mail address or user id").fill(ana.id);
+  await page.getByText("Nobody here has this id.").waitFor();
+  await page.getByLabel("User id").fill(ana.id);
   await page.getByRole("dialog").getByRole("button", { name: "Start conversation" }).click();
   await page.getByText("This is you. Whom do you want to write to?").waitFor();
-  await page.getByLabel("E-mail address or user id").fill(`  ${bruno.id} `);
+  await page.getByLabel("User id").fill(`  ${bruno.id} `);
   await page.getByRole("dialog").getByRole("button", { name: "Start conversation" }).click();
   await page.getByRole("heading", { name: "Bruno Paz" }).waitFor();
   await ready(page);
   await write(page, "Hello by your id");
-  await begin(lucia.email);
+  await begin(lucia.id);
   await page.getByRole("heading", { name: "Lucía Núñez" }).waitFor();
 
   const his = await open(t, server, bruno);
@@ -87,7 +87,7 @@ test("nobody sees a conversation in which nothing was written; the first message
   const isEmpty = () => his.getByRole("heading", { name: "No conversations yet" }).waitFor();
   await isEmpty();
   await hers.getByRole("button", { name: "New conversation" }).first().click();
-  await hers.getByLabel("E-mail address or user id").fill(bruno.id);
+  await hers.getByLabel("User id").fill(bruno.id);
   await hers.getByRole("dialog").getByRole("button", { name: "Start conversation" }).click();
   await ready(hers);
   // Her own list has it, and says that it is empty.

@@ -69,13 +69,13 @@ test("conversations and messages", async (t) => {
   const [asAna, asBruno, asCarla] = [ana, bruno, carla].map(as);
 
   const { data: conversation } = await asAna(200, "POST", "/api/chat/conversations", { recipient_id: bruno.id });
-  await asAna(200, "POST", "/api/chat/conversations", { recipient_email: bruno.email, horse_id: "horse_1" });
+  await asAna(200, "POST", "/api/chat/conversations", { recipient_id: bruno.id, horse_id: "horse_1" });
   for (const [body, status] of [
     [{ recipient_id: "no id!" }, 400],
     [{ recipient_id: bruno.id, horse_id: "no id!" }, 400],
     [{ recipient_id: ana.id }, 400],
     [{ recipient_id: "nobody" }, 404],
-    [{ recipient_email: "nobody@example.com" }, 404],
+    [{ recipient_id: bruno.email }, 400],
   ]) {
     await asAna(status, "POST", "/api/chat/conversations", body);
   }

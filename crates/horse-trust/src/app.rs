@@ -35,8 +35,6 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Registrations of an address: the burst, and the period of one more. A school or a mobile network shares one address; a
 /// script wants thousands.
 const REGISTRATIONS: (NonZeroU32, Duration) = (NonZeroU32::new(100).unwrap(), Duration::from_secs(5));
-/// Look-ups of e-mails by an address: as many as ten users have.
-const EMAIL_LOOKUPS: (NonZeroU32, Duration) = (NonZeroU32::new(100).unwrap(), Duration::from_secs(36));
 /// How many connections may wait to be accepted; after a restart all clients reconnect at once.
 const BACKLOG: u32 = 4096;
 
@@ -170,9 +168,8 @@ pub async fn run(
         Arc::clone(&metrics),
     );
     let engine = socketio::Server::builder(engine).with(&namespace, realtime).build();
-    let by_address =
-        |(burst, period)| Arc::new(AddressRate::new(burst, period, config.message_rate.is_some()));
-    let [registrations, email_lookups] = [REGISTRATIONS, EMAIL_LOOKUPS].map(by_address);
+    let (burst, period) = REGISTRATIONS;
+    let registrations = Arc::new(AddressRate::new(burst, period, config.message_rate.is_some()));
     let draining = Arc::new(AtomicBool::new(false));
     let figures = Arc::clone(&metrics);
     let state = AppState {
@@ -188,7 +185,6 @@ pub async fn run(
         passwords: Arc::new(Passwords::new(all_cores_but_one())),
         throttle: Arc::new(Throttle::default()),
         registrations: Arc::clone(&registrations),
-        email_lookups: Arc::clone(&email_lookups),
     };
     let router = http::router(state, engine.clone(), &config.cors_origins);
     let mut background = chat.start(cursor);
@@ -200,7 +196,7 @@ pub async fn run(
         None => None,
     };
     background.spawn(expiries.run());
-    background.spawn(tidy(Arc::clone(&chat), Arc::clone(&store), [registrations, email_lookups]));
+    background.spawn(tidy(Arc::clone(&chat), Arc::clone(&store), registrations));
     if let Ok(address) = listener.local_addr() {
         tracing::info!(%address, "listening");
     }
@@ -259,13 +255,11 @@ fn chat_config(config: &Config) -> ChatConfig {
 }
 
 /// Frees memory that is no longer needed, as long as it runs.
-async fn tidy(chat: Arc<Chat>, store: Arc<dyn Store>, rates: [Arc<AddressRate>; 2]) {
+async fn tidy(chat: Arc<Chat>, store: Arc<dyn Store>, registrations: Arc<AddressRate>) {
     let mut interval = tokio::time::interval(TIDY_INTERVAL);
     loop {
         interval.tick().await;
-        for rate in &rates {
-            rate.tidy();
-        }
+        registrations.tidy();
         chat.tidy().await;
         if let Err(error) = store.forget_audit(AUDIT_RETENTION).await {
             tracing::warn!(%error, "old entries of the audit were not forgotten");

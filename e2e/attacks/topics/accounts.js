@@ -101,17 +101,6 @@ export default [
     },
   },
   {
-    name: "accounts by e-mail: 200 are asked for",
-    isQuick: true,
-    seed: (seed) => (seed.user("asking"), Array.from({ length: 20 }, (_, n) => seed.user(`asked-${n}`))),
-    async run(attacker) {
-      const answers = await attacker.pace(40, attacker.isQuick ? 2 : 5, (n) => attacker.http(n, "POST", "/api/chat/conversations", { user: "asking", body: { recipient_email: n % 2 ? emailOf(`asked-${n % 20}`) : `unknown-${n}@example.com` } }));
-      const told = answers.filter(({ status, text }) => status === 404 || text.includes("asked-")).length;
-      attacker.note(`${told} of ${answers.length} answers say whether there is an account`);
-      attacker.check(told <= 60, `${told} of ${answers.length} answers say whether there is an account`);
-    },
-  },
-  {
     name: "logout everywhere, over and over",
     seed: (seed) => seed.user("leaver"),
     async run(attacker) {

@@ -113,10 +113,9 @@ export function refresh(): Promise<void> {
   return reload;
 }
 
-/** Opens the conversation with a person, given by e-mail or id; answers its id. */
+/** Opens the conversation with a person; answers its id. */
 export async function open(person: string): Promise<string> {
-  const body = person.includes("@") ? { recipient_email: person } : { recipient_id: person };
-  const { data } = await request<{ data: ConversationItem }>("POST", "/api/chat/conversations", body);
+  const { data } = await request<{ data: ConversationItem }>("POST", "/api/chat/conversations", { recipient_id: person });
   if (!find(data._id)) {
     conversations.value = new Map(conversations.peek()).set(data._id, fromItem(data, performance.now()));
   }

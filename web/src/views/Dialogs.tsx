@@ -91,6 +91,9 @@ function NewConversation({ onClose }: { onClose: () => void }) {
           onInput={(event) => setPerson(event.currentTarget.value)}
         />
       </div>
+      <p class="modal-text">
+        {words.ownId} <code class="own-id">{session.value?.user.id}</code>
+      </p>
     </Ask>
   );
 }

@@ -7,7 +7,6 @@ use super::service::Chat;
 use crate::contract::Refusal;
 use crate::id::Id;
 use crate::store::{ConversationSummary, ListPlace, ListQuery, NewConversation};
-use crate::unicode;
 
 impl Chat {
     /// The places of the user's conversations, newest first. What they show is read by [`Chat::summaries`], for as many
@@ -71,22 +70,9 @@ impl Chat {
         summary.map_err(store_failed("conversation_summary"))?.ok_or(Refusal::StoreFailed)
     }
 
-    /// The account with this e-mail, to write to. The caller has counted it ([`Chat::count_email_lookup`]).
-    pub async fn user_by_email(&self, email: &str) -> Result<Id, Refusal> {
-        let found = self.store.user_by_email(&unicode::email(email)).await;
-        let found = found.map_err(store_failed("user_by_email"))?;
-        found.map(|user| user.profile.id).ok_or(Refusal::UserNotFound)
-    }
-
     /// Counts a conversation that `user` opens, over all nodes, for whatever recipient. It costs the server as much as a
     /// message.
     pub async fn count_opening(&self, user: &Id) -> Result<(), Refusal> {
         self.take_from_all_nodes(user, self.limits.opening(user)?).await
-    }
-
-    /// Counts an e-mail that `user` looks up, over all nodes. The answer reveals whether it has an account, so the rate is that
-    /// of a person who writes to acquaintances.
-    pub async fn count_email_lookup(&self, user: &Id) -> Result<(), Refusal> {
-        self.take_from_all_nodes(user, self.limits.email_lookup(user)?).await
     }
 }

@@ -17,9 +17,6 @@ const BURST: u32 = 5;
 const REQUESTS: u32 = 10;
 /// Typing events a second and user, and at once. They cost nothing, so without a rate one participant could flood the other.
 const TYPING: [u32; 2] = [20, 100];
-/// E-mails that a user may look up at once, and how long until the next: enough for an address book, and too few to find
-/// out which of a long list have an account.
-const LOOKUPS: (u32, Duration) = (10, Duration::from_mins(6));
 /// New reports at once, and how long until the next: an admin has to read each.
 const REPORTS: (u32, Duration) = (20, Duration::from_secs(6));
 /// Users whom a user may block at once, and how long until the next: each block is stored, even of a user who does not exist.
@@ -33,7 +30,6 @@ pub(crate) struct Limits {
     joins: Option<Rate>,
     requests: Option<Rate>,
     openings: Option<SharedRate>,
-    email_lookups: Option<SharedRate>,
     reports: Option<Rate>,
     blocks: Option<Rate>,
     typing: Rate,
@@ -78,10 +74,6 @@ impl Limits {
             requests: of_messages(REQUESTS),
             openings: messages.and_then(|count| Some((of_messages(1)?, shared("openings", count)))),
             blocks: messages.and_then(|_| slow_rate(BLOCKS)),
-            email_lookups: messages.and_then(|_| {
-                let (burst, period) = LOOKUPS;
-                Some((slow_rate(LOOKUPS)?, SharedQuota { name: "email_lookups", period, burst }))
-            }),
             reports: messages.and_then(|_| slow_rate(REPORTS)),
             typing: rate(TYPING),
             connections: connections
@@ -127,11 +119,6 @@ impl Limits {
         check(self.blocks.as_ref(), user)
     }
 
-    /// As [`Limits::opening`], for an e-mail that is looked up.
-    pub(super) fn email_lookup(&self, user: &Id) -> Result<Option<SharedQuota>, Refusal> {
-        check_shared(self.email_lookups.as_ref(), user)
-    }
-
     /// Counts a new report.
     pub(super) fn report(&self, user: &Id) -> Result<(), Refusal> {
         check(self.reports.as_ref(), user)
@@ -156,7 +143,6 @@ impl Limits {
             self.requests.as_ref(),
             self.openings.as_ref().map(|(rate, _)| rate),
             self.blocks.as_ref(),
-            self.email_lookups.as_ref().map(|(rate, _)| rate),
             self.reports.as_ref(),
             self.connections.as_ref(),
         ];

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{FromRequest as _, RawQuery, Request, State};
+use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router, middleware};
@@ -17,7 +17,6 @@ use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::SizeAbove;
 
-use super::address::client_address;
 use super::answers::{self, Answers};
 use super::error::ApiError;
 use super::extract::{Authenticated, Fields, PathId};
@@ -170,22 +169,12 @@ fn list_head(user: &Id, edit_window: Duration) -> Vec<u8> {
 async fn open(
     State(state): State<AppState>,
     Authenticated(claims): Authenticated,
-    request: Request,
+    fields: Fields,
 ) -> Result<Json<Value>, ApiError> {
-    let address = client_address(request.extensions());
-    let fields = Fields::from_request(request, &state).await?;
     state.chat.count_opening(&claims.user).await?;
     let mut errors = Vec::new();
     // A value that is no text is answered like an invalid id.
-    let mut recipient = fields.text("recipient_id", &mut errors).unwrap_or_default();
-    if recipient.is_empty()
-        && let Some(email) = fields.text("recipient_email", &mut errors)
-    {
-        state.chat.count_email_lookup(&claims.user).await?;
-        let too_many = |wait: Duration| ApiError::TooMany("Too many messages", wait.as_secs() + 1);
-        state.email_lookups.check(address).map_err(too_many)?;
-        recipient = state.chat.user_by_email(&email).await?.to_string();
-    }
+    let recipient = fields.text("recipient_id", &mut errors).unwrap_or_default();
     if errors.is_empty() {
         let horse = fields.text("horse_id", &mut errors);
         if !errors.is_empty() {

@@ -32,8 +32,6 @@ pub struct AppState {
     pub throttle: Arc<Throttle>,
     /// Limits registrations by address.
     pub registrations: Arc<AddressRate>,
-    /// Limits look-ups of e-mails by address.
-    pub email_lookups: Arc<AddressRate>,
     /// Counters and timers.
     pub metrics: Arc<Metrics>,
     /// The Bearer token of `/metrics`; without one only this machine may read them.
