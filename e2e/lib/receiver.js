@@ -1,5 +1,6 @@
 // A platform that receives webhooks, and verifies each with the official library.
 import { createServer } from "node:http";
+import { createServer as createSecureServer } from "node:https";
 
 import { Webhook } from "standardwebhooks";
 
@@ -9,13 +10,14 @@ export const WEBHOOK_SECRET = `whsec_${Buffer.alloc(32, 7).toString("base64")}`;
 
 /** A receiver whose `answer(response, event, attempt)` may be replaced; by default it answers 204. */
 export class Receiver {
-  static async start(t, secret = WEBHOOK_SECRET) {
+  /** Speaks TLS if it is given a key and a certificate. */
+  static async start(t, { secret = WEBHOOK_SECRET, tls } = {}) {
     const receiver = new Receiver();
     receiver.events = [];
     receiver.answer = (response) => response.writeHead(204).end();
     const attempts = new Map();
     const verifier = new Webhook(secret);
-    const server = createServer((request, response) => {
+    const listener = (request, response) => {
       let body = "";
       request.setEncoding("utf8").on("data", (text) => (body += text));
       request.on("end", () => {
@@ -25,13 +27,15 @@ export class Receiver {
         receiver.events.push(event);
         receiver.answer(response, event, attempts.get(event.id));
       });
-    });
+    };
+    const server = tls ? createSecureServer(tls, listener) : createServer(listener);
     await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
     t.after(() => {
       server.closeAllConnections();
       server.close();
     });
-    receiver.url = `http://127.0.0.1:${server.address().port}/hook`;
+    receiver.port = server.address().port;
+    receiver.url = `${tls ? "https://localhost" : "http://127.0.0.1"}:${receiver.port}/hook`;
     return receiver;
   }
 

@@ -1,4 +1,4 @@
-// Webhooks: what a receiver gets, in which order, and what becomes of events that it does not take.
+// Webhooks: what a receiver gets, and in which order. Receivers that misbehave are in webhook-receivers.test.js.
 import assert from "node:assert/strict";
 import test from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -58,40 +58,6 @@ test("messages of a conversation come in their order, also those that are tried 
   assert.deepEqual(seqs(), [1, 2, 3, 3, 4, 5, 6, 7, 8, 9, 10]);
 });
 
-test("receivers that misbehave: retried or given up, and nobody's chat is slowed", async (t) => {
-  const hostile = {
-    hangs: () => {},
-    "closes in the middle": (response) => response.writeHead(500, { "content-length": 100 }).write("x", () => response.destroy()),
-    redirects: (response, event) => response.writeHead(302, { location: "/other" }).end(),
-    "answers with 10 MB": (response) => response.writeHead(500).end(Buffer.alloc(10_000_000)),
-  };
-  const receivers = {};
-  for (const [name, answer] of Object.entries(hostile)) {
-    receivers[name] = await Receiver.start(t);
-    receivers[name].answer = (response, event, attempt) => (attempt === 1 ? answer(response, event) : response.writeHead(200).end());
-  }
-  const gone = await Receiver.start(t);
-  gone.answer = (response) => response.writeHead(410).end();
-  const urls = [...Object.values(receivers), gone].map(({ url }) => url).join(",");
-  const server = await Server.start(t, { WEBHOOK_URL: urls, WEBHOOK_SECRET, WEBHOOK_EVENTS: "message.created" });
-  const { ana, conversation } = await server.pair();
-  const a = await connect(t, server, ana);
-  const begin = performance.now();
-  for (let number = 1; number <= 20; number++) assert.ok((await a.send(conversation, `${number}`)).success);
-  assert.ok(performance.now() - begin < 10_000);
-  for (const [name, receiver] of Object.entries(receivers)) {
-    // A message is tried once in vain, 5 s pass, and then the next.
-    const [first, again] = [await receiver.received("message.created", 1), await receiver.received("message.created", 2)];
-    assert.deepEqual([first.data.message.seq, again.data.message.seq, again.id], [1, 1, first.id], name);
-    assert.ok(receiver.events.every(({ path }) => path === "/hook"), "no redirect is followed");
-  }
-  await gone.received("message.created", 20);
-  assert.equal(new Set(gone.events.map(({ id }) => id)).size, 20, "410 gives up at once");
-  // Of several nodes one sends.
-  const figures = await Promise.all((server.nodes ?? [server]).map(async (node) => (await node.request("GET", "/metrics")).text));
-  assert.match(figures.join(""), /horse_trust_webhooks_failed_total [1-9]/);
-});
-
 test("what was not sent is sent after the server was killed", async (t) => {
   const receiver = await Receiver.start(t);
   receiver.answer = (response) => response.destroy();
@@ -131,6 +97,53 @@ test("message.unseen comes once, until the recipient has read", async (t) => {
   const writer = await connect(t, server, ana);
   const { data: fourth } = await writer.send(conversation, "four");
   assert.equal((await receiver.received("message.unseen", 2)).data.message._id, fourth._id);
+});
+
+test("whichever nodes write, each event comes once", async (t) => {
+  const receiver = await Receiver.start(t);
+  const server = await Server.start(t, settings(receiver, { WEBHOOK_EVENTS: "message.created" }));
+  const nodes = server.nodes ?? [server];
+  const pairs = await Promise.all(Array.from({ length: 6 }, () => server.pair()));
+  const clients = await Promise.all(pairs.map(({ ana }, n) => connect(t, nodes[n % nodes.length], ana)));
+  for (let number = 1; number <= 20; number++) {
+    await Promise.all(pairs.map(({ conversation }, n) => clients[n].send(conversation, `${number}`)));
+  }
+  await receiver.received("message.created", 120);
+  // Each has taken its turn by then: an event of another lane is behind them all.
+  const last = await server.pair();
+  await (await connect(t, nodes[0], last.ana)).send(last.conversation, "last");
+  await eventually("the last one", () => receiver.events.some(({ data }) => data.message.text === "last"));
+  assert.equal(receiver.events.length, 121);
+  for (const { conversation } of pairs) {
+    const seqs = receiver.events.filter(({ data }) => data.conversation._id === conversation).map(({ data }) => data.message.seq);
+    assert.deepEqual(seqs, Array.from({ length: 20 }, (_, n) => n + 1));
+  }
+});
+
+test("message.unseen: a device counts on whichever node it is, and another node takes over", async (t) => {
+  const receiver = await Receiver.start(t);
+  const server = await Server.start(t, settings(receiver, { WEBHOOK_EVENTS: "message.unseen", UNSEEN_AFTER: "2s", PRESENCE_GRACE: "1s" }));
+  const nodes = server.nodes ?? [server];
+  const pairs = await Promise.all(nodes.map(() => server.pair()));
+  const devices = await Promise.all(pairs.map(({ bruno }, n) => connect(t, nodes[n], bruno)));
+  const write = async ({ ana, conversation }) => {
+    const writer = await connect(t, nodes[0], ana);
+    assert.equal((await writer.send(conversation, "hello")).success, true);
+  };
+  for (const pair of pairs) await write(pair);
+  // Two who are away: by the second event each of the others was looked at.
+  const unseen = ({ conversation }) => receiver.events.filter(({ data }) => data.conversation._id === conversation).length;
+  for (let round = 1; round <= 2; round++) {
+    const away = await server.pair();
+    await write(away);
+    await eventually("message.unseen of one who is away", () => unseen(away), 6_000);
+  }
+  assert.deepEqual(pairs.map(unseen), pairs.map(() => 0));
+  // The first one has begun to look before the others.
+  if (nodes.length > 1) await nodes[0].kill();
+  for (const device of devices) device.socket.disconnect();
+  await eventually("message.unseen of each", () => pairs.every(unseen));
+  assert.deepEqual(pairs.map(unseen), pairs.map(() => 1));
 });
 
 test("secrets: two sign each event, and a bad one stops the start", async (t) => {
