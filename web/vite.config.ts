@@ -5,6 +5,8 @@ const server = process.env.HORSE_TRUST_URL ?? "http://127.0.0.1:3000";
 
 // The moderation page is a build of its own, so that the chat page loads nothing of it, and is one script as before.
 export default defineConfig(({ mode }) => ({
+  // The page is below BASE_PATH, which only the server knows: its files are named relative to it.
+  base: "./",
   build: {
     ...(mode === "admin" ? { emptyOutDir: false, rolldownOptions: { input: "admin.html" } } : {}),
     target: "es2022",

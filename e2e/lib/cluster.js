@@ -156,8 +156,8 @@ export class Redis {
 /** The names that nodes have before nginx, as its configuration has them. */
 const NAMES = "abcdefgh";
 
-/** The nginx configuration that we ship, for these nodes instead of its two. */
-function shippedConfiguration(nodes) {
+/** The nginx configuration that we ship, for these nodes instead of its two, and below `base`. */
+function shippedConfiguration(nodes, base) {
   let configuration = readFileSync(fileURLToPath(new URL("../../deploy/nginx.conf", import.meta.url)), "utf8");
   const replace = (pattern, by) => {
     if (!pattern.test(configuration)) throw new Error(`deploy/nginx.conf: nothing matches ${pattern}`);
@@ -173,18 +173,21 @@ function shippedConfiguration(nodes) {
   const each = (text) => (node, n) =>
     text.replaceAll("chat_a", `chat_${NAMES[n]}`).replace("~^a-", `~^${NAMES[n]}-`).replace("node-a:3000", `127.0.0.1:${node.port}`);
   for (const pattern of ofNode("a")) replace(pattern, (text) => nodes.map(each(text)).join(""));
-  return configuration;
+  return configuration.replaceAll(/location (= )?\//g, `location $1${base}/`);
 }
 
-/** nginx before the nodes, with the configuration that we ship; a polling session stays with its node by its NODE. */
-export async function balance(t, nodes) {
+/**
+ * nginx before the nodes, with the configuration that we ship; a polling session stays with its node by its NODE. `base` is the
+ * nodes' BASE_PATH.
+ */
+export async function balance(t, nodes, base = "") {
   const folder = temporaryFolder(t);
   const port = await freePort();
   const paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((name) => `${name}_temp_path ${folder}/${name};`);
   const configuration = join(folder, "nginx.conf");
   writeFileSync(
     configuration,
-    shippedConfiguration(nodes)
+    shippedConfiguration(nodes, base)
       .replace("listen 80 ", `listen 127.0.0.1:${port} `)
       .replaceAll("/var/log/nginx", folder)
       .replace("http {", `pid ${folder}/pid;\nhttp {\n${paths.join("\n")}`),

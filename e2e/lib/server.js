@@ -80,6 +80,8 @@ export class Server {
     this.port = port;
     this.url = `http://${settings.HOST ?? "127.0.0.1"}:${port}`;
     this.settings = { ...settings, PORT: String(port) };
+    /** Before each path, as the setting BASE_PATH has it. */
+    this.base = settings.BASE_PATH?.replace(/\/$/, "") ?? "";
     this.database = join(folder, "data", "horse-trust.db");
   }
 
@@ -98,7 +100,7 @@ export class Server {
     this.exited = new Promise((resolve) => this.process.once("exit", (code, signal) => resolve({ code, signal })));
     await eventually("the server answers", async () => {
       if (this.process.exitCode !== null) throw new Error(`the server ended: ${this.output}`);
-      return fetch(`${this.url}/health`).then((response) => response.ok, () => false);
+      return fetch(`${this.url}${this.base}/health`).then((response) => response.ok, () => false);
     });
     return performance.now() - begin;
   }

@@ -23,6 +23,7 @@ test("a bad start ends with one line that names the thing", async (t) => {
     ["PORT", "abc"], ["PORT", "70000"], ["HOST", "a b"], ["JWT_EXPIRES_IN", "soon"], ["CORS_ORIGINS", "example.com"],
     ["DATABASE_URL", "mysql://x"], ["DATABASE_URL", "sqlite://"], ["DATABASE_URL", "data.db"], ["MESSAGE_RATE", "many"],
     ["LOG_FORMAT", "xml"], ["LOG", "a=b=c"], ["TRUSTED_PROXIES", "x"], ["MAX_CONNECTIONS", "0"],
+    ["BASE_PATH", "chat"], ["BASE_PATH", "/a//b"], ["BASE_PATH", "/a/../b"], ["BASE_PATH", "/a b"], ["BASE_PATH", "https://example.com/chat"],
   ]) {
     refused(run(folder, ["serve"], { ...secret, [name]: value }), new RegExp(name));
   }

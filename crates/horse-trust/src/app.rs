@@ -186,7 +186,7 @@ pub async fn run(
         throttle: Arc::new(Throttle::default()),
         registrations: Arc::clone(&registrations),
     };
-    let router = http::router(state, engine.clone(), &config.cors_origins);
+    let router = http::router(state, engine.clone(), &config.cors_origins, &config.base_path);
     let mut background = chat.start(cursor);
     let webhooks = match webhooks_settings(&config) {
         Some(settings) => {

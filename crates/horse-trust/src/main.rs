@@ -210,7 +210,7 @@ fn run_demo(mut config: Config) -> Result<(), Failure> {
         let listener = app::listen(&config).await?;
         let address = listener.local_addr().map_err(RunError::Serve)?;
         let tokens = Tokens::new(secret.expose(), config.jwt_expires_in);
-        println!("Horse Trust demo: http://{address}\n");
+        println!("Horse Trust demo: http://{address}{}\n", config.base_path.as_str());
         for account in demo::ACCOUNTS {
             println!("{}", account.name);
             println!("  user id   {}", account.id());

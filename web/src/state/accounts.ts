@@ -1,5 +1,6 @@
 // Signing in, registering and signing out.
 import { request } from "./api";
+import { base } from "./base";
 import { type Session, begin, forgetSession, session } from "./session";
 
 export async function signIn(email: string, password: string, onlyThisWindow = false): Promise<void> {
@@ -18,7 +19,7 @@ export function signOut(): void {
   if (!token) return;
   const headers = { authorization: `Bearer ${token}` };
   // Not by `request`, which sends the present session's token; `keepalive` outlives the window.
-  fetch("/api/auth/logout", { method: "POST", headers, keepalive: true }).catch(() => {});
+  fetch(`${base}/api/auth/logout`, { method: "POST", headers, keepalive: true }).catch(() => {});
 }
 
 /** Ends all sessions of the user. */

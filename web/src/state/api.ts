@@ -1,5 +1,6 @@
 // Requests to the server.
 import { RequestRefused, Unreachable } from "../errors";
+import { base } from "./base";
 import { expire, session } from "./session";
 
 interface ErrorBody {
@@ -24,7 +25,7 @@ export async function request<Body>(method: string, path: string, body?: unknown
   let answer: (Body & ErrorBody) | undefined;
   try {
     const content = body === undefined ? null : JSON.stringify(body);
-    response = await fetch(path, { method, headers, body: content, signal: AbortSignal.timeout(20_000) });
+    response = await fetch(base + path, { method, headers, body: content, signal: AbortSignal.timeout(20_000) });
     // A proxy before the server says in HTML that there were too many requests.
     answer = response.status === 429 ? await response.json().catch(() => undefined) : await response.json();
   } catch {

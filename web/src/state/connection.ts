@@ -2,6 +2,7 @@
 import { effect, signal } from "@preact/signals";
 import { io, type Socket } from "socket.io-client";
 import type { Answer, ServerEvents } from "../protocol";
+import { base } from "./base";
 import { isOnline, onOffline, onOnline } from "./network";
 import { expire, interruption, session } from "./session";
 
@@ -20,6 +21,7 @@ export class NoAnswer extends Error {}
 let offset = "";
 
 const socket: Socket = io({
+  path: `${base}/socket.io/`,
   autoConnect: false,
   auth: (send) => send({ token: session.peek()?.token, serverOffset: offset }),
   // WebSocket first, which is faster; polling where that is blocked.

@@ -17,5 +17,5 @@ export class Area {
   }
 }
 
-const browser = { localStorage: new Area(), sessionStorage: new Area(), navigator: { onLine: true }, addEventListener: () => {} };
+const browser = { localStorage: new Area(), sessionStorage: new Area(), navigator: { onLine: true }, location: new URL("http://chat.example/"), addEventListener: () => {} };
 for (const [name, value] of Object.entries(browser)) Object.defineProperty(globalThis, name, { value, configurable: true });

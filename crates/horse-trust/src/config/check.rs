@@ -112,6 +112,10 @@ pub(super) mod tests {
             (&["--port", "65536"], "PORT: \"65536\" is not a port (0 to 65535)"),
             (&["--host", ""], "HOST: \"\" is not an address"),
             (
+                &["--base-path", "chat"],
+                "BASE_PATH: \"chat\" is not a path like /chat (letters, digits, -, ., _ and ~ between slashes)",
+            ),
+            (
                 &["--jwt-expires-in", "soon"],
                 "JWT_EXPIRES_IN: \"soon\" is not a time like 30s, 15m, 12h or 7d",
             ),

@@ -1,6 +1,7 @@
 //! The settings, as flags, environment variables or lines of the `.env` file. Above it is what is set; it imports the
 //! engine alone.
 
+mod base_path;
 mod check;
 #[cfg(test)]
 mod document;
@@ -12,6 +13,7 @@ mod settings;
 mod values;
 mod webhooks;
 
+pub use self::base_path::BasePath;
 pub use self::error::{ConfigError, explain};
 pub use self::origins::{CorsOrigins, OriginList};
 pub use self::parse::parse_duration;

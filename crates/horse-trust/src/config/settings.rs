@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use ipnet::IpNet;
 
+use super::base_path::{BasePath, parse_base_path};
 use super::error::ConfigError;
 use super::origins::CorsOrigins;
 use super::parse::{
@@ -35,6 +36,9 @@ pub struct Config {
     /// Port to listen on; 0 takes a free one
     #[arg(long, env, hide_env = true, value_name = "PORT", default_value = "3000", value_parser = parse_port)]
     pub port: u16,
+    /// Path below which everything is, the page and `socket.io/` too: `/chat`
+    #[arg(long, env, hide_env = true, value_name = "PATH", default_value = "/", value_parser = parse_base_path)]
+    pub base_path: BasePath,
     /// Secret that tokens are signed with; `openssl rand -hex 32` makes one. `serve` needs it [default: required]
     #[arg(long, env, hide_env = true, value_name = "TEXT", default_value = "", hide_default_value = true, value_parser = parse_secret)]
     pub jwt_secret: Perhaps<Secret>,

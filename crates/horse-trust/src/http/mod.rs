@@ -4,6 +4,7 @@ mod accounts;
 mod address;
 mod admin;
 mod answers;
+mod base_path;
 mod blocks;
 mod body;
 mod bundle;
@@ -36,11 +37,11 @@ use tower_http::set_header::SetResponseHeaderLayer;
 pub use self::error::ApiError;
 use self::observe::ENGINE_PATHS;
 pub use self::state::{AppState, StoreHealth};
-use crate::config::CorsOrigins;
+use crate::config::{BasePath, CorsOrigins};
 use crate::logging;
 
-/// All routes, with the engine under `/socket.io/`.
-pub fn router(state: AppState, engine: socketio::Server, origins: &CorsOrigins) -> Router {
+/// All routes below `base`, with the engine under `socket.io/`.
+pub fn router(state: AppState, engine: socketio::Server, origins: &CorsOrigins, base: &BasePath) -> Router {
     let figures = Arc::clone(&state.metrics);
     let answers = answers::Answers::default();
     let bodies = (state.clone(), Arc::<body::Bodies>::default());
@@ -60,10 +61,10 @@ pub fn router(state: AppState, engine: socketio::Server, origins: &CorsOrigins) 
     let files = Router::new()
         .merge(page::router())
         .merge(bundle::router())
-        .merge(docs::router())
+        .merge(docs::router(base))
         .layer(CompressionLayer::new())
         .layer(middleware::from_fn_with_state(cached::Answers::default(), cached::answer));
-    Router::new()
+    let routes = Router::new()
         .merge(api)
         .merge(files)
         .fallback(async || ApiError::RouteNotFound)
@@ -76,9 +77,17 @@ pub fn router(state: AppState, engine: socketio::Server, origins: &CorsOrigins) 
         .layer(CatchPanicLayer::custom(|panic: Box<dyn std::any::Any + Send>| {
             tracing::error!(panic = logging::panic_message(&*panic), "a request's handler panicked");
             ApiError::Internal.into_response()
-        }))
-        .layer(cors(origins))
-        .layer(middleware::from_fn_with_state(figures, observe::observe))
+        }));
+    let observed = |routes: Router| {
+        routes
+            .layer(cors(origins))
+            .layer(middleware::from_fn_with_state(Arc::clone(&figures), observe::observe))
+    };
+    if base.as_str().is_empty() {
+        return observed(routes);
+    }
+    let outside = base_path::outside(base).layer(middleware::from_fn(security::add_headers));
+    base_path::below(base.clone(), observed(routes), observed(outside))
 }
 
 /// How long browsers cache the answer to a preflight request; Chromium caps it at two hours.
