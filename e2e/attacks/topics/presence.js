@@ -64,6 +64,31 @@ export default [
     },
   },
   {
+    name: "settings of 1000 conversations, changed as quickly as it is taken",
+    isQuick: true,
+    seed: typed,
+    async run(attacker) {
+      const rounds = attacker.isQuick ? 10 : 40;
+      const [watcher, ...wires] = await Promise.all(Array.from({ length: 5 }, (_, n) => attacker.connect(n, "typist")));
+      const began = performance.now();
+      for (let round = 0; round < rounds; round++) {
+        const change = { archived: round % 2 === 0, muted: round % 3 === 0, pinned: round % 5 === 0 };
+        const all = Buffer.concat(Array.from({ length: 250 }, (_, n) => attacker.frame(`42${JSON.stringify(["update_conversation", { conversation_id: attacker.id(`typed ${n + 250 * (round % 4)}`), ...change }])}`)));
+        for (const wire of wires) {
+          wire.socket.write(all);
+          await wire.drained();
+        }
+        await attacker.sleep(250);
+      }
+      await Promise.all(wires.map((wire) => wire.ask("join_conversation", "nowhere")));
+      await attacker.sleep(500);
+      const told = watcher.counts.get("conversation_updated") ?? 0;
+      const most = attacker.nodes.length * (500 + (performance.now() - began) / 10);
+      attacker.note(`another device was sent ${told} conversations`);
+      attacker.check(told > 0 && told <= most, `another device was sent ${told} conversations, at most ${most.toFixed(0)} are allowed`);
+    },
+  },
+  {
     name: "a user's 300 devices come and go",
     seed: (seed) => seed.conversation("devices", "collector", "friend of the collector"),
     async run(attacker) {

@@ -31,6 +31,11 @@ export async function tryUnblock(user: string): Promise<void> {
   if (problem) showToast(problem);
 }
 
+export async function trySet(conversation: string, change: { muted?: boolean; pinned?: boolean }): Promise<void> {
+  const problem = await attempt(changes.set(conversation, change));
+  if (problem) showToast(problem);
+}
+
 export async function copy(words: string): Promise<void> {
   try {
     await navigator.clipboard.writeText(words);

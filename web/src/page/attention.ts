@@ -78,8 +78,11 @@ function takeTurn(user: string): void {
 function announceMessage(message: Message): void {
   const { conversation_id: id } = message;
   const name = message.sender_id.full_name ?? text().someone;
+  const known = find(id);
+  if (known?.muted && id !== openConversation.peek()) return;
   announce(name, message.text);
-  if (!isNotifier || isAttending.peek() || notifications.peek() !== "on" || find(id)?.blockedByMe) return;
+  if (!isNotifier || isAttending.peek() || notifications.peek() !== "on") return;
+  if (known?.blockedByMe || known?.muted) return;
   const icon = message.sender_id.profile_picture_url;
   // One notification a conversation; without `renotify` a second message would replace the first without a sound.
   // TypeScript's DOM library has the option for service workers alone.

@@ -1,8 +1,8 @@
 // What one can do to messages and people. Each throws `EventRefused` or `NoAnswer`.
 import { EventRefused } from "../errors";
-import type { Message } from "../protocol";
+import type { ConversationItem, Message } from "../protocol";
 import { ask } from "./connection";
-import { noteBlocks, noteChange } from "./conversations";
+import { noteBlocks, noteChange, take as takeConversation } from "./conversations";
 import { change } from "./timelines";
 
 async function demand<Data>(event: string, payload: unknown): Promise<Data> {
@@ -34,3 +34,7 @@ export async function unblock(user: string): Promise<void> {
   await demand("unblock_user", { user_id: user });
   noteBlocks(user, { blockedByMe: false });
 }
+
+/** Changes what the user has set for a conversation. */
+export const set = async (conversation: string, change: { muted?: boolean; pinned?: boolean }) =>
+  takeConversation(await demand<ConversationItem>("update_conversation", { conversation_id: conversation, ...change }));

@@ -20,6 +20,10 @@ export interface Conversation {
   otherDeliveredSeq: number;
   blockedByMe: boolean;
   blockedByOther: boolean;
+  /** The user's own settings. An archived conversation is not in the list until its next message. */
+  archived: boolean;
+  muted: boolean;
+  pinned: boolean;
   typing: boolean;
 }
 
@@ -28,19 +32,24 @@ type Phase = "loading" | "ready" | "failed";
 export const conversations = signal<ReadonlyMap<string, Conversation>>(new Map());
 export const listPhase = signal<Phase>("loading");
 
+/** Those that are not archived, newest first. */
 export const sorted = computed(() =>
-  [...conversations.value.values()].sort((one, other) => (one.at < other.at ? 1 : one.at > other.at ? -1 : 0)),
+  [...conversations.value.values()]
+    .filter(({ archived }) => !archived)
+    .sort((one, other) => (one.at < other.at ? 1 : one.at > other.at ? -1 : 0)),
 );
-export const unreadTotal = computed(() => {
-  let total = 0;
-  for (const { unread } of conversations.value.values()) total += unread;
-  return total;
+/** As the list shows them: those that are pinned before the others. */
+export const listed = computed(() => {
+  const all = sorted.value;
+  return [...all.filter(({ pinned }) => pinned), ...all.filter(({ pinned }) => !pinned)];
 });
+export const unreadTotal = computed(() => sorted.value.reduce((total, { unread }) => total + unread, 0));
 
 // When a value last came over the socket: a list that was requested before that has an older one.
 const unreadAt = new Map<string, number>();
 const presenceAt = new Map<string, number>();
 const blocksAt = new Map<string, number>();
+const settingsAt = new Map<string, number>();
 
 export function find(id: string): Conversation | undefined {
   return conversations.peek().get(id);
@@ -60,6 +69,8 @@ function fromItem(item: ConversationItem, asked: number): Conversation {
   const lastSeq = item.last_seq;
   const isUnreadNewer = known && (unreadAt.get(item._id) ?? 0) > asked;
   const isPresenceNewer = known && (presenceAt.get(other._id) ?? 0) > asked;
+  const areSettingsNewer = known && (settingsAt.get(item._id) ?? 0) > asked;
+  const { archived = false, muted = false, pinned = false } = areSettingsNewer ? known : item;
   const areBlocksNewer = known && (blocksAt.get(other._id) ?? 0) > asked;
   const blockedByMe = areBlocksNewer ? known.blockedByMe : item.blocked_by_me;
   const blockedByOther = areBlocksNewer ? known.blockedByOther : item.blocked_by_other;
@@ -81,6 +92,9 @@ function fromItem(item: ConversationItem, asked: number): Conversation {
     otherDeliveredSeq: Math.max(theirs?.delivered_seq ?? 0, known?.otherDeliveredSeq ?? 0),
     blockedByMe,
     blockedByOther,
+    archived: archived && !isBehind,
+    muted,
+    pinned,
     typing: (known?.typing ?? false) && !blockedByMe && !blockedByOther,
   };
 }
@@ -94,7 +108,9 @@ export async function load(): Promise<void> {
     if (owner !== me.peek()) return;
     serverClock.note(answer, asked);
     const { data } = answer;
-    conversations.value = new Map(data.map((item) => [item._id, fromItem(item, asked)]));
+    // The list leaves out what is archived; one of those may be open.
+    const archived = [...conversations.peek()].filter(([, known]) => known.archived);
+    conversations.value = new Map([...archived, ...data.map((item) => [item._id, fromItem(item, asked)] as const)]);
     listPhase.value = "ready";
   } catch (error) {
     if (listPhase.peek() !== "ready") listPhase.value = "failed";
@@ -126,6 +142,7 @@ export async function open(person: string): Promise<string> {
 export function take(item: ConversationItem): void {
   const now = performance.now();
   const next = fromItem(item, now);
+  settingsAt.set(next.id, now);
   conversations.value = new Map(conversations.peek()).set(next.id, next);
   const { blockedByMe, blockedByOther, online, lastSeen } = next;
   presenceAt.set(next.other._id, now);
@@ -147,6 +164,7 @@ export function noteMessage(message: Message): boolean {
     preview: { text: message.text, mine },
     at: message.sent_at,
     lastSeq: message.seq,
+    archived: false,
     typing: mine && known.typing,
   });
   return true;
@@ -203,4 +221,5 @@ export function clear(): void {
   unreadAt.clear();
   presenceAt.clear();
   blocksAt.clear();
+  settingsAt.clear();
 }

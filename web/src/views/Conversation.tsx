@@ -3,7 +3,7 @@ import { useLayoutEffect } from "preact/hooks";
 import { isolate } from "../direction";
 import { lastSeen } from "../format";
 import { say, text } from "../language";
-import { tryUnblock } from "../page/actions";
+import { trySet, tryUnblock } from "../page/actions";
 import { focusComposer } from "../page/composer";
 import { dialog } from "../page/dialogs";
 import { conversationPath, go } from "../page/route";
@@ -88,7 +88,7 @@ function Header({ conversation }: { conversation: State }) {
         icon="more"
         hasMenu
         label={words.actions}
-        onClick={(event) => openMenu(event.currentTarget as HTMLElement, words.actions, personMenu(conversation))}
+        onClick={(event) => openMenu(event.currentTarget as HTMLElement, words.actions, conversationMenu(conversation))}
       />
     </header>
   );
@@ -100,11 +100,25 @@ function back(id: string): void {
   requestAnimationFrame(() => document.querySelector<HTMLElement>(`a[href="${conversationPath(id)}"]`)?.focus());
 }
 
-function personMenu({ other, blockedByMe }: State): MenuItem[] {
+function conversationMenu(conversation: State): MenuItem[] {
+  const { id, muted, pinned } = conversation;
+  const words = text();
+  return [
+    { icon: "pin", label: pinned ? words.unpin : words.pin, action: () => void trySet(id, { pinned: !pinned }) },
+    {
+      icon: muted ? "bell" : "bellOff",
+      label: muted ? words.unmute : words.mute,
+      action: () => void trySet(id, { muted: !muted }),
+    },
+    blockItem(conversation),
+  ];
+}
+
+function blockItem({ other, blockedByMe }: State): MenuItem {
   const name = isolate(nameOf(other));
   if (blockedByMe) {
-    return [{ icon: "block", label: say("unblockName", { name }), action: () => void tryUnblock(other._id) }];
+    return { icon: "block", label: say("unblockName", { name }), action: () => void tryUnblock(other._id) };
   }
   const ask = () => (dialog.value = { kind: "block", user: other._id, name });
-  return [{ icon: "block", label: say("block", { name }), isDangerous: true, action: ask }];
+  return { icon: "block", label: say("block", { name }), isDangerous: true, action: ask };
 }

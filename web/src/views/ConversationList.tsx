@@ -1,4 +1,4 @@
-// The list of conversations: found by typing, newest first, with who wrote last and what is unread.
+// The list of conversations: found by typing, pinned and then newest first, with who wrote last and what is unread.
 import { signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { isTaken } from "../enter";
@@ -8,12 +8,12 @@ import { notifications, toggleNotifications } from "../page/attention";
 import { dialog, showToast } from "../page/dialogs";
 import { conversationPath } from "../page/route";
 import { signOut, signOutEverywhere } from "../state/accounts";
-import { type Conversation, listPhase, refresh, sorted } from "../state/conversations";
+import { type Conversation, listPhase, listed, refresh } from "../state/conversations";
 import { draft } from "../state/drafts";
 import { outbox } from "../state/outbox";
 import { session } from "../state/session";
 import { openConversation } from "../state/shown";
-import { Icon, Mark } from "./icons";
+import { Icon, type IconName, Mark } from "./icons";
 import { type MenuItem, openMenu } from "./menu";
 import { Avatar, Empty, IconButton, Said, nameOf } from "./parts";
 
@@ -25,7 +25,7 @@ const plain = (words: string) => words.normalize("NFD").replace(/\p{M}/gu, "").t
 export function ConversationList() {
   const list = useRef<HTMLUListElement>(null);
   const wanted = plain(query.value.trim());
-  const found = sorted.value.filter(({ other, preview }) => plain(`${nameOf(other)} ${preview?.text ?? ""}`).includes(wanted));
+  const found = listed.value.filter(({ other, preview }) => plain(`${nameOf(other)} ${preview?.text ?? ""}`).includes(wanted));
   const words = text();
 
   useEffect(() => () => void (query.value = ""), []);
@@ -64,14 +64,14 @@ export function ConversationList() {
             </button>
           </Empty>
         )}
-        {listPhase.value === "ready" && sorted.value.length === 0 && (
+        {listPhase.value === "ready" && listed.value.length === 0 && (
           <Empty icon="chat" title={words.emptyTitle} words={words.emptyText}>
             <button type="button" class="button primary" onClick={() => (dialog.value = { kind: "new" })}>
               {words.startConversation}
             </button>
           </Empty>
         )}
-        {sorted.value.length > 0 && found.length === 0 && (
+        {listed.value.length > 0 && found.length === 0 && (
           <p class="list-nothing" role="status">
             <Said of="searchNothing" query={query.value.trim()} />
           </p>
@@ -89,16 +89,18 @@ export function ConversationList() {
 }
 
 function Row({ conversation, isOpen }: { conversation: Conversation; isOpen: boolean }) {
-  const { id, other, online, at, unread, typing } = conversation;
+  const { id, other, online, at, unread, typing, muted, pinned } = conversation;
   const words = text();
   return (
     <li>
       <a class={unread ? "row row-unread" : "row"} href={conversationPath(id)} {...(isOpen ? { "aria-current": "page" as const } : {})}>
         <Avatar profile={other} online={online} />
         <bdi class="row-name">{nameOf(other)}</bdi>
-        <time class="row-time" dateTime={at}>
-          {shortTime(at)}
-        </time>
+        <span class="row-time">
+          {pinned && <Setting icon="pin" label={words.pinned} />}
+          {muted && <Setting icon="bellOff" label={words.muted} />}
+          <time dateTime={at}>{shortTime(at)}</time>
+        </span>
         <span class="row-preview">{typing ? <em>{words.typing}</em> : <Preview conversation={conversation} isOpen={isOpen} />}</span>
         {unread > 0 && (
           <span class="badge">
@@ -110,6 +112,15 @@ function Row({ conversation, isOpen }: { conversation: Conversation; isOpen: boo
         )}
       </a>
     </li>
+  );
+}
+
+function Setting({ icon, label }: { icon: IconName; label: string }) {
+  return (
+    <>
+      <Icon name={icon} />
+      <span class="visually-hidden">{label}</span>
+    </>
   );
 }
 
