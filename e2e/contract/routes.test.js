@@ -208,6 +208,10 @@ test("the platform's people", async (t) => {
   await asked(201, "POST", "/ana/token", { expires_in: "15m" });
   await asked(404, "POST", "/nobody/token", {});
   await asked(422, "POST", "/ana/token", { expires_in: 0 });
+  await asked(200, "DELETE", "/bea");
+  await asked(200, "DELETE", "/bea?messages=delete");
+  await asked(404, "DELETE", "/nobody");
+  await asked(422, "DELETE", "/bea?messages=x");
   for (const { method, path } of routes.all.filter(({ path }) => path.startsWith("/api/admin/users"))) {
     await ask(server, 403, method.toUpperCase(), concrete(path), { token: seller });
   }
@@ -217,6 +221,7 @@ test("the platform's people", async (t) => {
   await asked(500, "PUT", "/ana/suspension", {});
   await asked(500, "DELETE", "/ana/suspension");
   await asked(500, "POST", "/ana/token", {});
+  await asked(500, "DELETE", "/ana");
 });
 
 test("a message gets too old to be changed", async (t) => {
@@ -373,6 +378,8 @@ test("all of the document was seen, and nothing else", () => {
     // The store can be made to fail at writing alone.
     /^GET .* 500 Server error$/,
     /^POST \/api\/auth\/login 500/,
+    // An erasure of 20 seconds.
+    /^DELETE \/api\/admin\/users\/\{id\} 202/,
     // Half a minute, and a connection that breaks in the middle of a body.
     /The body (took too long|could not be read)$/,
     // A build without the bundle.

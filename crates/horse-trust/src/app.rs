@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpSocket};
 
-use crate::admin::People;
+use crate::admin::{Erasures, People};
 use crate::auth::{AddressRate, ApiKeys, Passwords, Throttle, Tokens};
 use crate::bus::{Bus, Delegate, Hub, NodeName, RedisBus, RedisError};
 use crate::chat::{Chat, ChatConfig};
@@ -172,11 +172,13 @@ pub async fn run(
     let registrations = Arc::new(AddressRate::new(burst, period, config.message_rate.is_some()));
     let draining = Arc::new(AtomicBool::new(false));
     let figures = Arc::clone(&metrics);
+    let erasures = Arc::new(Erasures::new(Arc::clone(&chat), Arc::clone(&store)));
     let state = AppState {
         metrics,
         metrics_token: config.metrics_token.clone(),
         draining: Arc::clone(&draining),
         store_health: Arc::default(),
+        erasures: Arc::clone(&erasures),
         people: Arc::new(People::new(Arc::clone(&chat), Arc::clone(&store), Arc::clone(&tokens))),
         chat: Arc::clone(&chat),
         store: Arc::clone(&store),
@@ -195,6 +197,7 @@ pub async fn run(
         }
         None => None,
     };
+    background.spawn(erasures.run());
     background.spawn(expiries.run());
     background.spawn(tidy(Arc::clone(&chat), Arc::clone(&store), registrations));
     if let Ok(address) = listener.local_addr() {

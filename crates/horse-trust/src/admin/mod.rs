@@ -1,9 +1,11 @@
 //! The rules of the admin API: what the platform and admins change, over the chat and the store. The routes are in
 //! `http/admin`.
 
+mod erasures;
 mod patch;
 mod people;
 pub mod view;
 
+pub use self::erasures::Erasures;
 pub use self::patch::{Lookup, user_patch};
 pub use self::people::{People, PersonError};

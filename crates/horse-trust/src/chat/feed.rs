@@ -89,7 +89,7 @@ impl Chat {
         Ok(())
     }
 
-    fn apply_standing(&self, standing: Standing) {
+    pub(super) fn apply_standing(&self, standing: Standing) {
         let user = standing.user.clone();
         if let Some(ended) = self.tokens.set_standing(standing) {
             self.end_sockets(user, ended);

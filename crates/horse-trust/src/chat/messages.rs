@@ -191,7 +191,7 @@ impl Chat {
         done: Callback<Result<MessageJson, Refusal>>,
     ) {
         let is_deletion = text.is_none();
-        let change = Change { conversation: Arc::clone(conversation), seq, text, window };
+        let change = Change { conversation: Arc::clone(conversation), seq, text, window, is_erasure: false };
         let (chat, conversation) = (Arc::clone(self), Arc::clone(conversation));
         let json =
             move |message: &Message| view::message(&conversation, sender.as_deref(), message).to_json();
@@ -218,7 +218,7 @@ impl Chat {
         );
     }
 
-    fn publish_change(
+    pub(super) fn publish_change(
         &self,
         conversation: &Arc<Conversation>,
         message: &Message,

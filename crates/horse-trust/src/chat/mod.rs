@@ -10,6 +10,7 @@ mod coalescer;
 mod config;
 mod conversation_updates;
 mod conversations;
+mod erasure;
 mod feed;
 mod limits;
 mod lookup;

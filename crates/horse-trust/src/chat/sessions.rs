@@ -30,7 +30,7 @@ impl Chat {
         Ok(())
     }
 
-    fn sessions_ended(&self, user: &Id, revocation: Revocation) {
+    pub(super) fn sessions_ended(&self, user: &Id, revocation: Revocation) {
         self.tokens.revoke(user.clone(), revocation);
         tracing::info!(%user, "all sessions of a user were ended");
         self.bus.publish(BusEvent::TokensRevoked { user: user.clone(), revocation });

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use crate::admin::People;
+use crate::admin::{Erasures, People};
 use crate::auth::{AddressRate, ApiKeys, Passwords, Throttle, Tokens};
 use crate::chat::Chat;
 use crate::config::Secret;
@@ -20,6 +20,8 @@ pub struct AppState {
     pub chat: Arc<Chat>,
     /// The store.
     pub store: Arc<dyn Store>,
+    /// Erases users.
+    pub erasures: Arc<Erasures>,
     /// What admins and the platform do with people.
     pub people: Arc<People>,
     /// Issues and verifies tokens.

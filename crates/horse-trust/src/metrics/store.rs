@@ -12,13 +12,13 @@ use crate::callback::Callback;
 use crate::id::Id;
 use crate::store::{
     AccountStore, Actor, AuditEntry, AuditStore, Change, ChangeCursor, Changed, Conversation,
-    ConversationStore, ConversationSummary, Delivered, DeliveryStore, DirectoryStore, History, Lifecycle,
-    ListPlace, ListQuery, MarkRead, Message, MessageStore, Missed, ModerationStore, NewAuditEntry,
-    NewConversation, NewMessage, NewReport, Outbox, OutboxBatch, OutboxCounts, OutboxEvent, OutboxSettings,
-    OutboxStore, OutboxSubject, Page, People, PeopleQuery, Person, Profile, Range, Read, Report,
-    ReportDecision, ReportQuery, Result, Revocation, SettingsChange, Settlement, Standing, StandingStore,
-    Store, StoreError, Stored, SubjectQuery, SubscriberId, Surroundings, Suspension, UnseenDue,
-    UnseenOutcome, User, UserChanges, UserPatch, UserPosition, VoidToken, Withdrawn,
+    ConversationStore, ConversationSummary, Delivered, DeliveryStore, DirectoryStore, Erasure, ErasurePart,
+    ErasureStore, History, Lifecycle, ListPlace, ListQuery, MarkRead, Message, MessageStore, Missed,
+    ModerationStore, NewAuditEntry, NewConversation, NewMessage, NewReport, Outbox, OutboxBatch,
+    OutboxCounts, OutboxEvent, OutboxSettings, OutboxStore, OutboxSubject, Page, People, PeopleQuery, Person,
+    Profile, Range, Read, Report, ReportDecision, ReportQuery, Result, Revocation, SettingsChange,
+    Settlement, Standing, StandingStore, Store, StoreError, Stored, SubjectQuery, SubscriberId, Surroundings,
+    Suspension, UnseenDue, UnseenOutcome, User, UserChanges, UserPatch, UserPosition, VoidToken, Withdrawn,
 };
 use crate::timestamp::Timestamp;
 
@@ -213,6 +213,14 @@ measured! {
         read set_suspension(user: &Id, suspension: Option<Suspension>, audit: NewAuditEntry) -> ();
         read standing(user: &Id) -> Standing;
         read viewers_of(users: Vec<Id>) -> Vec<Vec<Id>>;
+    }
+    ErasureStore {
+        read begin_erasure(erasure: Erasure, audit: NewAuditEntry) -> bool;
+        read erasures() -> Vec<Erasure>;
+        read all_conversations_of(user: &Id) -> Vec<Id>;
+        read erase_part(conversation: &Conversation, after: i64, erasure: &Erasure) -> ErasurePart;
+        read erase_rows(erasure: &Erasure) -> bool;
+        read finish_erasures(erasures: &[Erasure]) -> bool;
     }
     AuditStore {
         read note_audit(entry: NewAuditEntry) -> ();

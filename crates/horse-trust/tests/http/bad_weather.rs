@@ -7,13 +7,13 @@ use horse_trust::callback::Callback;
 use horse_trust::id::Id;
 use horse_trust::store::{
     AccountStore, Actor, AuditEntry, AuditStore, Change, ChangeCursor, Changed, Conversation,
-    ConversationStore, ConversationSummary, Delivered, DeliveryStore, DirectoryStore, History, Lifecycle,
-    ListPlace, ListQuery, MarkRead, Message, MessageStore, Missed, ModerationStore, NewAuditEntry,
-    NewConversation, NewMessage, NewReport, Outbox, OutboxBatch, OutboxCounts, OutboxEvent, OutboxSettings,
-    OutboxStore, OutboxSubject, Page, People, PeopleQuery, Person, Profile, Range, Read, Report,
-    ReportDecision, ReportQuery, Result, Revocation, SettingsChange, Settlement, Standing, StandingStore,
-    StoreError, Stored, SubjectQuery, SubscriberId, Surroundings, Suspension, UnseenDue, UnseenOutcome, User,
-    UserChanges, UserPatch, UserPosition, VoidToken, Withdrawn,
+    ConversationStore, ConversationSummary, Delivered, DeliveryStore, DirectoryStore, Erasure, ErasurePart,
+    ErasureStore, History, Lifecycle, ListPlace, ListQuery, MarkRead, Message, MessageStore, Missed,
+    ModerationStore, NewAuditEntry, NewConversation, NewMessage, NewReport, Outbox, OutboxBatch,
+    OutboxCounts, OutboxEvent, OutboxSettings, OutboxStore, OutboxSubject, Page, People, PeopleQuery, Person,
+    Profile, Range, Read, Report, ReportDecision, ReportQuery, Result, Revocation, SettingsChange,
+    Settlement, Standing, StandingStore, StoreError, Stored, SubjectQuery, SubscriberId, Surroundings,
+    Suspension, UnseenDue, UnseenOutcome, User, UserChanges, UserPatch, UserPosition, VoidToken, Withdrawn,
 };
 use horse_trust::timestamp::Timestamp;
 
@@ -265,6 +265,28 @@ impl DirectoryStore for Broken {
         self.fail()
     }
     async fn viewers_of(&self, _: Vec<Id>) -> Result<Vec<Vec<Id>>> {
+        self.fail()
+    }
+}
+
+#[async_trait::async_trait]
+impl ErasureStore for Broken {
+    async fn begin_erasure(&self, _: Erasure, _: NewAuditEntry) -> Result<bool> {
+        self.fail()
+    }
+    async fn erasures(&self) -> Result<Vec<Erasure>> {
+        self.fail()
+    }
+    async fn all_conversations_of(&self, _: &Id) -> Result<Vec<Id>> {
+        self.fail()
+    }
+    async fn erase_part(&self, _: &Conversation, _: i64, _: &Erasure) -> Result<ErasurePart> {
+        self.fail()
+    }
+    async fn erase_rows(&self, _: &Erasure) -> Result<bool> {
+        self.fail()
+    }
+    async fn finish_erasures(&self, _: &[Erasure]) -> Result<bool> {
         self.fail()
     }
 }

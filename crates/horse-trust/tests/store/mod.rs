@@ -6,6 +6,7 @@ mod changes;
 mod counts;
 mod delivery;
 mod ends;
+mod erasure;
 mod lists;
 mod messages;
 mod model;
@@ -29,6 +30,7 @@ use self::delivery::{
     what_was_missed_is_known,
 };
 use self::ends::after_the_close_appends_fail;
+use self::erasure::an_erasure_takes_all_and_can_be_repeated;
 use self::lists::{
     lists_come_in_pages, nobody_sees_what_the_other_opened_and_never_wrote_in,
     settings_are_each_participants_own, the_list_has_the_newest_first,
@@ -107,6 +109,7 @@ suite!(
         changes_of_users_are_followed,
         whose_tokens_are_not_accepted_is_known,
         what_admins_change_is_noted,
+        an_erasure_takes_all_and_can_be_repeated,
         events_behind_one_that_failed_wait_for_it,
         beyond_a_bound_the_oldest_events_are_given_up,
     ]

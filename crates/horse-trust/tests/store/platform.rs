@@ -77,7 +77,13 @@ pub(crate) async fn without_a_window_a_message_of_any_age_is_deleted(store: AnyS
     let conversation = open(&*store, "ann", "ben").await;
     append(&*store, &conversation, "ann", "one").await.unwrap();
     let (sender, receiver) = oneshot::channel();
-    let change = Change { conversation: Arc::clone(&conversation), seq: 1, text: None, window: None };
+    let change = Change {
+        conversation: Arc::clone(&conversation),
+        seq: 1,
+        text: None,
+        window: None,
+        is_erasure: false,
+    };
     store.change_message(change, Box::new(move |changed| sender.send(changed).unwrap()));
     assert!(matches!(soon(receiver).await.unwrap().unwrap(), Changed::Done { .. }));
 }

@@ -15,7 +15,7 @@ use crate::http::extract::{Fields, PathId};
 use crate::http::query::{number, parameter};
 use crate::http::state::AppState;
 use crate::id::Id;
-use crate::store::{PeopleQuery, StoreError, UserPatch};
+use crate::store::{Erasure, PeopleQuery, StoreError, UserPatch};
 use crate::unicode;
 
 /// People in an answer if nothing is said.
@@ -35,7 +35,7 @@ pub(super) fn router() -> Router<AppState> {
     Router::new()
         .route("/api/admin/users", get(list))
         .route("/api/admin/users/batch", post(set_batch))
-        .route("/api/admin/users/{id}", put(set).get(one))
+        .route("/api/admin/users/{id}", put(set).get(one).delete(erase))
 }
 
 async fn set(
@@ -63,6 +63,24 @@ async fn one(
 ) -> Result<Json<Value>, ApiError> {
     let person = state.store.person(&known_id(&id)?).await?.ok_or(ApiError::UserNotFound)?;
     Ok(Json(json!({"success": true, "data": view::person(&person)})))
+}
+
+/// Erases a user. An erasure that takes long goes on after the answer, which then is 202.
+async fn erase(
+    State(state): State<AppState>,
+    Admin(actor): Admin,
+    PathId(id): PathId,
+    RawQuery(query): RawQuery,
+) -> Result<(StatusCode, Json<Value>), ApiError> {
+    let with_messages = match parameter(query.as_deref().unwrap_or_default(), "messages")?.as_deref() {
+        None | Some("keep") => false,
+        Some("delete") => true,
+        Some(_) => return Err(ApiError::field("messages", "messages must be keep or delete")),
+    };
+    let user = account_id(&id).ok_or(ApiError::UserNotFound)?;
+    let (is_finished, person) = state.erasures.erase(Erasure { user, with_messages }, actor).await?;
+    let status = if is_finished { StatusCode::OK } else { StatusCode::ACCEPTED };
+    Ok((status, Json(json!({"success": true, "data": view::person(&person)}))))
 }
 
 /// The id of a user in a path. Nobody has what is no id.

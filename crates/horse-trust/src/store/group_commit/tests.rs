@@ -112,7 +112,7 @@ fn change(bytes: usize) -> Change {
         horse_id: None,
         created_at: Timestamp(0),
     });
-    Change { conversation, seq: 1, text: Some("x".repeat(bytes)), window: None }
+    Change { conversation, seq: 1, text: Some("x".repeat(bytes)), window: None, is_erasure: false }
 }
 
 async fn soon<T>(future: impl Future<Output = T>) -> T {

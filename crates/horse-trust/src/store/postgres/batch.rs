@@ -69,6 +69,13 @@ const CHANGE: &str = sql!(
     MessageRow::COLUMNS,
     " FROM apply_change($1, $2, $3, $4) a CROSS JOIN LATERAL (SELECT (a.message).*) m"
 );
+const ERASE: &str = sql!(
+    "SELECT ",
+    ChangedRow::COLUMNS,
+    ", ",
+    MessageRow::COLUMNS,
+    " FROM erase_message($1, $2) a CROSS JOIN LATERAL (SELECT (a.message).*) m"
+);
 const MARK_READ_AND_WATCH: &str = sql!(
     "SELECT ",
     ReadRow::COLUMNS,
@@ -163,10 +170,14 @@ pub(super) fn statements<'a>(writes: &'a [Write], plan: Option<&'a OutboxPlan>) 
                 }
             }
             Write::Change(change) if !change.is_resolved() => {
-                let Change { conversation, seq, text, window } = &change.input;
+                let Change { conversation, seq, text, window, is_erasure } = &change.input;
                 let mut parameters =
                     parameters![conversation.key, seq, text.as_deref(), window.map(milliseconds)];
                 match plan {
+                    _ if *is_erasure => {
+                        parameters.truncate(2);
+                        (ERASE, parameters)
+                    }
                     None => (CHANGE, parameters),
                     Some(plan) => {
                         let kind = match text {

@@ -11,6 +11,7 @@ mod connection;
 mod conversations;
 mod directory;
 mod engine;
+mod erasure;
 mod error;
 mod import;
 mod message;

@@ -10,7 +10,7 @@ use super::settings::Settings;
 use crate::store::error::StoreError;
 
 /// The migrations, in order; the schema's version is how many of them were applied.
-const MIGRATIONS: [&str; 16] = [
+const MIGRATIONS: [&str; 17] = [
     include_str!("../../../migrations/postgres/0001_initial.sql"),
     include_str!("../../../migrations/postgres/0002_blocks.sql"),
     include_str!("../../../migrations/postgres/0003_clock_and_reading.sql"),
@@ -27,6 +27,7 @@ const MIGRATIONS: [&str; 16] = [
     include_str!("../../../migrations/postgres/0014_people.sql"),
     include_str!("../../../migrations/postgres/0015_outbox.sql"),
     include_str!("../../../migrations/postgres/0016_conversation_settings.sql"),
+    include_str!("../../../migrations/postgres/0017_erasures.sql"),
 ];
 
 /// All views and functions; `migrations/postgres/functions/README.md` says what a change of them has to keep.
@@ -35,10 +36,11 @@ const FUNCTIONS: &str = concat!(
     include_str!("../../../migrations/postgres/functions/conversations.sql"),
     include_str!("../../../migrations/postgres/functions/outbox.sql"),
     include_str!("../../../migrations/postgres/functions/users.sql"),
+    include_str!("../../../migrations/postgres/functions/erasure.sql"),
 );
 
 /// Raised with each change of [`FUNCTIONS`]: nodes of two versions that start in turns agree on the greater.
-const FUNCTIONS_VERSION: i32 = 9;
+const FUNCTIONS_VERSION: i32 = 10;
 
 /// Of the text of [`FUNCTIONS`].
 const FUNCTIONS_CHECKSUM: u64 = Crc::<u64>::new(&CRC_64_XZ).checksum(FUNCTIONS.as_bytes());
@@ -148,7 +150,7 @@ mod tests {
     /// A change is a new version: some database may have the functions of the last one.
     #[test]
     fn a_change_of_the_functions_raises_their_version() {
-        let noted = (9, 0x2cb9_b05e_5936_87a4);
+        let noted = (10, 0x53a0_381e_ef5f_5404);
         assert_eq!(
             (FUNCTIONS_VERSION, FUNCTIONS_CHECKSUM),
             noted,

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
@@ -88,6 +89,31 @@ impl Checkpoints {
             }
         }
     }
+}
+
+/// How often the log is tried to be emptied, about a second apart.
+const TRIES: u32 = 5;
+/// How long one try waits, with all writes behind it, for those who read an old state.
+const TRY_TIMEOUT: Duration = Duration::from_millis(20);
+
+/// Copies all of the log and empties it, so that nothing of what was deleted is left there. Blocks; the writer waits for the
+/// last part alone. `false` if somebody reads an old state for longer than some seconds.
+pub(super) fn empty_log(path: &Path) -> rusqlite::Result<bool> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    schema::configure_checkpointer(&connection)?;
+    connection.busy_timeout(TRY_TIMEOUT)?;
+    for number in 1..=TRIES {
+        passive(&connection);
+        let is_busy: bool = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+        if !is_busy {
+            return Ok(true);
+        }
+        if number < TRIES {
+            std::thread::sleep(Duration::from_secs(1));
+        }
+    }
+    Ok(false)
 }
 
 /// Copies what can be copied without waiting for anybody.

@@ -266,7 +266,7 @@ async fn write_everything(store: &SqliteStore) {
     for (seq, text) in [(2690, Some("edited")), (2690, None), (5, None), (7, None), (6, None)] {
         let (sender, receiver) = oneshot::channel();
         let (conversation, text) = (Arc::clone(&conversation), text.map(str::to_owned));
-        let change = Change { conversation, seq, text, window: None };
+        let change = Change { conversation, seq, text, window: None, is_erasure: false };
         store.change_message(change, Box::new(move |changed| sender.send(changed).unwrap()));
         let changed = receiver.await.unwrap();
         // The last of those that were sent, or somewhere before.

@@ -13,7 +13,7 @@ use super::codec::count;
 use super::job::Job;
 use super::memory::{Context, Memory};
 use super::outbox_rows::{self, NewEvent};
-use super::{client_ids, conversations, messages, people, statements, unseen};
+use super::{client_ids, conversations, erased_message, messages, people, statements, unseen};
 use crate::id::{Id, IdGenerator};
 use crate::store::clock::held_forward;
 use crate::store::error::{Result, StoreError};
@@ -141,6 +141,9 @@ fn mark_read(context: &mut Context<'_>, mark: &MarkRead, plan: Option<&OutboxPla
 }
 
 fn change_message(context: &mut Context<'_>, change: &Change, plan: Option<&OutboxPlan>) -> Result<Changed> {
+    if change.is_erasure {
+        return erased_message::erase(context, change);
+    }
     let changed = messages::change_message(context, change)?;
     if let (Some(plan), Changed::Done { message, unread }) = (plan, &changed) {
         let (kind, at) = match (message.deleted_at, message.edited_at) {

@@ -353,7 +353,7 @@ pub(super) fn change_message(context: &mut Context<'_>, change: &Change) -> Resu
 }
 
 /// A message that is deleted counts as unread no more; answers what its one recipient has not read, if that changed.
-fn uncount(
+pub(super) fn uncount(
     context: &mut Context<'_>,
     conversation: &Conversation,
     message: &Message,

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use super::append_buffer;
 
 /// The migrations, in order; the schema's version is how many of them were applied.
-pub(super) const MIGRATIONS: [&str; 16] = [
+pub(super) const MIGRATIONS: [&str; 17] = [
     include_str!("../../../migrations/sqlite/0001_initial.sql"),
     include_str!("../../../migrations/sqlite/0002_delivery.sql"),
     include_str!("../../../migrations/sqlite/0003_recent.sql"),
@@ -24,6 +24,7 @@ pub(super) const MIGRATIONS: [&str; 16] = [
     include_str!("../../../migrations/sqlite/0014_people.sql"),
     include_str!("../../../migrations/sqlite/0015_outbox.sql"),
     include_str!("../../../migrations/sqlite/0016_conversation_settings.sql"),
+    include_str!("../../../migrations/sqlite/0017_erasures.sql"),
 ];
 
 /// How long a statement waits for a lock that another program (an operator's `sqlite3`) holds.
@@ -53,6 +54,8 @@ fn configure_writer(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", "OFF")?;
+    // What is deleted, also by moving it out of the append buffer, is overwritten, so that an erasure leaves no copy.
+    connection.pragma_update(None, "secure_delete", "ON")?;
     // Enough for what is written to just now. SQLite looks through the whole cache at the end of each transaction in
     // which it has split a page, so with four times as much a message costs some per cent more.
     connection.pragma_update(None, "cache_size", -4096)?;

@@ -1,6 +1,6 @@
 //! The traits of a store, over the connections that read and the one that writes.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,6 +46,8 @@ pub struct SqliteStore {
     /// What is written to the outbox.
     pub(super) plan: SharedPlan,
     pub(super) readers: Arc<Readers>,
+    /// The file.
+    pub(super) path: PathBuf,
 }
 
 impl SqliteStore {
@@ -67,7 +69,7 @@ impl SqliteStore {
             .name("store-writer".to_owned())
             .spawn(move || runtime.block_on(work))
             .expect("the system starts a thread");
-        Ok(Self { writes, ids, plan, readers })
+        Ok(Self { writes, ids, plan, readers, path })
     }
 
     /// Has the writer do `work` in its next transaction.

@@ -6,6 +6,7 @@ mod audit;
 mod conversations;
 mod delivery;
 mod directory;
+mod erasure;
 mod lifecycle;
 mod messages;
 mod moderation;
@@ -17,6 +18,7 @@ pub use self::audit::AuditStore;
 pub use self::conversations::ConversationStore;
 pub use self::delivery::DeliveryStore;
 pub use self::directory::DirectoryStore;
+pub use self::erasure::ErasureStore;
 pub use self::lifecycle::Lifecycle;
 pub use self::messages::MessageStore;
 pub use self::moderation::ModerationStore;
@@ -33,6 +35,7 @@ pub trait Store:
     + StandingStore
     + AuditStore
     + DirectoryStore
+    + ErasureStore
     + OutboxStore
     + Lifecycle
 {
@@ -48,6 +51,7 @@ impl<T> Store for T where
         + StandingStore
         + AuditStore
         + DirectoryStore
+        + ErasureStore
         + Lifecycle
 {
 }

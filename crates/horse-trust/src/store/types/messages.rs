@@ -183,6 +183,9 @@ pub struct Change {
     pub text: Option<String>,
     /// For how long after it was sent a message may be changed, by the store's clock; `None` is at any age.
     pub window: Option<Duration>,
+    /// The sender is erased: the message is deleted, whatever its age, and nothing is kept of what it says or ever said. Adds no
+    /// event to the outbox.
+    pub is_erasure: bool,
 }
 
 /// The outcome of a change.

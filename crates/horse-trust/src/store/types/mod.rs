@@ -5,6 +5,7 @@ mod audit;
 mod conversations;
 mod delivery;
 mod directory;
+mod erasure;
 mod messages;
 mod moderation;
 mod outbox;
@@ -18,6 +19,7 @@ pub use self::conversations::{
 };
 pub use self::delivery::{Delivered, MarkRead, Missed, MissedMessage, Read, Unread, UserPosition};
 pub use self::directory::{People, PeopleQuery, Person, UserPatch};
+pub use self::erasure::{Erasure, ErasurePart};
 pub use self::messages::{
     Change, Changed, History, Message, MessageExtras, NewMessage, Quote, Range, Stored,
 };

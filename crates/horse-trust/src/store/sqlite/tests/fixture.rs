@@ -82,6 +82,7 @@ pub(super) async fn change(
         seq,
         text: Some(text.to_owned()),
         window: Some(window),
+        is_erasure: false,
     };
     store.change_message(change, Box::new(move |changed| sender.send(changed).unwrap()));
     receiver.await.unwrap().unwrap()
