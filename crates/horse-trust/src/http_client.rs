@@ -12,22 +12,26 @@ use rustls::{ClientConfig, RootCertStore};
 ///
 /// A machine without root certificates can still call `http` URLs; every certificate is refused then.
 pub fn builder() -> Result<ClientBuilder, rustls::Error> {
+    Ok(Client::builder()
+        .tls_backend_preconfigured(tls()?)
+        // A redirect would send a signed body, or a key, to a host that no setting names.
+        .redirect(Policy::none())
+        .no_proxy()
+        .user_agent(concat!("horse-trust/", env!("CARGO_PKG_VERSION"))))
+}
+
+/// Whose certificates such a client accepts, and how it encrypts.
+pub fn tls() -> Result<ClientConfig, rustls::Error> {
     let found = rustls_native_certs::load_native_certs();
     for error in found.errors {
         tracing::warn!(%error, "some of this machine's root certificates could not be read");
     }
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(found.certs);
-    let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+    Ok(ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()?
         .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(Client::builder()
-        .tls_backend_preconfigured(tls)
-        // A redirect would send a signed body, or a key, to a host that no setting names.
-        .redirect(Policy::none())
-        .no_proxy()
-        .user_agent(concat!("horse-trust/", env!("CARGO_PKG_VERSION"))))
+        .with_no_client_auth())
 }
 
 #[cfg(test)]

@@ -48,6 +48,11 @@ enum Command {
         #[command(flatten)]
         config: Config,
     },
+    /// Try what the settings name (store, Redis, files of secrets, webhooks), and say what is wrong, without starting
+    Check {
+        #[command(flatten)]
+        config: Config,
+    },
     /// Serve on an embedded store with two accounts and a conversation already there
     Demo {
         #[command(flatten)]
@@ -101,27 +106,38 @@ enum WebhooksCommand {
     Secret,
 }
 
-/// Something that was given is wrong; one line, exit code 2.
-struct Failure(String);
+/// Something that was given is wrong; a line each. The exit code is 1 if a check found it, else 2.
+struct Failure {
+    lines: Vec<String>,
+    code: u8,
+}
+
+impl Failure {
+    fn new(line: String) -> Self {
+        Self { lines: vec![line], code: 2 }
+    }
+}
 
 impl<E: Display> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self(error.to_string())
+        Self::new(error.to_string())
     }
 }
 
 fn main() -> ExitCode {
     match start() {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Failure(message)) => {
-            eprintln!("horse-trust: {}", message.replace('\n', " "));
-            ExitCode::from(2)
+        Err(Failure { lines, code }) => {
+            for line in lines {
+                eprintln!("horse-trust: {}", line.replace('\n', " "));
+            }
+            ExitCode::from(code)
         }
     }
 }
 
 fn start() -> Result<(), Failure> {
-    let file = env_file::read(Path::new(".env")).map_err(|error| Failure(format!(".env: {error}")))?;
+    let file = env_file::read(Path::new(".env")).map_err(|error| Failure::new(format!(".env: {error}")))?;
     let command = with_settings_of(&file, Cli::command());
     let cli = match command.try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
@@ -131,17 +147,20 @@ fn start() -> Result<(), Failure> {
             return Ok(());
         }
         Err(error) if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            return Err(Failure(
-                "give a command: serve, demo, import, reports, token; --help says more".to_owned(),
+            return Err(Failure::new(
+                "give a command: serve, check, demo, import, reports, token; --help says more".to_owned(),
             ));
         }
         Err(error) => {
             let settings = Config::augment_args(clap::Command::new("settings"));
-            return Err(Failure(explain(&error, &command::client::Server::augment_args(settings))));
+            let message = explain(&error, &command::client::Server::augment_args(settings));
+            let is_check = std::env::args_os().nth(1).is_some_and(|name| name == "check");
+            return Err(Failure { lines: vec![message], code: if is_check { 1 } else { 2 } });
         }
     };
     match cli.command {
         Command::Serve { config } => serve(config.check()?),
+        Command::Check { config } => check(config),
         Command::Demo { config } => run_demo(config.check()?),
         Command::Import { users, conversations, messages, config } => {
             run_import(&config.check()?, &ImportOptions { users, conversations, messages })
@@ -189,6 +208,22 @@ fn serve(config: Config) -> Result<(), Failure> {
     })
 }
 
+/// Says what works and what does not. A bad setting ends it as it ends a start, but with the exit code of a check.
+fn check(config: Config) -> Result<(), Failure> {
+    let findings = match config.check() {
+        Ok(config) => {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(command::check::check(&config))
+        }
+        Err(error) => error.into(),
+    };
+    for line in findings.good {
+        println!("{line}");
+    }
+    let lines = findings.problems;
+    if lines.is_empty() { Ok(()) } else { Err(Failure { lines, code: 1 }) }
+}
+
 fn run_demo(mut config: Config) -> Result<(), Failure> {
     let default = || Database::Sqlite(demo::DEFAULT_DATABASE.into());
     // The secret is kept beside the file; with a PostgreSQL, beside where the file would be.
@@ -226,7 +261,9 @@ fn run_demo(mut config: Config) -> Result<(), Failure> {
 
 fn run_import(config: &Config, options: &ImportOptions) -> Result<(), Failure> {
     if options.users.is_none() && options.conversations.is_none() && options.messages.is_none() {
-        return Err(Failure("import: give at least one of --users, --conversations, --messages".to_owned()));
+        return Err(Failure::new(
+            "import: give at least one of --users, --conversations, --messages".to_owned(),
+        ));
     }
     let _log = logging::init(&config.log, config.log_format);
     let mut target: Box<dyn ImportTarget> = match config.database() {

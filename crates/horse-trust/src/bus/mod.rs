@@ -31,6 +31,6 @@ pub use self::event::{BusEvent, Except, MessageEvent};
 pub use self::hub::Hub;
 #[cfg(test)]
 pub(crate) use self::presence_filter::PresenceFilter;
-pub use self::redis::{NodeName, RedisBus, RedisError};
+pub use self::redis::{NodeName, RedisBus, RedisError, check as check_redis};
 pub use self::replay_state::BufferedEvent;
 pub use self::rooms::{conversation_room, user_room};

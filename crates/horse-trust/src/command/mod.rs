@@ -1,5 +1,7 @@
-//! Commands that work on a running server, over `/api/admin`. One file a resource; [`client`] makes the requests.
+//! Commands that work on a running server, over `/api/admin`. One file a resource; [`client`] makes the requests. [`check`]
+//! tries what the settings name.
 
+pub mod check;
 pub mod client;
 pub mod reports;
 

@@ -10,8 +10,8 @@ const BEGINNING: &str = "\
 <!-- Made by crates/horse-trust/src/config/document.rs from the flags in settings.rs beside it. -->
 
 Each setting is an environment variable, a line of a `.env` file in the working directory, or a flag of the same name
-(`JWT_SECRET` is `--jwt-secret`): flag over environment over file. The commands `serve`, `demo`, `import` and `token` read them all. A
-bad value stops the start with one line that names it.
+(`JWT_SECRET` is `--jwt-secret`): flag over environment over file. The commands `serve`, `check`, `demo`, `import` and
+`token` read them all. A bad value stops the start with one line that names it.
 
 | kind | written as | bounds |
 |---|---|---|

@@ -99,6 +99,12 @@ impl Server {
     }
 }
 
+/// Checks, without starting, that the Redis at `urls` is what the settings say, and lets this node publish and subscribe.
+pub async fn check(urls: &str, is_cluster: bool) -> Result<(), super::RedisError> {
+    let failed = |error: RedisError| super::RedisError(error.to_string());
+    Server::new(urls, is_cluster).map_err(failed)?.check().await.map_err(failed)
+}
+
 /// Connections for commands; clones share them.
 #[derive(Clone)]
 pub(super) enum Link {

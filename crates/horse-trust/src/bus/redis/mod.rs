@@ -27,5 +27,6 @@ mod recent_events;
 mod recovery;
 
 pub use self::error::RedisError;
+pub use self::link::check;
 pub use self::node::RedisBus;
 pub use self::node_name::NodeName;

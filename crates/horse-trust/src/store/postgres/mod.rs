@@ -31,4 +31,5 @@ mod tls;
 
 pub use self::error::OpenError;
 pub use self::import::PostgresImport;
+pub use self::schema::check;
 pub use self::store::PostgresStore;

@@ -107,6 +107,23 @@ pub(super) async fn prepare(settings: &Settings) -> Result<(), OpenError> {
     execute(&connection, CONTINUE_IDS).await.map_err(failed)
 }
 
+/// Checks that the server could use the database at `url`, or make its tables there, and says which. Nothing is changed.
+pub async fn check(url: &str) -> Result<String, OpenError> {
+    let settings = Settings::parse(url)?.for_pool();
+    let name = || settings.name.to_string();
+    let failed = |source: StoreError| OpenError::Database { database: name(), source };
+    let connection = Connection::open(&settings).await.map_err(failed)?;
+    let known = u32::try_from(MIGRATIONS.len()).expect("there are few migrations");
+    match look(&connection).await.map_err(failed)? {
+        Some(Found { schema: found, .. }) if found > known => {
+            Err(OpenError::Newer { database: name(), found, known })
+        }
+        Some(Found { schema: found, .. }) => Ok(format!("{}: schema {found} of {known}", settings.name)),
+        None if has_tables(&connection).await.map_err(failed)? => Err(OpenError::Foreign(name())),
+        None => Ok(format!("{} answers, and has no tables yet", settings.name)),
+    }
+}
+
 /// Has new ids sort behind those that an import brought, but for those whose time (from 2097) was made up.
 const CONTINUE_IDS: &str = "
     UPDATE message_ids SET last = greatest(last, n.number) FROM (

@@ -6,6 +6,7 @@
 mod accounts;
 mod append_buffer;
 mod audit;
+mod check;
 mod checkpoint;
 mod client_ids;
 mod codec;
@@ -39,5 +40,6 @@ mod store;
 mod tests;
 mod unseen;
 
+pub use self::check::check;
 pub use self::database::{Database, OpenError};
 pub use self::store::SqliteStore;

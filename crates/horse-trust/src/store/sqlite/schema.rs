@@ -31,7 +31,7 @@ pub(super) const MIGRATIONS: [&str; 17] = [
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Marks a file as ours, in its header.
-const APPLICATION_ID: u32 = u32::from_be_bytes(*b"HsTr");
+pub(super) const APPLICATION_ID: u32 = u32::from_be_bytes(*b"HsTr");
 
 pub(super) enum SchemaError {
     Sqlite(rusqlite::Error),
