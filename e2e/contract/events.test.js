@@ -74,7 +74,7 @@ test("two talk", async (t) => {
   const updated = await done(b, "update_conversation", { conversation_id: conversation, archived: true, muted: true, pinned: false });
   assert.deepEqual([updated.archived, updated.muted, updated.pinned], [true, true, undefined]);
   await elsewhere.received("conversation_updated");
-  await done(b, "update_conversation", conversation);
+  await done(b, "update_conversation", { conversation_id: conversation });
   await done(b, "leave_conversation", conversation);
 });
 
