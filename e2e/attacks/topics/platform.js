@@ -46,4 +46,26 @@ export default [
       sockets.forEach((socket) => socket.destroy());
     },
   })),
+  {
+    name: "a user with 200 000 messages is erased, while the other is connected",
+    settings,
+    isQuick: true,
+    seed(seed, isQuick) {
+      seed.conversation("erased", "the erased", "a friend of the erased");
+      for (let n = 0; n < (isQuick ? 5_000 : 200_000); n++) seed.message("erased", n % 10 === 9 ? "a friend of the erased" : "the erased", `said before the erasure ${n}`);
+    },
+    async run(attacker) {
+      const friend = await attacker.connect(0, "a friend of the erased");
+      const path = `/api/admin/users/${attacker.id("the erased")}`;
+      const begin = performance.now();
+      const erased = async () => (await attacker.http(0, "DELETE", `${path}?messages=delete`, { token: KEY })).status;
+      let status = await erased();
+      for (let n = 0; n < 30 && status === 202; n++) status = await erased();
+      attacker.note(`erased after ${((performance.now() - begin) / 1000).toFixed(1)} s`);
+      attacker.check(status === 200, `the erasure is answered with ${status}`);
+      const history = await attacker.http(0, "GET", `/api/chat/conversations/${attacker.id("erased")}/messages?limit=100`, { user: "a friend of the erased" });
+      attacker.check(history.status === 200 && !history.text.includes(`"sender_id":{"_id":"${attacker.id("the erased")}"`), "what was erased is shown");
+      friend.close();
+    },
+  },
 ];
