@@ -19,6 +19,7 @@ use horse_trust::auth::{Passwords, Tokens};
 use horse_trust::command;
 use horse_trust::command::client::{AdminClient, CallError};
 use horse_trust::command::reports::{self, ReportsCommand};
+use horse_trust::command::users::{self, UsersCommand};
 use horse_trust::config::{
     Config, Database, Secret, all_cores_but_one, explain, new_webhook_secret, parse_duration,
 };
@@ -76,6 +77,13 @@ enum Command {
     Reports {
         #[command(subcommand)]
         command: ReportsCommand,
+        #[command(flatten)]
+        server: command::client::Server,
+    },
+    /// Read and change the users of a running server
+    Users {
+        #[command(subcommand)]
+        command: UsersCommand,
         #[command(flatten)]
         server: command::client::Server,
     },
@@ -148,7 +156,8 @@ fn start() -> Result<(), Failure> {
         }
         Err(error) if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             return Err(Failure::new(
-                "give a command: serve, check, demo, import, reports, token; --help says more".to_owned(),
+                "give a command: serve, check, demo, import, reports, users, token; --help says more"
+                    .to_owned(),
             ));
         }
         Err(error) => {
@@ -168,6 +177,9 @@ fn start() -> Result<(), Failure> {
         Command::Reports { command, server } => {
             on_running_server(server, async |client| reports::run(client, command).await)
         }
+        Command::Users { command, server } => on_running_server(server, async |client| {
+            users::run(client, command, &mut std::io::stdout()).await
+        }),
         Command::Webhooks { command: WebhooksCommand::Secret } => {
             println!("{}", new_webhook_secret()?);
             Ok(())

@@ -68,4 +68,32 @@ export default [
       friend.close();
     },
   },
+  {
+    name: "exports of a user that nobody reads, 200 at once",
+    settings,
+    isQuick: true,
+    seed(seed, isQuick) {
+      seed.conversation("exported", "exported user", "exported user's friend");
+      for (let n = 0; n < (isQuick ? 3_000 : 20_000); n++) seed.message("exported", "exported user", "\u0001".repeat(2000));
+    },
+    async run(attacker) {
+      const sockets = [];
+      const statuses = [];
+      await attacker.each(200, 50, async (n) => {
+        const socket = await attacker.tcp(attacker.node(n));
+        socket.once("data", (data) => {
+          statuses.push(`${data}`.slice(9, 12));
+          socket.pause();
+        });
+        socket.write(`GET /api/admin/users/${attacker.id("exported user")}/export HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${KEY}\r\n\r\n`);
+        sockets.push(socket);
+      });
+      await attacker.sleep(attacker.isQuick ? 3_000 : 10_000);
+      const begun = statuses.filter((status) => status === "200").length;
+      attacker.note(`${begun} exports ran, of ${statuses.length} answers`);
+      attacker.check(begun <= attacker.nodes.length * 4, `${begun} exports ran at once`);
+      attacker.check(statuses.every((status) => status === "200" || status === "429"), `answers: ${[...new Set(statuses)]}`);
+      sockets.forEach((socket) => socket.destroy());
+    },
+  },
 ];

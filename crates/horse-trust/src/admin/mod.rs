@@ -2,10 +2,12 @@
 //! `http/admin`.
 
 mod erasures;
+mod export;
 mod patch;
 mod people;
 pub mod view;
 
 pub use self::erasures::Erasures;
+pub use self::export::{Export, ExportError};
 pub use self::patch::{Lookup, user_patch};
 pub use self::people::{People, PersonError};

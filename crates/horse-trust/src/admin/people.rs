@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
+use super::export::Export;
 use crate::auth::Tokens;
 use crate::chat::Chat;
 use crate::id::Id;
@@ -13,12 +14,16 @@ use crate::timestamp::Timestamp;
 
 /// How many batches of users are worked on at once; the others wait.
 const BATCHES_AT_ONCE: usize = 2;
+/// How many exports run at once on this node; more are refused, as each may take an hour.
+const EXPORTS_AT_ONCE: usize = 4;
 
 /// Why nothing was done.
 #[derive(Debug)]
 pub enum PersonError {
     /// There is no such user.
     Unknown,
+    /// Too many exports run already.
+    TooManyExports,
     /// The store failed, or the e-mail is taken.
     Store(StoreError),
 }
@@ -35,12 +40,14 @@ pub struct People {
     store: Arc<dyn Store>,
     tokens: Arc<Tokens>,
     batches: Semaphore,
+    exports: Arc<Semaphore>,
 }
 
 impl People {
     /// The people of `store`.
     pub fn new(chat: Arc<Chat>, store: Arc<dyn Store>, tokens: Arc<Tokens>) -> Self {
-        Self { chat, store, tokens, batches: Semaphore::new(BATCHES_AT_ONCE) }
+        let (batches, exports) = (Semaphore::new(BATCHES_AT_ONCE), Semaphore::new(EXPORTS_AT_ONCE));
+        Self { chat, store, tokens, batches, exports: Arc::new(exports) }
     }
 
     /// Makes or changes one user; answers whether the user was made, and what is now known.
@@ -83,6 +90,15 @@ impl People {
         self.store.set_suspension(user, suspension, entry).await?;
         self.chat.standing_changed(user).await?;
         Ok(self.store.standing(user).await?.suspension)
+    }
+
+    /// Prepares an export of what is kept of a user, with or without an account, and notes it in the audit.
+    pub async fn export(&self, user: &Id, actor: Actor) -> Result<Export, PersonError> {
+        let place = Arc::clone(&self.exports).try_acquire_owned().map_err(|_| PersonError::TooManyExports)?;
+        let export = Export::prepare(Arc::clone(&self.store), user, place).await?;
+        let export = export.ok_or(PersonError::Unknown)?;
+        self.store.note_audit(NewAuditEntry::new(actor, "user.export", Some(user.clone()))).await?;
+        Ok(export)
     }
 
     /// Issues a token for a user with an account; answers it and when it ends.

@@ -1,10 +1,11 @@
 //! Requests to `/api/admin` of a running server.
 
+use std::io::Write;
 use std::time::Duration;
 
 use clap::Args;
 use http::Method;
-use reqwest::Client;
+use reqwest::{Client, Response};
 use serde_json::Value;
 use url::Url;
 
@@ -13,6 +14,8 @@ use crate::http_client;
 
 /// How long a request may take: an erasure waits for all of its work.
 const TIMEOUT: Duration = Duration::from_mins(1);
+/// How long may pass until the next bytes of a download, which takes as long as it takes.
+const DOWNLOAD_TIMEOUT: Duration = Duration::from_mins(1);
 /// The longest answer that is read, in bytes. A list of a hundred reports with the longest texts is shorter.
 const MAX_ANSWER: usize = 64 * 1024 * 1024;
 
@@ -61,6 +64,9 @@ pub enum CallError {
         /// What went wrong.
         problem: String,
     },
+    /// The output takes nothing more.
+    #[error("the output could not be written: {0}")]
+    Output(#[from] std::io::Error),
     /// The server refused.
     #[error("the server answered {status}: {message}")]
     Refused {
@@ -83,8 +89,8 @@ impl AdminClient {
     pub fn new(server: Server) -> Result<Self, CallError> {
         let key = server.key.ok_or(CallError::NoKey)?;
         let builder = http_client::builder().map_err(|error| CallError::Client(error.to_string()))?;
-        let client =
-            builder.timeout(TIMEOUT).build().map_err(|error| CallError::Client(error.to_string()))?;
+        let builder = builder.connect_timeout(TIMEOUT).read_timeout(DOWNLOAD_TIMEOUT);
+        let client = builder.build().map_err(|error| CallError::Client(error.to_string()))?;
         Ok(Self { client, url: server.url, key })
     }
 
@@ -97,36 +103,72 @@ impl AdminClient {
         query: &[(&str, String)],
         body: Option<&Value>,
     ) -> Result<Value, CallError> {
+        let mut request = self.client.request(method, self.address(path, query)?).timeout(TIMEOUT);
+        if let Some(body) = body {
+            request = request.header(http::header::CONTENT_TYPE, "application/json").body(body.to_string());
+        }
+        let mut response = self.send(request).await?;
+        let status = response.status();
+        let answer = self.json(&mut response).await?;
+        if status.is_success() {
+            Ok(answer)
+        } else {
+            Err(CallError::Refused { status: status.as_u16(), message: refusal(&answer) })
+        }
+    }
+
+    /// Writes what the server answers to `GET` below `/api/admin` to `output`, as it comes. An answer that breaks off is an
+    /// error; what came before it was written.
+    pub async fn download(&self, path: &[&str], output: &mut (dyn Write + Send)) -> Result<(), CallError> {
+        let mut response = self.send(self.client.get(self.address(path, &[])?)).await?;
+        let status = response.status();
+        if !status.is_success() {
+            let answer = self.json(&mut response).await?;
+            return Err(CallError::Refused { status: status.as_u16(), message: refusal(&answer) });
+        }
+        while let Some(part) = response.chunk().await.map_err(|error| self.failed(error))? {
+            output.write_all(&part)?;
+        }
+        Ok(output.flush()?)
+    }
+
+    fn address(&self, path: &[&str], query: &[(&str, String)]) -> Result<Url, CallError> {
         let mut url = self.url.clone();
-        let unreachable = |problem: String| CallError::Unreachable { url: self.url.clone(), problem };
         url.path_segments_mut()
-            .map_err(|()| unreachable("has no path".to_owned()))?
+            .map_err(|()| self.unreachable("has no path".to_owned()))?
             .pop_if_empty()
             .extend(["api", "admin"])
             .extend(path);
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        let mut request = self.client.request(method, url).bearer_auth(self.key.expose());
-        if let Some(body) = body {
-            request = request.header(http::header::CONTENT_TYPE, "application/json").body(body.to_string());
-        }
-        let problem = |error: reqwest::Error| unreachable(causes(&error.without_url()));
-        let mut response = request.send().await.map_err(problem)?;
-        let status = response.status();
+        Ok(url)
+    }
+
+    async fn send(&self, request: reqwest::RequestBuilder) -> Result<Response, CallError> {
+        request.bearer_auth(self.key.expose()).send().await.map_err(|error| self.failed(error))
+    }
+
+    /// The whole answer.
+    async fn json(&self, response: &mut Response) -> Result<Value, CallError> {
         let mut answer = Vec::new();
-        while let Some(part) = response.chunk().await.map_err(problem)? {
+        while let Some(part) = response.chunk().await.map_err(|error| self.failed(error))? {
             if answer.len() + part.len() > MAX_ANSWER {
-                return Err(unreachable("the answer is too long".to_owned()));
+                return Err(self.unreachable("the answer is too long".to_owned()));
             }
             answer.extend_from_slice(&part);
         }
-        let answer: Option<Value> = serde_json::from_slice(&answer).ok();
-        match answer {
-            Some(answer) if status.is_success() => Ok(answer),
-            Some(answer) => Err(CallError::Refused { status: status.as_u16(), message: refusal(&answer) }),
-            None => Err(unreachable(format!("answered {status} without JSON: is this the server?"))),
-        }
+        let status = response.status();
+        let is_no_json = |_| self.unreachable(format!("answered {status} without JSON: is this the server?"));
+        serde_json::from_slice(&answer).map_err(is_no_json)
+    }
+
+    fn failed(&self, error: reqwest::Error) -> CallError {
+        self.unreachable(causes(&error.without_url()))
+    }
+
+    fn unreachable(&self, problem: String) -> CallError {
+        CallError::Unreachable { url: self.url.clone(), problem }
     }
 }
 

@@ -4,6 +4,7 @@
 pub mod check;
 pub mod client;
 pub mod reports;
+pub mod users;
 
 use std::fmt::Write as _;
 

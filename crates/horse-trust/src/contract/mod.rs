@@ -14,6 +14,7 @@ mod connection;
 mod conversation;
 mod custom;
 mod error;
+mod export;
 #[cfg(test)]
 mod generate;
 mod history;
@@ -36,6 +37,10 @@ pub use self::conversation::{
 };
 pub use self::custom::{Custom, InvalidCustom};
 pub use self::error::{Error, FieldError, malformed};
+pub use self::export::{
+    ExportLine, ExportedBlock, ExportedConversation, ExportedReport, ExportedReportedMessage, ExportedText,
+    ExportedUser,
+};
 pub use self::history::{
     FetchMessages, MarkRead, Marked, MessageDelivered, MessagesRead, Resync, ResyncConversation, UnreadCount,
     fetched,

@@ -9,6 +9,9 @@ use crate::auth::Busy;
 use crate::contract::{Error, FieldError, Refusal};
 use crate::store::StoreError;
 
+/// Seconds after which an export may be tried again that found too many others.
+const EXPORT_RETRY_AFTER: u64 = 10;
+
 /// Why a request fails.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ApiError {
@@ -95,6 +98,7 @@ impl From<PersonError> for ApiError {
     fn from(error: PersonError) -> Self {
         match error {
             PersonError::Unknown => Self::UserNotFound,
+            PersonError::TooManyExports => Self::TooMany("Too many exports at once", EXPORT_RETRY_AFTER),
             PersonError::Store(error) => error.into(),
         }
     }

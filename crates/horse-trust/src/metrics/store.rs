@@ -11,14 +11,15 @@ use super::register::{counter, histograms, opts, register};
 use crate::callback::Callback;
 use crate::id::Id;
 use crate::store::{
-    AccountStore, Actor, AuditEntry, AuditStore, Change, ChangeCursor, Changed, Conversation,
+    AccountStore, Actor, AuditEntry, AuditStore, Block, Change, ChangeCursor, Changed, Conversation,
     ConversationStore, ConversationSummary, Delivered, DeliveryStore, DirectoryStore, Erasure, ErasurePart,
-    ErasureStore, History, Lifecycle, ListPlace, ListQuery, MarkRead, Message, MessageStore, Missed,
-    ModerationStore, NewAuditEntry, NewConversation, NewMessage, NewReport, Outbox, OutboxBatch,
+    ErasureStore, ExportStore, History, Lifecycle, ListPlace, ListQuery, MarkRead, Message, MessageStore,
+    Missed, ModerationStore, NewAuditEntry, NewConversation, NewMessage, NewReport, Outbox, OutboxBatch,
     OutboxCounts, OutboxEvent, OutboxSettings, OutboxStore, OutboxSubject, Page, People, PeopleQuery, Person,
-    Profile, Range, Read, Report, ReportDecision, ReportQuery, Result, Revocation, SettingsChange,
-    Settlement, Standing, StandingStore, Store, StoreError, Stored, SubjectQuery, SubscriberId, Surroundings,
-    Suspension, UnseenDue, UnseenOutcome, User, UserChanges, UserPatch, UserPosition, VoidToken, Withdrawn,
+    Profile, Range, Read, Report, ReportDecision, ReportQuery, ReportsOfUser, Result, Revocation,
+    SettingsChange, Settlement, Standing, StandingStore, Store, StoreError, Stored, SubjectQuery,
+    SubscriberId, Surroundings, Suspension, UnseenDue, UnseenOutcome, User, UserChanges, UserPatch,
+    UserPosition, VoidToken, Withdrawn, WithdrawnAt,
 };
 use crate::timestamp::Timestamp;
 
@@ -221,6 +222,12 @@ measured! {
         read erase_part(conversation: &Conversation, after: i64, erasure: &Erasure) -> ErasurePart;
         read erase_rows(erasure: &Erasure) -> bool;
         read finish_erasures(erasures: &[Erasure]) -> bool;
+    }
+    ExportStore {
+        read last_seen(user: &Id) -> Option<Timestamp>;
+        read blocks_of(user: &Id, after: Option<&Id>, limit: u32) -> Vec<Block>;
+        read withdrawn_in(conversation: &Conversation, after: (i64, i64), limit: u32) -> Vec<WithdrawnAt>;
+        read reports_of(user: &Id, after: i64, looked_at: u32) -> ReportsOfUser;
     }
     AuditStore {
         read note_audit(entry: NewAuditEntry) -> ();

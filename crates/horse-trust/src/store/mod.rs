@@ -25,15 +25,15 @@ pub use self::standing::{
     UserChanges, VoidToken,
 };
 pub use self::traits::{
-    AccountStore, AuditStore, ConversationStore, DeliveryStore, DirectoryStore, ErasureStore, Lifecycle,
-    MessageStore, ModerationStore, OutboxStore, StandingStore, Store,
+    AccountStore, AuditStore, ConversationStore, DeliveryStore, DirectoryStore, ErasureStore, ExportStore,
+    Lifecycle, MessageStore, ModerationStore, OutboxStore, StandingStore, Store,
 };
 pub use self::types::{
-    Actor, AuditEntry, Change, Changed, Conversation, ConversationSettings, ConversationSummary, Delivered,
-    Erasure, ErasurePart, EventKind, EventKinds, History, LastMessage, MarkRead, Message, MessageExtras,
-    Missed, MissedMessage, NewAuditEntry, NewConversation, NewMessage, NewReport, NewSubscriber, Outbox,
-    OutboxBatch, OutboxCounts, OutboxEvent, OutboxSettings, OutboxSubject, Page, People, PeopleQuery, Person,
-    Profile, Quote, Range, Read, Report, ReportDecision, ReportQuery, ReportState, Role, SettingsChange,
-    Settlement, Side, Stored, SubjectQuery, SubscriberId, Surroundings, Unread, UnseenDue, UnseenOutcome,
-    User, UserPatch, UserPosition, Withdrawn,
+    Actor, AuditEntry, Block, Change, Changed, Conversation, ConversationSettings, ConversationSummary,
+    Delivered, Erasure, ErasurePart, EventKind, EventKinds, History, LastMessage, MarkRead, Message,
+    MessageExtras, Missed, MissedMessage, NewAuditEntry, NewConversation, NewMessage, NewReport,
+    NewSubscriber, Outbox, OutboxBatch, OutboxCounts, OutboxEvent, OutboxSettings, OutboxSubject, Page,
+    People, PeopleQuery, Person, Profile, Quote, Range, Read, Report, ReportDecision, ReportQuery,
+    ReportState, ReportsOfUser, Role, SettingsChange, Settlement, Side, Stored, SubjectQuery, SubscriberId,
+    Surroundings, Unread, UnseenDue, UnseenOutcome, User, UserPatch, UserPosition, Withdrawn, WithdrawnAt,
 };

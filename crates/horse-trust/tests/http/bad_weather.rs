@@ -6,14 +6,15 @@ use std::time::Duration;
 use horse_trust::callback::Callback;
 use horse_trust::id::Id;
 use horse_trust::store::{
-    AccountStore, Actor, AuditEntry, AuditStore, Change, ChangeCursor, Changed, Conversation,
+    AccountStore, Actor, AuditEntry, AuditStore, Block, Change, ChangeCursor, Changed, Conversation,
     ConversationStore, ConversationSummary, Delivered, DeliveryStore, DirectoryStore, Erasure, ErasurePart,
-    ErasureStore, History, Lifecycle, ListPlace, ListQuery, MarkRead, Message, MessageStore, Missed,
-    ModerationStore, NewAuditEntry, NewConversation, NewMessage, NewReport, Outbox, OutboxBatch,
+    ErasureStore, ExportStore, History, Lifecycle, ListPlace, ListQuery, MarkRead, Message, MessageStore,
+    Missed, ModerationStore, NewAuditEntry, NewConversation, NewMessage, NewReport, Outbox, OutboxBatch,
     OutboxCounts, OutboxEvent, OutboxSettings, OutboxStore, OutboxSubject, Page, People, PeopleQuery, Person,
-    Profile, Range, Read, Report, ReportDecision, ReportQuery, Result, Revocation, SettingsChange,
-    Settlement, Standing, StandingStore, StoreError, Stored, SubjectQuery, SubscriberId, Surroundings,
-    Suspension, UnseenDue, UnseenOutcome, User, UserChanges, UserPatch, UserPosition, VoidToken, Withdrawn,
+    Profile, Range, Read, Report, ReportDecision, ReportQuery, ReportsOfUser, Result, Revocation,
+    SettingsChange, Settlement, Standing, StandingStore, StoreError, Stored, SubjectQuery, SubscriberId,
+    Surroundings, Suspension, UnseenDue, UnseenOutcome, User, UserChanges, UserPatch, UserPosition,
+    VoidToken, Withdrawn, WithdrawnAt,
 };
 use horse_trust::timestamp::Timestamp;
 
@@ -300,6 +301,22 @@ impl AuditStore for Broken {
         self.fail()
     }
     async fn forget_audit(&self, _: Duration) -> Result<()> {
+        self.fail()
+    }
+}
+
+#[async_trait::async_trait]
+impl ExportStore for Broken {
+    async fn last_seen(&self, _: &Id) -> Result<Option<Timestamp>> {
+        self.fail()
+    }
+    async fn blocks_of(&self, _: &Id, _: Option<&Id>, _: u32) -> Result<Vec<Block>> {
+        self.fail()
+    }
+    async fn withdrawn_in(&self, _: &Conversation, _: (i64, i64), _: u32) -> Result<Vec<WithdrawnAt>> {
+        self.fail()
+    }
+    async fn reports_of(&self, _: &Id, _: i64, _: u32) -> Result<ReportsOfUser> {
         self.fail()
     }
 }

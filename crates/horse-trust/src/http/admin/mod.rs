@@ -2,6 +2,7 @@
 
 pub(super) mod access;
 mod audit;
+mod export;
 mod messages;
 mod reports;
 mod standing;
@@ -18,5 +19,6 @@ pub(super) fn router() -> Router<AppState> {
         .merge(audit::router())
         .merge(users::router())
         .merge(standing::router())
+        .merge(export::router())
         .merge(messages::router())
 }

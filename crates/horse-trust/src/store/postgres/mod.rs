@@ -13,6 +13,7 @@ mod directory;
 mod engine;
 mod erasure;
 mod error;
+mod export;
 mod import;
 mod message;
 mod messages;

@@ -14,7 +14,7 @@ use crate::store::error::{Result, StoreError};
 use crate::store::outbox::OutboxPlan;
 use crate::store::types::{
     Actor, EventKind, NewAuditEntry, NewReport, Report, ReportDecision, ReportQuery, ReportState,
-    Surroundings,
+    ReportsOfUser, Surroundings,
 };
 use crate::timestamp::Timestamp;
 
@@ -187,6 +187,30 @@ pub(super) async fn surroundings(
         if row.try_get::<_, Option<Id>>(ConversationRow::COUNT)?.is_some() {
             let message = MessageRow::read(&row, ConversationRow::COUNT)?;
             messages.push(message.into_message(conversation));
+        }
+    }
+    Ok(found)
+}
+
+/// A row without a report if there is none of the user among those that were looked at.
+const OF_USER: &str = sql!(
+    "SELECT ",
+    ReportRow::COLUMNS,
+    ", l.last FROM (SELECT max(key) AS last FROM (
+        SELECT key FROM reports WHERE key > $1::bigint ORDER BY key LIMIT $2::bigint) looked) l
+    LEFT JOIN reports ON reports.key > $1 AND reports.key <= l.last
+        AND (reports.reporter = $3 OR reports.sender = $3)
+    ORDER BY reports.key"
+);
+
+/// See [`ExportStore::reports_of`](crate::store::traits::ExportStore::reports_of).
+pub(super) async fn reports_of(pool: &Pool, user: &Id, after: i64, looked_at: u32) -> Result<ReportsOfUser> {
+    let rows = pool.query(OF_USER, &[&after, &i64::from(looked_at), user]).await?;
+    let mut found = ReportsOfUser::default();
+    for row in &rows {
+        found.next = row.try_get("last")?;
+        if row.try_get::<_, Option<i64>>(0)?.is_some() {
+            found.reports.push(read_report(row)?);
         }
     }
     Ok(found)

@@ -19,6 +19,7 @@ mod directory;
 mod engine;
 mod erased_message;
 mod erasure;
+mod export;
 mod import;
 mod job;
 mod memory;

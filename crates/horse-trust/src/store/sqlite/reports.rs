@@ -12,7 +12,7 @@ use crate::store::columns::{columns, sql};
 use crate::store::outbox::OutboxPlan;
 use crate::store::types::{
     Actor, EventKind, NewAuditEntry, NewReport, Report, ReportDecision, ReportQuery, ReportState,
-    Surroundings,
+    ReportsOfUser, Surroundings,
 };
 use crate::timestamp::Timestamp;
 
@@ -189,4 +189,29 @@ pub(super) fn surroundings(
         Ok(Some((Arc::new(conversation), messages)))
     };
     places.iter().map(around).collect()
+}
+
+const OF_USER: &str = sql!(
+    SELECT,
+    "reports.key > ?1 AND reports.key <= ?2 AND (reports.reporter = ?3 OR reports.sender = ?3) ORDER BY reports.key"
+);
+
+/// See [`ExportStore::reports_of`](crate::store::traits::ExportStore::reports_of).
+pub(super) fn reports_of(
+    connection: &Connection,
+    user: &Id,
+    after: i64,
+    looked_at: u32,
+) -> Result<ReportsOfUser> {
+    let next: Option<i64> = connection
+        .prepare_cached(
+            "SELECT max(key) FROM (SELECT key FROM reports WHERE key > ?1 ORDER BY key LIMIT ?2)",
+        )?
+        .query_row(params![after, looked_at], |row| row.get(0))?;
+    let Some(last) = next else { return Ok(ReportsOfUser::default()) };
+    let reports = connection
+        .prepare_cached(OF_USER)?
+        .query_map(params![after, last, user], read_report)?
+        .collect::<Result<_>>()?;
+    Ok(ReportsOfUser { reports, next })
 }

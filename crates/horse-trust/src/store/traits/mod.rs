@@ -7,6 +7,7 @@ mod conversations;
 mod delivery;
 mod directory;
 mod erasure;
+mod export;
 mod lifecycle;
 mod messages;
 mod moderation;
@@ -19,6 +20,7 @@ pub use self::conversations::ConversationStore;
 pub use self::delivery::DeliveryStore;
 pub use self::directory::DirectoryStore;
 pub use self::erasure::ErasureStore;
+pub use self::export::ExportStore;
 pub use self::lifecycle::Lifecycle;
 pub use self::messages::MessageStore;
 pub use self::moderation::ModerationStore;
@@ -36,6 +38,7 @@ pub trait Store:
     + AuditStore
     + DirectoryStore
     + ErasureStore
+    + ExportStore
     + OutboxStore
     + Lifecycle
 {
@@ -52,6 +55,7 @@ impl<T> Store for T where
         + AuditStore
         + DirectoryStore
         + ErasureStore
+        + ExportStore
         + Lifecycle
 {
 }

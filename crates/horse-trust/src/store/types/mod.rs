@@ -6,6 +6,7 @@ mod conversations;
 mod delivery;
 mod directory;
 mod erasure;
+mod export;
 mod messages;
 mod moderation;
 mod outbox;
@@ -20,6 +21,7 @@ pub use self::conversations::{
 pub use self::delivery::{Delivered, MarkRead, Missed, MissedMessage, Read, Unread, UserPosition};
 pub use self::directory::{People, PeopleQuery, Person, UserPatch};
 pub use self::erasure::{Erasure, ErasurePart};
+pub use self::export::{Block, ReportsOfUser, WithdrawnAt};
 pub use self::messages::{
     Change, Changed, History, Message, MessageExtras, NewMessage, Quote, Range, Stored,
 };
