@@ -9,8 +9,8 @@ import { SECRET, Server, eventually } from "../lib/server.js";
 /** The user's client at the platform's chat. */
 const connect = (t, platform, user) => Client.connect(t, platform.chat, user, WEBSOCKET);
 
-test("examples/express: sign up, write, rename, sell, suspend", async (t) => {
-  const platform = await Platform.start(t);
+test("examples/express: sign up, write, rename, sell, an unseen message, suspend", async (t) => {
+  const platform = await Platform.start(t, { UNSEEN_AFTER: "1s" });
   const [seller, buyer] = [await platform.signUp("Ana"), await platform.signUp("Eva")];
   await platform.ask("POST", "/signup", { body: { email: seller.email, full_name: "Ana", password: "x" }, status: 409 });
 
@@ -31,6 +31,12 @@ test("examples/express: sign up, write, rename, sell, suspend", async (t) => {
   await platform.ask("PATCH", `/listings/${listing._id}`, { token: buyer.token, body: { status: "sold" }, status: 403 });
   await platform.ask("PATCH", `/listings/${listing._id}`, { token: seller.token, body: { status: "sold" } });
 
+  // An unseen message: an e-mail to whom no device is connected.
+  ana.socket.disconnect();
+  await eva.send(conversation, "What a pity!");
+  await platform.prints(/E-mail to ana@example\.com\n +Subject: Eva wrote to you about "Nube, Arab mare"/);
+  assert.doesNotMatch(platform.printed, /E-mail to eva/, "she was here");
+
   // Suspend: at once, and also for what she asks later.
   const admin = await platform.signIn("admin@example.com");
   const suspension = `/users/${buyer.id}/suspension`;
@@ -43,12 +49,20 @@ test("examples/express: sign up, write, rename, sell, suspend", async (t) => {
   await platform.ask("GET", "/me", { token: buyer.token, status: 403 });
   await platform.ask("DELETE", suspension, { token: admin });
   await connect(t, platform, buyer);
+
+  // A webhook that someone else signed is not believed.
+  const forged = await fetch(`${platform.url}/webhooks/chat`, {
+    method: "POST",
+    headers: { "content-type": "application/json", "webhook-id": "msg_1", "webhook-timestamp": `${Math.floor(Date.now() / 1000)}`, "webhook-signature": "v1,aGVsbG8=" },
+    body: JSON.stringify({ type: "message.unseen", data: {} }),
+  });
+  assert.equal(forged.status, 401);
 });
 
 test("examples/express beside a server that runs already", async (t) => {
   const API_KEY = "a-key-of-the-platform-in-the-tests";
   const server = await Server.start(t, { API_KEYS: API_KEY });
-  const platform = await Platform.start(t, { API_URL: server.url, API_KEY, JWT_SECRET: SECRET });
+  const platform = await Platform.start(t, { API_URL: server.url, API_KEY, JWT_SECRET: SECRET, WEBHOOK_SECRET: `whsec_${Buffer.alloc(32).toString("base64")}` });
   const [lucia] = (await server.request("GET", "/api/admin/users?email=lucia@example.com", { token: API_KEY })).json.data;
   assert.equal(lucia.full_name, "Lucía Fernández", "who was here before the chat");
   await connect(t, platform, await platform.signUp("Ana"));

@@ -1,12 +1,13 @@
 // docs/integration.md: every command of the page is run, in the order of the page, and every answer compared.
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import test from "node:test";
 
 import { Placeholders, Shell, blocksOf, jsonValues } from "../lib/page.js";
-import { BINARY, SECRET, Server, temporaryFolder } from "../lib/server.js";
+import { BINARY, SECRET, Server, eventually, freePort, temporaryFolder } from "../lib/server.js";
 
 const path = (name) => fileURLToPath(new URL(`../../${name}`, import.meta.url));
 const oid = (text) => ({ $oid: text.padEnd(24, "0") });
@@ -43,10 +44,22 @@ test("the commands of docs/integration.md", async (t) => {
     writeFileSync(join(folder, "exported", name), records.map((record) => JSON.stringify(record)).join("\n"));
   }
   const placeholders = new Placeholders();
+  const receiver = { port: await freePort(), printed: "" };
   let came = "";
 
-  /** Starts the server in the folder of the page's `.env`. */
-  const startServer = () => Server.start(t, { JWT_SECRET: undefined }, { folder });
+  /** Starts the server in the folder of the page's `.env`, which sets all but what differs in a test. */
+  async function startServer() {
+    const settings = { JWT_SECRET: undefined, UNSEEN_AFTER: "1s", WEBHOOK_URL: `http://127.0.0.1:${receiver.port}/webhooks/chat` };
+    return Server.start(t, settings, { folder });
+  }
+
+  function startReceiver(script) {
+    writeFileSync(join(folder, "receiver.mjs"), script);
+    const [, WEBHOOK_SECRET] = readFileSync(join(folder, ".env"), "utf8").match(/^WEBHOOK_SECRET=(.*)$/m);
+    const child = spawn(process.execPath, ["receiver.mjs"], { cwd: folder, env: { ...process.env, WEBHOOK_SECRET, PORT: `${receiver.port}` }, stdio: ["ignore", "pipe", "inherit"] });
+    t.after(() => child.kill());
+    child.stdout.setEncoding("utf8").on("data", (text) => (receiver.printed += text));
+  }
 
   const actions = {
     async sh(text) {
@@ -57,11 +70,13 @@ test("the commands of docs/integration.md", async (t) => {
       const [written, answers] = [jsonValues(text), jsonValues(came)];
       assert.equal(placeholders.difference(written, answers), undefined, came);
     },
-    text(text) {
-      assert.equal(came, text);
+    async text(text) {
+      if (text.startsWith("E-mail to ")) await eventually(text, () => receiver.printed.includes(text));
+      else assert.equal(came, text);
     },
     js(text) {
-      writeFileSync(join(folder, "token.mjs"), text);
+      if (text.includes("express")) startReceiver(text);
+      else writeFileSync(join(folder, "token.mjs"), text);
     },
   };
   const sections = new Set();

@@ -13,9 +13,10 @@ const BUILT = fileURLToPath(new URL("../../../target/release/horse-trust", impor
 const PATIENCE = 20_000;
 
 /** Starts the server and waits until it answers. Answers the platform's settings for it. */
-export async function ownServer({ HORSE_TRUST_BINARY, CHAT_PORT = "3000", PORT = "4000", PATH }) {
+export async function ownServer({ HORSE_TRUST_BINARY, CHAT_PORT = "3000", PORT = "4000", PATH, UNSEEN_AFTER = "30s" }) {
   const binary = HORSE_TRUST_BINARY ?? (existsSync(BUILT) ? BUILT : "horse-trust");
   const [JWT_SECRET, apiKey] = [randomBytes(32), randomBytes(32)].map((bytes) => bytes.toString("hex"));
+  const WEBHOOK_SECRET = `whsec_${randomBytes(32).toString("base64")}`;
   const folder = mkdtempSync(join(tmpdir(), "horse-trust-example-"));
   const server = spawn(binary, ["serve"], {
     cwd: folder,
@@ -23,6 +24,9 @@ export async function ownServer({ HORSE_TRUST_BINARY, CHAT_PORT = "3000", PORT =
     env: {
       PATH,
       JWT_SECRET,
+      WEBHOOK_SECRET,
+      WEBHOOK_URL: `http://127.0.0.1:${PORT}/webhooks/chat`,
+      UNSEEN_AFTER,
       PORT: CHAT_PORT,
       API_KEYS: apiKey,
       CORS_ORIGINS: `http://127.0.0.1:${PORT},http://localhost:${PORT}`,
@@ -46,7 +50,7 @@ export async function ownServer({ HORSE_TRUST_BINARY, CHAT_PORT = "3000", PORT =
     console.error(message);
     process.exit(1);
   });
-  return { JWT_SECRET, API_URL: url, API_KEY: apiKey };
+  return { JWT_SECRET, WEBHOOK_SECRET, API_URL: url, API_KEY: apiKey };
 }
 
 /** Waits until the server answers. */

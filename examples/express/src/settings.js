@@ -14,6 +14,7 @@ export function readSettings(environment) {
     apiKey: required("API_KEY", "one of the chat server's API_KEYS"),
     /** The chat server's address for browsers, where that is another one than for this process. */
     chatUrl: environment.CHAT_URL?.replace(/\/$/, "") ?? apiUrl,
+    webhookSecret: required("WEBHOOK_SECRET", "the chat server's WEBHOOK_SECRET; `horse-trust webhooks secret` makes one"),
     jwtSecret: required("JWT_SECRET", "the chat server's JWT_SECRET"),
   };
 }
