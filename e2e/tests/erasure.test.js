@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import test from "node:test";
 
 import { connect } from "../lib/client.js";
+import { Postgres } from "../lib/cluster.js";
 import { Server, eventually } from "../lib/server.js";
 
 const KEY = "a-key-of-the-platform-in-the-tests";
@@ -148,6 +149,29 @@ test("no byte of it is left in the file or its log", { skip: process.env.TEST_PO
   assert.deepEqual(filesWith(server, MARKS), []);
   await server.stop();
   assert.deepEqual(filesWith(server, MARKS), []);
+});
+
+test("after a vacuum it is in no row of PostgreSQL, live or dead", { skip: process.env.TEST_POSTGRES && "has a PostgreSQL of its own" }, async (t) => {
+  const postgres = await Postgres.start(t);
+  const context = await start(t, { DATABASE_URL: postgres.database("erasure") });
+  const { zyx } = await leaveTraces(t, context, 300);
+  const query = (sql) => {
+    const { status, stdout, stderr } = postgres.query(sql, "erasure");
+    assert.equal(status, 0, stderr);
+    return stdout;
+  };
+  query("CREATE EXTENSION pageinspect");
+  const tables = query("SELECT relname FROM pg_class WHERE relkind IN ('r', 't') AND relnamespace IN ('public'::regnamespace, 'pg_toast'::regnamespace) AND relpages + pg_relation_size(oid) > 0").trim().split("\n");
+  /** The marks that stand in a row of a page, also in one that is dead. */
+  const left = () => tables.flatMap((table) => {
+    const schema = table.startsWith("pg_toast") ? "pg_toast" : "public";
+    const rows = query(`SELECT encode(i.t_data, 'hex') FROM generate_series(0, pg_relation_size('${schema}.${table}') / 8192 - 1) page, heap_page_items(get_raw_page('${schema}.${table}', page::int)) i`);
+    return MARKS.filter((mark) => rows.includes(Buffer.from(mark).toString("hex"))).map((mark) => `${table}: ${mark}`);
+  });
+  assert.notDeepEqual(left(), []);
+  assert.equal((await context.erase(zyx, "?messages=delete")).status, 200);
+  query("VACUUM");
+  assert.deepEqual(left(), []);
 });
 
 test("an erasure that a kill cuts off is finished after the next start", async (t) => {

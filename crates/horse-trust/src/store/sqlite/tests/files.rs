@@ -4,6 +4,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::fixture::{append, id, open};
+use crate::store::sqlite::checkpoint;
 use crate::store::sqlite::database::OpenError;
 use crate::store::sqlite::store::SqliteStore;
 use crate::store::traits::{Lifecycle, ModerationStore};
@@ -84,4 +85,28 @@ async fn reports_that_were_kept_twice_stay() {
         3
     );
     assert_eq!(store.report_by(&id("ben"), &id("m1")).await.unwrap(), Some(id("r1")));
+}
+
+#[tokio::test]
+async fn a_log_is_emptied_when_nobody_reads_an_old_state() {
+    let folder = TempDir::new().unwrap();
+    let (store, conversation) = open(&folder).await;
+    append(&store, &conversation, "one").await.unwrap().unwrap();
+    let path = folder.path().join("chat.db");
+    let log = || folder.path().join("chat.db-wal").metadata().unwrap().len();
+    let mut reader = Connection::open(&path).unwrap();
+    let old = reader.transaction().unwrap();
+    let count = |connection: &Connection| -> i64 {
+        connection.query_row("SELECT count(*) FROM all_messages", [], |row| row.get(0)).unwrap()
+    };
+    assert_eq!(count(&old), 1);
+    append(&store, &conversation, "two").await.unwrap().unwrap();
+    assert!(!checkpoint::empty_log(&path).unwrap());
+    assert!(log() > 0);
+    assert_eq!(count(&old), 1, "the reader is not disturbed");
+    drop(old);
+    assert!(checkpoint::empty_log(&path).unwrap());
+    assert_eq!((log(), count(&reader)), (0, 2));
+    append(&store, &conversation, "three").await.unwrap().unwrap();
+    assert_eq!(count(&reader), 3);
 }
