@@ -12,6 +12,8 @@ import { reports } from "./api";
 import { Dialogs } from "./Dialogs";
 import { Reports } from "./Reports";
 import { route } from "./route";
+import { UserPage } from "./UserPage";
+import { Users } from "./Users";
 import { fill, words } from "./words";
 
 export function App() {
@@ -80,7 +82,7 @@ function Gate() {
 
 function Shell() {
   const { value } = route;
-  const title = value.name === "audit" ? words.audit : words.reports;
+  const title = value.name === "audit" ? words.audit : value.name === "reports" ? words.reports : words.users;
   useEffect(() => {
     document.title = `${title} · ${words.title} · Horse Trust`;
   }, [title]);
@@ -106,6 +108,7 @@ function Shell() {
         <p class="admin-title">{words.title}</p>
         <nav aria-label={words.pages}>
           {link("#/open", words.reports)}
+          {link("#/users", words.users)}
           {link("#/audit", words.audit)}
         </nav>
         <a class="icon-button" href="./" aria-label={words.toChat} title={words.toChat}>
@@ -117,6 +120,8 @@ function Shell() {
       </header>
       <main id="content" class="admin-content" tabIndex={-1}>
         {value.name === "reports" && <Reports key={value.state} state={value.state} />}
+        {value.name === "users" && <Users />}
+        {value.name === "user" && <UserPage key={value.id} id={value.id} />}
         {value.name === "audit" && <Audit />}
       </main>
     </div>

@@ -4,6 +4,7 @@ import { fullTime } from "../format";
 import { audit } from "./api";
 import { List } from "./list";
 import { Loaded, Nothing, Who } from "./parts";
+import { userPath } from "./route";
 import type { AuditEntry } from "./types";
 import { words } from "./words";
 
@@ -40,7 +41,7 @@ export function Audit() {
                   <code>{entry.action}</code>
                 </td>
                 <td data-label={words.target}>
-                  {entry.target && <code>{entry.target}</code>}
+                  <Target entry={entry} />
                 </td>
                 <td data-label={words.details}>{entry.details && <code>{JSON.stringify(entry.details)}</code>}</td>
               </tr>
@@ -49,5 +50,16 @@ export function Audit() {
         </table>
       </Loaded>
     </>
+  );
+}
+
+/** What was changed; a user can be looked at. */
+function Target({ entry }: { entry: AuditEntry }) {
+  if (!entry.target) return null;
+  if (!entry.action.startsWith("user.")) return <code>{entry.target}</code>;
+  return (
+    <a class="person" href={userPath(entry.target)}>
+      <code>{entry.target}</code>
+    </a>
   );
 }

@@ -1,14 +1,14 @@
-// The dialogs: a decision on a report, and the end of a message.
+// The dialogs: a decision on a report, the end of a message, a suspension and its end.
 import { useRef, useState } from "preact/hooks";
-import { explain } from "../language";
-import { showToast } from "../page/dialogs";
 import { session } from "../state/session";
 import { Ask } from "../views/Ask";
 import { TextArea } from "../views/TextArea";
-import { decide, removeMessage } from "./api";
+import { decide, liftSuspension, removeMessage } from "./api";
+import { attempt } from "./attempt";
 import { type Dialog, dialog } from "./dialog";
+import { Suspend } from "./Suspend";
 import type { ReportState } from "./types";
-import { words } from "./words";
+import { parts, words } from "./words";
 
 export function Dialogs() {
   const { value } = dialog;
@@ -18,32 +18,37 @@ export function Dialogs() {
   return value && session.value && <Opened key={shown.current.number} value={value} />;
 }
 
-/** Makes a change and says that it was made; answers why it could not be. */
-async function attempt(change: Promise<unknown>, done: string): Promise<string | undefined> {
-  try {
-    await change;
-    showToast(done);
-    return undefined;
-  } catch (error) {
-    return explain(error);
-  }
-}
-
 function Opened({ value }: { value: Dialog }) {
   const onClose = () => {
     if (dialog.peek() === value) dialog.value = null;
   };
-  if (value.kind === "decide") return <Decide value={value} onClose={onClose} />;
-  return (
-    <Ask
-      title={words.deleteTitle}
-      question={words.deleteText}
-      confirm={words.deleteMessage}
-      isDangerous
-      onClose={onClose}
-      action={() => attempt(removeMessage(value.message).then(value.onDone), words.didDelete)}
-    />
-  );
+  switch (value.kind) {
+    case "decide":
+      return <Decide value={value} onClose={onClose} />;
+    case "delete":
+      return (
+        <Ask
+          title={words.deleteTitle}
+          question={words.deleteText}
+          confirm={words.deleteMessage}
+          isDangerous
+          onClose={onClose}
+          action={() => attempt(removeMessage(value.message).then(value.onDone), words.didDelete)}
+        />
+      );
+    case "suspend":
+      return <Suspend user={value.user} name={value.name} onDone={value.onDone} onClose={onClose} />;
+    case "lift":
+      return (
+        <Ask
+          title={parts("liftTitle", { name: <bdi>{value.name}</bdi> })}
+          question={words.liftText}
+          confirm={words.lift}
+          onClose={onClose}
+          action={() => attempt(liftSuspension(value.user).then(value.onDone), words.didLift)}
+        />
+      );
+  }
 }
 
 /** What the dialog of a decision says: its title, its question, its button, and what is said when it was made. */

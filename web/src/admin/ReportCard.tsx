@@ -103,6 +103,16 @@ export function ReportCard({ report, onChanged }: ReportProps) {
             {words.deleteMessage}
           </button>
         )}
+        <button
+          type="button"
+          class="button"
+          onClick={() =>
+            (dialog.value = { kind: "suspend", user: sender._id, name: sender.full_name ?? sender._id, onDone: () => {} })
+          }
+        >
+          <Icon name="block" />
+          {words.suspendSender}
+        </button>
       </div>
     </article>
   );

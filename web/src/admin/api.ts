@@ -1,6 +1,7 @@
 // Requests to `/api/admin`, with the admin's own token.
+import { RequestRefused } from "../errors";
 import { request } from "../state/api";
-import type { AuditEntry, Part, Report, ReportState } from "./types";
+import type { AuditEntry, Part, Report, ReportState, User } from "./types";
 
 /** How many entries are asked for at once. */
 const LIMIT = 20;
@@ -22,5 +23,29 @@ export async function decide(report: string, state: ReportState, note?: string):
 }
 
 export const removeMessage = (message: string) => request<object>("DELETE", `/api/admin/messages/${message}`);
+
+/** The users whose name, e-mail or id fits; all, the query being empty. */
+export async function findUsers(query: string, after?: string): Promise<Part<User>> {
+  const filter = query.includes("@") ? { email: query } : { query };
+  const found = await request<Part<User>>("GET", path("users", { ...filter, after }));
+  if (after || !/^[\w-]{1,64}$/.test(query)) return found;
+  // An id is no part of what `query` looks in.
+  const named = await user(query).catch((error) => {
+    if (error instanceof RequestRefused && error.status === 404) return undefined;
+    throw error;
+  });
+  const others = found.data.filter((one) => one._id !== named?._id);
+  return named ? { ...found, data: [named, ...others] } : found;
+}
+
+export const user = async (id: string) =>
+  (await request<{ data: User }>("GET", `/api/admin/users/${encodeURIComponent(id)}`)).data;
+
+const suspension = (id: string) => `/api/admin/users/${encodeURIComponent(id)}/suspension`;
+
+export const suspend = (id: string, reason: string, until: string | undefined) =>
+  request<object>("PUT", suspension(id), { ...(reason ? { reason } : {}), ...(until ? { until } : {}) });
+
+export const liftSuspension = (id: string) => request<object>("DELETE", suspension(id));
 
 export const audit = (after?: string) => request<Part<AuditEntry>>("GET", path("audit", { after }));

@@ -4,6 +4,7 @@ import { fullTime, shortTime } from "../format";
 import type { Profile } from "../protocol";
 import { Avatar, Empty } from "../views/parts";
 import type { List } from "./list";
+import { userPath } from "./route";
 import type { Actor } from "./types";
 import { fill, words } from "./words";
 
@@ -16,9 +17,13 @@ export function When({ at }: { at: string }) {
   );
 }
 
-/** A user's name; without a name their id. */
+/** A user's name, which leads to the user; without a name their id. */
 export function Person({ profile }: { profile: Profile }) {
-  return <bdi class="person">{profile.full_name ?? profile._id}</bdi>;
+  return (
+    <a class="person" href={userPath(profile._id)}>
+      <bdi>{profile.full_name ?? profile._id}</bdi>
+    </a>
+  );
 }
 
 export function PersonWithPicture({ profile }: { profile: Profile }) {

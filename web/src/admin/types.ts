@@ -32,6 +32,24 @@ export interface Report {
   after: Message[];
 }
 
+export interface Suspension {
+  until?: string | null;
+  reason?: string | null;
+}
+
+export interface User {
+  _id: string;
+  full_name: string | null;
+  profile_picture_url?: string;
+  email?: string | null;
+  phone?: string | null;
+  role: string;
+  is_active: boolean;
+  is_deleted?: boolean;
+  suspension?: Suspension | null;
+  created_at?: string;
+}
+
 export interface AuditEntry {
   _id: string;
   at: string;
