@@ -47,6 +47,7 @@ test("each problem has a line, and the exit code is 1", async (t) => {
   for (const [bad, pattern] of [
     [{ PORT: "abc" }, /PORT: "abc" is not a port/],
     [{ JWT_SECRET: "", JWT_SECRET_FILE: "absent" }, /JWT_SECRET_FILE: .*absent/],
+    [{ JWT_SECRET: "", JWT_PUBLIC_KEY_FILE: "absent" }, /JWT_PUBLIC_KEY_FILE: .*absent/],
     [{ WEBHOOK_URL: "https://example.com" }, /WEBHOOK_SECRET: required/],
     [{ DATABASE_URL: "postgres://nobody@127.0.0.1:1/x" }, /DATABASE_URL: .*127\.0\.0\.1:1/],
   ]) {

@@ -131,10 +131,9 @@ pub async fn run(
     listener: TcpListener,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), RunError> {
-    let secret = config.require_secret()?;
     let metrics = Arc::new(Metrics::new());
     let store: Arc<dyn Store> = Arc::new(MeasuredStore::new(store, &metrics));
-    let tokens = Arc::new(Tokens::new(secret.expose(), config.jwt_expires_in));
+    let tokens = Arc::new(Tokens::from_config(&config)?);
     let mut engine = config.engine();
     let node = NodeName::random()?;
     if let (Some(recovery), Some(_)) = (&mut engine.recovery, &config.redis_url) {
@@ -188,7 +187,8 @@ pub async fn run(
         throttle: Arc::new(Throttle::default()),
         registrations: Arc::clone(&registrations),
     };
-    let router = http::router(state, engine.clone(), &config.cors_origins, &config.base_path);
+    let has_accounts = config.has_accounts();
+    let router = http::router(state, engine.clone(), &config.cors_origins, &config.base_path, has_accounts);
     let mut background = chat.start(cursor);
     let webhooks = match webhooks_settings(&config) {
         Some(settings) => {

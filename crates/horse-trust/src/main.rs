@@ -204,7 +204,9 @@ fn with_settings_of(file: &HashMap<String, String>, command: clap::Command) -> c
 }
 
 fn serve(config: Config) -> Result<(), Failure> {
-    let is_short = config.require_secret()?.expose().len() < 32;
+    // Before the store is opened: what is wrong with a key is not the store's matter.
+    Tokens::from_config(&config)?;
+    let is_short = config.jwt_secret.as_ref().is_some_and(|secret| secret.expose().len() < 32);
     let _log = logging::init(&config.log, config.log_format);
     // RFC 7518, section 3.2.
     if is_short {
@@ -237,6 +239,11 @@ fn check(config: Config) -> Result<(), Failure> {
 }
 
 fn run_demo(mut config: Config) -> Result<(), Failure> {
+    if !config.has_accounts() {
+        return Err(Failure::new(
+            "ACCOUNTS: the demo signs two people in with a password; `serve` needs none".to_owned(),
+        ));
+    }
     let default = || Database::Sqlite(demo::DEFAULT_DATABASE.into());
     // The secret is kept beside the file; with a PostgreSQL, beside where the file would be.
     let database = match config.database_url.get_or_insert_with(default) {
@@ -251,12 +258,12 @@ fn run_demo(mut config: Config) -> Result<(), Failure> {
             Some(secret) => secret,
             None => Secret::new(demo::secret(&database).map_err(|error| RunError::Demo(error.to_string()))?),
         };
-        config.jwt_secret = Some(secret.clone());
+        config.jwt_secret = Some(secret);
         let prepared = demo::prepare(&store, &Passwords::new(all_cores_but_one())).await;
         let conversation = prepared.map_err(|error| RunError::Demo(error.to_string()))?;
         let listener = app::listen(&config).await?;
         let address = listener.local_addr().map_err(RunError::Serve)?;
-        let tokens = Tokens::new(secret.expose(), config.jwt_expires_in);
+        let tokens = Tokens::from_config(&config)?;
         println!("Horse Trust demo: http://{address}{}\n", config.base_path.as_str());
         for account in demo::ACCOUNTS {
             println!("{}", account.name);
@@ -264,7 +271,8 @@ fn run_demo(mut config: Config) -> Result<(), Failure> {
             println!("  e-mail    {}", account.email);
             println!("  password  {}", account.password);
             let generation = store.session_generation(&account.id()).await?;
-            println!("  token     {}\n", tokens.issue(&account.id(), Role::Seller, generation));
+            let token = tokens.issue(&account.id(), Role::Seller, generation);
+            println!("  token     {}\n", token.map_err(|error| RunError::Demo(error.to_string()))?);
         }
         println!("Conversation  {}\n\nCtrl-C stops it.\n", conversation.id);
         app::run(config, store, listener, shutdown).await
@@ -307,8 +315,8 @@ fn parse_role(text: &str) -> Result<Role, String> {
 
 fn print_token(config: &Config, user: &Id, role: Role, expires_in: Option<Duration>) -> Result<(), Failure> {
     let expires_in = expires_in.unwrap_or(config.jwt_expires_in);
-    let secret = config.require_secret()?;
-    println!("{}", Tokens::new(secret.expose(), expires_in).issue_for(user, role, expires_in, None));
+    let token = Tokens::from_config(config)?.issue_for(user, role, expires_in, None);
+    println!("{}", token.map_err(|error| Failure::new(format!("JWT_PUBLIC_KEY_FILE: {error}")))?);
     Ok(())
 }
 

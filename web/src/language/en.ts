@@ -6,6 +6,7 @@ export const english = {
 
   signIn: "Sign in",
   signInTitle: "Welcome back",
+  signInElsewhere: "Sign in at the platform",
   register: "Create account",
   registerTitle: "Create your account",
   noAccount: "New here?",

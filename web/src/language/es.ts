@@ -6,6 +6,7 @@ export const spanish: Dictionary = {
 
   signIn: "Iniciar sesión",
   signInTitle: "Hola de nuevo",
+  signInElsewhere: "Inicia sesión en la plataforma",
   register: "Crear cuenta",
   registerTitle: "Crea tu cuenta",
   noAccount: "¿Primera vez aquí?",

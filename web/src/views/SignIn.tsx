@@ -13,7 +13,28 @@ type Fields = "full_name" | "email" | "password";
 /** Whether nothing was typed. White space is part of a password. */
 const isBlank = (name: Fields, value: string) => (name === "password" ? value : value.trim()) === "";
 
+/** Whether people sign in here; elsewhere the platform that issues the tokens does that. */
+const hasAccounts = document.documentElement.dataset["accounts"] !== "off";
+
+function SignInElsewhere() {
+  return (
+    <main class="sign-in">
+      <div class="sign-in-card">
+        <header class="brand">
+          <Mark />
+          <p class="brand-name">Horse Trust</p>
+        </header>
+        <h1>{text().signInElsewhere}</h1>
+      </div>
+    </main>
+  );
+}
+
 export function SignIn() {
+  return hasAccounts ? <SignInHere /> : <SignInElsewhere />;
+}
+
+function SignInHere() {
   const again = session.value?.user;
   const [isNew, setNew] = useState(false);
   const isRegistering = isNew && !again;

@@ -24,6 +24,8 @@ pub enum PersonError {
     Unknown,
     /// Too many exports run already.
     TooManyExports,
+    /// Only the platform can sign tokens.
+    NoPrivateKey,
     /// The store failed, or the e-mail is taken.
     Store(StoreError),
 }
@@ -112,9 +114,10 @@ impl People {
         let person = person.ok_or(PersonError::Unknown)?;
         let generation = self.store.session_generation(user).await?;
         let expires_in = expires_in.unwrap_or(self.tokens.expires_in());
+        let token = self.tokens.issue_for(user, person.user.role, expires_in, Some(generation));
+        let token = token.map_err(|_| PersonError::NoPrivateKey)?;
         let entry = NewAuditEntry::new(actor, "user.token", Some(user.clone()));
         self.store.note_audit(entry.with(&serde_json::json!({"expires_in": expires_in.as_secs()}))).await?;
-        let token = self.tokens.issue_for(user, person.user.role, expires_in, Some(generation));
         let expires_at = self
             .tokens
             .verify(&token)

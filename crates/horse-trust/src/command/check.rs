@@ -10,6 +10,7 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection};
 use url::{Host, Url};
 
+use crate::auth::Tokens;
 use crate::bus;
 use crate::config::{Config, ConfigError, Database, WebhookUrl};
 use crate::http_client;
@@ -40,7 +41,7 @@ impl Findings {
 /// Tries everything that `config` names. Its own form, and the files of secrets, have been checked.
 pub async fn check(config: &Config) -> Findings {
     let mut findings = Findings::default();
-    if let Err(error) = config.require_secret() {
+    if let Err(error) = Tokens::from_config(config) {
         findings.problems.push(error.to_string());
     }
     let store = match config.database() {

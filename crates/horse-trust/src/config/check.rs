@@ -2,7 +2,7 @@
 
 use super::error::ConfigError;
 use super::parse::{parse_api_keys, parse_database_url, parse_metrics_token, parse_redis_url, parse_secret};
-use super::secret_files::fill;
+use super::secret_files::{fill, read_file};
 use super::settings::Config;
 use super::values::Database;
 use super::webhooks::parse_webhook_secrets;
@@ -11,6 +11,7 @@ impl Config {
     /// Reads the secrets that are in files, and checks the settings that depend on others.
     pub fn check(mut self) -> Result<Self, ConfigError> {
         self.read_secret_files()?;
+        self.check_identity()?;
         if !self.webhook_url.is_empty() && self.webhook_secret.is_empty() {
             let message = "required with a WEBHOOK_URL; make one with: horse-trust webhooks secret";
             return Err(ConfigError::new("WEBHOOK_SECRET", message));
@@ -31,6 +32,25 @@ impl Config {
             return Ok(self);
         };
         Err(ConfigError::new("REDIS_URL", message))
+    }
+}
+
+impl Config {
+    /// Reads the public key, and checks what says who signs tokens.
+    fn check_identity(&mut self) -> Result<(), ConfigError> {
+        if self.jwt_user_claim == self.jwt_role_claim {
+            return Err(ConfigError::new("JWT_ROLE_CLAIM", "the same claim as JWT_USER_CLAIM"));
+        }
+        let Some(path) = &self.jwt_public_key_file else { return Ok(()) };
+        let error = |message| Err(ConfigError::new("JWT_PUBLIC_KEY_FILE", message));
+        if self.jwt_secret.is_some() {
+            return error("JWT_SECRET is set, too; set one of the two");
+        }
+        if self.accounts == Some(true) {
+            return error("ACCOUNTS is on, which needs a JWT_SECRET that signs their tokens");
+        }
+        self.public_key = Some(read_file("JWT_PUBLIC_KEY_FILE", path)?);
+        Ok(())
     }
 }
 
@@ -88,7 +108,7 @@ pub(super) mod tests {
         assert!(
             matches!(&config.cors_origins, CorsOrigins::Listed(list) if list.contains("http://localhost:5173"))
         );
-        assert!(config.require_secret().unwrap_err().to_string().contains("openssl rand"));
+        assert!(config.token_key().unwrap_err().to_string().contains("openssl rand"));
         let (engine, listener) = (config.engine(), config.listener());
         let (default, known) = (socketio::Config::default(), socketio::ListenerConfig::default());
         assert_eq!(engine.outbox_limit, default.outbox_limit);
@@ -139,6 +159,18 @@ pub(super) mod tests {
             (
                 &["--api-keys", "0123456789abcdef0123456789abcdef, 0123456789\u{e9}bcdef0123456789abcdef"],
                 "API_KEYS: key 2 has a character that is not visible ASCII",
+            ),
+            (&["--accounts", "no"], "ACCOUNTS: \"no\" is neither on nor off"),
+            (&["--jwt-user-claim", ""], "JWT_USER_CLAIM: the name of a claim is needed"),
+            (&["--jwt-role-claim", "exp"], "JWT_ROLE_CLAIM: \"exp\" has a meaning of its own"),
+            (&["--jwt-user-claim", "role"], "JWT_ROLE_CLAIM: the same claim as JWT_USER_CLAIM"),
+            (
+                &["--jwt-public-key-file", "x", "--jwt-secret", "y"],
+                "JWT_PUBLIC_KEY_FILE: JWT_SECRET is set, too; set one of the two",
+            ),
+            (
+                &["--jwt-public-key-file", "x", "--accounts", "on"],
+                "JWT_PUBLIC_KEY_FILE: ACCOUNTS is on, which needs a JWT_SECRET that signs their tokens",
             ),
             (&["--max-payload", "10"], "MAX_PAYLOAD: \"10\" is not a number of bytes from 1024"),
             (&["--worker-threads", "0"], "WORKER_THREADS: \"0\" is not a whole number from 1 to 1024"),

@@ -13,7 +13,8 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
-    pub(super) fn new(name: &str, message: impl Into<String>) -> Self {
+    /// `message` is wrong with the setting `name`.
+    pub(crate) fn new(name: &str, message: impl Into<String>) -> Self {
         Self { name: name.to_owned(), message: message.into() }
     }
 }

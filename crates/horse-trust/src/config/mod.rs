@@ -18,5 +18,5 @@ pub use self::error::{ConfigError, explain};
 pub use self::origins::{CorsOrigins, OriginList};
 pub use self::parse::parse_duration;
 pub use self::settings::Config;
-pub use self::values::{Database, LogFormat, Secret, all_cores_but_one};
+pub use self::values::{Database, KeySetting, LogFormat, Secret, all_cores_but_one};
 pub use self::webhooks::{WebhookUrl, new_webhook_secret};

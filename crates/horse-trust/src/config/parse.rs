@@ -10,6 +10,9 @@ use ipnet::{IpNet, Ipv4Net};
 
 use super::values::{Database, LogFormat, Secret};
 
+/// Claims of a token that are neither the user nor the role.
+const RESERVED_CLAIMS: [&str; 8] = ["iss", "aud", "exp", "nbf", "iat", "jti", "iat_ms", "session_generation"];
+
 /// A number of digits alone: `parse` takes a sign, too, which means nothing in a setting.
 fn whole<T: FromStr>(text: &str) -> Option<T> {
     let text = text.trim();
@@ -199,6 +202,35 @@ pub(super) fn parse_api_keys(text: &str) -> Result<Vec<Secret>, String> {
         key.ok_or_else(|| format!("key {number} has a character that is not visible ASCII"))
     });
     checked.collect()
+}
+
+/// The name of a claim.
+pub(super) fn parse_claim(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err("the name of a claim is needed".to_owned());
+    }
+    if RESERVED_CLAIMS.contains(&text) {
+        return Err(format!("{text:?} has a meaning of its own"));
+    }
+    Ok(text.to_owned())
+}
+
+/// A text; none if it is empty.
+#[expect(clippy::unnecessary_wraps, reason = "clap wants a result")]
+pub(super) fn parse_text(text: &str) -> Result<Option<String>, String> {
+    let text = text.trim();
+    Ok((!text.is_empty()).then(|| text.to_owned()))
+}
+
+/// `on` or `off`; none if the text is empty.
+pub(super) fn parse_switch(text: &str) -> Result<Option<bool>, String> {
+    match text.trim() {
+        "" => Ok(None),
+        "on" => Ok(Some(true)),
+        "off" => Ok(Some(false)),
+        other => Err(format!("{other:?} is neither on nor off")),
+    }
 }
 
 /// A path; none if the text is empty.

@@ -60,7 +60,7 @@ pub(super) fn fill<T>(
 
 /// The text of a file without one line break at its end, which editors and `echo` add. An error names the setting and the
 /// path, and shows nothing of the text.
-fn read_file(setting: &str, path: &Path) -> Result<String, ConfigError> {
+pub(super) fn read_file(setting: &str, path: &Path) -> Result<String, ConfigError> {
     let error = |problem: &str| ConfigError::new(setting, format!("{}: {problem}", path.display()));
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(|problem| error(&problem.to_string()))?;
@@ -115,7 +115,7 @@ mod tests {
             &keys,
         ])
         .unwrap();
-        assert_eq!(set.require_secret().unwrap().expose(), "hush hush");
+        assert_eq!(set.jwt_secret.as_ref().unwrap().expose(), "hush hush");
         assert!(
             matches!(set.database(), Database::Postgres(url) if url.expose() == "postgres://user:hush@host/database")
         );

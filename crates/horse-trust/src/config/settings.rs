@@ -2,6 +2,7 @@
 //! from this.
 
 use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -11,12 +12,13 @@ use super::base_path::{BasePath, parse_base_path};
 use super::error::ConfigError;
 use super::origins::CorsOrigins;
 use super::parse::{
-    parse_api_keys, parse_bool, parse_bytes, parse_count, parse_database_url, parse_drain, parse_duration,
-    parse_filter, parse_host, parse_log_format, parse_metrics_token, parse_networks, parse_node, parse_port,
-    parse_rate, parse_redis_url, parse_secret, parse_system_name, parse_threads,
+    parse_api_keys, parse_bool, parse_bytes, parse_claim, parse_count, parse_database_url, parse_drain,
+    parse_duration, parse_filter, parse_host, parse_log_format, parse_metrics_token, parse_networks,
+    parse_node, parse_path, parse_port, parse_rate, parse_redis_url, parse_secret, parse_switch,
+    parse_system_name, parse_text, parse_threads,
 };
 use super::secret_files::SecretFiles;
-use super::values::{Database, LogFormat, Perhaps, Secret, all_cores_but_one};
+use super::values::{Database, KeySetting, LogFormat, Perhaps, Secret, all_cores_but_one};
 use super::webhooks::{WebhookUrl, parse_webhook_events, parse_webhook_secrets, parse_webhook_urls};
 use crate::store::EventKinds;
 
@@ -45,6 +47,29 @@ pub struct Config {
     /// How long tokens that are issued here are valid
     #[arg(long, env, hide_env = true, value_name = "TIME", default_value = "7d", value_parser = parse_duration)]
     pub jwt_expires_in: Duration,
+    /// Claim of a token that holds the user's id, as text
+    #[arg(long, env, hide_env = true, value_name = "CLAIM", default_value = "userId", value_parser = parse_claim)]
+    pub jwt_user_claim: String,
+    /// Claim of a token that holds the role: `admin`, or anything else for a seller
+    #[arg(long, env, hide_env = true, value_name = "CLAIM", default_value = "role", value_parser = parse_claim)]
+    pub jwt_role_claim: String,
+    /// File with the public key of the platform that signs tokens, in PEM, in place of `JWT_SECRET`: an RSA key of 2048 to
+    /// 4096 bits (RS256), one of the curve P-256 (ES256) or Ed25519 (`EdDSA`). Accounts are `off` then [default: none]
+    #[arg(long, env, hide_env = true, value_name = "FILE", default_value = "", hide_default_value = true, value_parser = parse_path)]
+    pub(super) jwt_public_key_file: Perhaps<PathBuf>,
+    /// What `JWT_PUBLIC_KEY_FILE` holds.
+    #[arg(skip)]
+    pub(super) public_key: Option<String>,
+    /// What `iss` of each token has to be; without it, that is not checked [default: none]
+    #[arg(long, env, hide_env = true, value_name = "TEXT", default_value = "", hide_default_value = true, value_parser = parse_text)]
+    pub jwt_issuer: Perhaps<String>,
+    /// What `aud` of each token has to be, or to contain; without it, that is not checked [default: none]
+    #[arg(long, env, hide_env = true, value_name = "TEXT", default_value = "", hide_default_value = true, value_parser = parse_text)]
+    pub jwt_audience: Perhaps<String>,
+    /// Whether people register and sign in here, with e-mail and password; `off` where a platform issues all tokens
+    /// [default: `on`; `off` with `JWT_PUBLIC_KEY_FILE`]
+    #[arg(long, env, hide_env = true, value_name = "SWITCH", default_value = "", hide_default_value = true, value_parser = parse_switch)]
+    pub(super) accounts: Perhaps<bool>,
     /// Keys that open `/api/admin` to the platform, comma-separated, of at least 32 characters each; two at a time make a
     /// change of keys possible [default: none]
     #[arg(long, env, hide_env = true, value_name = "TEXTS", default_value = "", hide_default_value = true, value_parser = parse_api_keys)]
@@ -169,11 +194,18 @@ const REDIS_URL_HELP: &str = "Redis or Valkey, on each of several nodes over one
      cluster one or more of its servers, comma-separated [default: none]";
 
 impl Config {
-    /// The secret, or an error that says how to make one.
-    pub fn require_secret(&self) -> Result<&Secret, ConfigError> {
-        self.jwt_secret
-            .as_ref()
-            .ok_or_else(|| ConfigError::new("JWT_SECRET", "required; make one with: openssl rand -hex 32"))
+    /// What tokens are verified with, or an error that says how to make a secret.
+    pub fn token_key(&self) -> Result<KeySetting<'_>, ConfigError> {
+        if let (Some(path), Some(pem)) = (&self.jwt_public_key_file, &self.public_key) {
+            return Ok(KeySetting::Public { path, pem });
+        }
+        let required = || ConfigError::new("JWT_SECRET", "required; make one with: openssl rand -hex 32");
+        self.jwt_secret.as_ref().map(KeySetting::Secret).ok_or_else(required)
+    }
+
+    /// Whether people register and sign in here.
+    pub fn has_accounts(&self) -> bool {
+        self.accounts.unwrap_or(self.public_key.is_none())
     }
 
     /// The store.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A value that may say that there is none, as an empty text or 0 does. To clap an `Option` is a flag that may be left
 /// out, so it must not read this as one.
@@ -28,6 +28,20 @@ impl fmt::Debug for Secret {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("[redacted]")
     }
+}
+
+/// What tokens are verified with.
+#[derive(Debug, Clone, Copy)]
+pub enum KeySetting<'a> {
+    /// A secret, which signs them, too.
+    Secret(&'a Secret),
+    /// The public key of a platform.
+    Public {
+        /// The file that it is in.
+        path: &'a Path,
+        /// The file's text.
+        pem: &'a str,
+    },
 }
 
 /// Where data is kept.

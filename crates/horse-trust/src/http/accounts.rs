@@ -27,14 +27,17 @@ const MIN_PASSWORD: usize = 8;
 /// decoy; without this the time would reveal which e-mails have an account.
 const REFUSAL_TIME: Duration = Duration::from_millis(400);
 
-/// The routes of accounts.
-pub(super) fn router() -> Router<AppState> {
-    Router::new()
-        .route("/api/auth/register", post(register))
-        .route("/api/auth/login", post(login))
+/// The routes of accounts. Nobody registers or signs in where a platform issues all tokens; what makes a token void holds
+/// for theirs, too.
+pub(super) fn router(has_accounts: bool) -> Router<AppState> {
+    let router = Router::new()
         .route("/api/auth/me", get(me))
         .route("/api/auth/logout", post(logout))
-        .route("/api/auth/logout-everywhere", post(logout_everywhere))
+        .route("/api/auth/logout-everywhere", post(logout_everywhere));
+    if !has_accounts {
+        return router;
+    }
+    router.route("/api/auth/register", post(register)).route("/api/auth/login", post(login))
 }
 
 async fn register(
@@ -191,7 +194,10 @@ async fn logout_everywhere(
 /// revocation on another node.
 async fn issue_token(state: &AppState, user: &User) -> Result<String, ApiError> {
     let generation = state.store.session_generation(&user.profile.id).await?;
-    Ok(state.tokens.issue(&user.profile.id, user.role, generation))
+    state.tokens.issue(&user.profile.id, user.role, generation).map_err(|error| {
+        tracing::error!(%error, "no token could be issued");
+        ApiError::Internal
+    })
 }
 
 fn too_many_attempts(wait: Duration) -> ApiError {

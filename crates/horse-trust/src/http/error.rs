@@ -37,6 +37,8 @@ pub enum ApiError {
     RouteNotFound,
     /// The e-mail belongs to another account.
     EmailTaken,
+    /// Only the platform can sign tokens.
+    NoPrivateKey,
     /// The body is too long.
     TooLarge,
     /// Too many of something; seconds to wait.
@@ -99,6 +101,7 @@ impl From<PersonError> for ApiError {
         match error {
             PersonError::Unknown => Self::UserNotFound,
             PersonError::TooManyExports => Self::TooMany("Too many exports at once", EXPORT_RETRY_AFTER),
+            PersonError::NoPrivateKey => Self::NoPrivateKey,
             PersonError::Store(error) => error.into(),
         }
     }
@@ -123,6 +126,7 @@ impl IntoResponse for ApiError {
             Self::Suspended => (StatusCode::FORBIDDEN, "Account suspended".to_owned()),
             Self::UserNotFound => (StatusCode::NOT_FOUND, "User not found".to_owned()),
             Self::RouteNotFound => (StatusCode::NOT_FOUND, "Route not found".to_owned()),
+            Self::NoPrivateKey => (StatusCode::CONFLICT, "Tokens are signed by the platform".to_owned()),
             Self::EmailTaken => (StatusCode::CONFLICT, "Email already registered".to_owned()),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "Request body is too large".to_owned()),
             Self::TooMany(message, _) => (StatusCode::TOO_MANY_REQUESTS, (*message).to_owned()),

@@ -40,13 +40,19 @@ pub use self::state::{AppState, StoreHealth};
 use crate::config::{BasePath, CorsOrigins};
 use crate::logging;
 
-/// All routes below `base`, with the engine under `socket.io/`.
-pub fn router(state: AppState, engine: socketio::Server, origins: &CorsOrigins, base: &BasePath) -> Router {
+/// All routes below `base`, with the engine under `socket.io/`. Without accounts nobody registers or signs in here.
+pub fn router(
+    state: AppState,
+    engine: socketio::Server,
+    origins: &CorsOrigins,
+    base: &BasePath,
+    has_accounts: bool,
+) -> Router {
     let figures = Arc::clone(&state.metrics);
     let answers = answers::Answers::default();
     let bodies = (state.clone(), Arc::<body::Bodies>::default());
     let api = Router::new()
-        .merge(accounts::router())
+        .merge(accounts::router(has_accounts))
         .merge(conversations::router(&answers))
         .merge(messages::router())
         .merge(blocks::router())
@@ -59,7 +65,7 @@ pub fn router(state: AppState, engine: socketio::Server, origins: &CorsOrigins, 
         // Answers hold tokens and what people wrote.
         .layer(set_header(header::CACHE_CONTROL, "no-store"));
     let files = Router::new()
-        .merge(page::router())
+        .merge(page::router(has_accounts))
         .merge(bundle::router())
         .merge(docs::router(base))
         .layer(CompressionLayer::new())

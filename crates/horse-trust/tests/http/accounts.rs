@@ -230,7 +230,7 @@ async fn signing_out_makes_one_token_void() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_route_behind_a_token_wants_a_right_one() {
     let server = Server::start().await;
-    let old = server.tokens.issue_for(&Id::parse("u").unwrap(), Role::Admin, Duration::ZERO, None);
+    let old = server.tokens.issue_for(&Id::parse("u").unwrap(), Role::Admin, Duration::ZERO, None).unwrap();
     for (method, path) in [
         (Method::GET, "/api/auth/me"),
         (Method::GET, CONVERSATIONS),
