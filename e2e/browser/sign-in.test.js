@@ -207,3 +207,13 @@ test("in the demo two people are one click apart", async (t) => {
   await checkAccessibility(lucia, "the demo's list on a phone");
   await picture(lucia, "demo-phone");
 });
+
+test("where accounts are off, both pages send people to the platform", async (t) => {
+  const server = await Server.start(t, { ACCOUNTS: "off" });
+  for (const path of ["", "admin"]) {
+    const page = await open(t, server, undefined, { path });
+    await page.getByRole("heading", { name: "Sign in at the platform" }).waitFor();
+    assert.equal(await page.locator("form, input, button").count(), 0);
+    await checkAccessibility(page, `no accounts: /${path}`);
+  }
+});

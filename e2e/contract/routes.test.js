@@ -5,6 +5,7 @@ import { join } from "node:path";
 import test from "node:test";
 
 import { Server, eventually, run, temporaryFolder, token } from "../lib/server.js";
+import { signWithPrivateKey } from "./lib/private-key.js";
 import { Routes } from "./lib/routes.js";
 
 const ADMIN = token({ userId: "the-admin", role: "admin" });
@@ -288,6 +289,8 @@ test("wrong keys of the platform", async (t) => {
     await ask(server, 429, method.toUpperCase(), concrete(path), { token: API_KEYS });
   }
 });
+
+test("a platform that signs its tokens with a private key", (t) => signWithPrivateKey(t, ask));
 
 test("the store fails", async (t) => {
   const server = await Server.start(t);

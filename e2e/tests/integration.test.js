@@ -48,9 +48,12 @@ test("the commands of docs/integration.md", async (t) => {
   let came = "";
 
   /** Starts the server in the folder of the page's `.env`, which sets all but what differs in a test. */
+  let server;
   async function startServer() {
+    await server?.stop();
     const settings = { JWT_SECRET: undefined, UNSEEN_AFTER: "1s", WEBHOOK_URL: `http://127.0.0.1:${receiver.port}/webhooks/chat` };
-    return Server.start(t, settings, { folder });
+    server = await Server.start(t, settings, { folder });
+    return server;
   }
 
   function startReceiver(script) {

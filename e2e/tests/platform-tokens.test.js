@@ -8,7 +8,7 @@ import { join } from "node:path";
 import test from "node:test";
 
 import { Client, WEBSOCKET } from "../lib/client.js";
-import { SECRET, Server, run, temporaryFolder, token } from "../lib/server.js";
+import { SECRET, Server, eventually, run, temporaryFolder, token } from "../lib/server.js";
 
 const KINDS = {
   RS256: ["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"],
@@ -34,6 +34,12 @@ function signed(alg, key, claims, header = { alg }) {
 }
 
 const status = async (server, bearer) => (await server.request("GET", "/api/chat/unread-count", { token: bearer })).status;
+/** Waits until every node answers so: within a second. Each request goes to the next of at most three. */
+const everywhere = (server, bearer, expected) =>
+  eventually(`${expected} on all nodes`, async () => {
+    for (const _ of [1, 2, 3]) if ((await status(server, bearer)) !== expected) return false;
+    return true;
+  }, 1_000);
 const seconds = () => Math.floor(Date.now() / 1000);
 
 for (const [alg, options] of Object.entries(KINDS)) {
@@ -69,7 +75,7 @@ for (const [alg, options] of Object.entries(KINDS)) {
     assert.equal((await refused.refused()).message, "Authentication error: invalid token");
     // A token that is known ends with its session.
     assert.equal((await server.request("POST", "/api/auth/logout", { token: good })).status, 200);
-    assert.equal(await status(server, good), 401);
+    await everywhere(server, good, 401);
     // No account is made here, and no token.
     for (const route of ["register", "login"]) {
       const { status: code, json } = await server.request("POST", `/api/auth/${route}`, { body: { email: "a@b.co", password: "correct horse", full_name: "A" } });
@@ -80,6 +86,37 @@ for (const [alg, options] of Object.entries(KINDS)) {
     assert.match(command.stderr, /JWT_PUBLIC_KEY_FILE: only the platform/);
   });
 }
+
+test("a suspension holds at once for a token that is known, and the platform alone signs", async (t) => {
+  const folder = temporaryFolder(t);
+  const { key, file } = keyPair(folder, "platform", KINDS.RS256);
+  const API_KEY = "k".repeat(32);
+  const server = await Server.start(t, { JWT_SECRET: "", JWT_PUBLIC_KEY_FILE: file, API_KEYS: API_KEY }, { folder });
+  // Nobody has a profile here: these users are the platform's alone.
+  const [banned, other] = ["u1", "u2"].map((userId) => signed("RS256", key, { userId }));
+  for (const bearer of [banned, other]) assert.equal(await status(server, bearer), 200);
+  const sockets = [await Client.connect(t, server, { token: banned }), await Client.connect(t, server, { token: banned }, { transports: ["polling"] })];
+  const kept = await Client.connect(t, server, { token: other });
+  const ended = sockets.map((client) => client.disconnected(5_000));
+  const ban = (method, body) => server.request(method, "/api/admin/users/u1/suspension", { token: API_KEY, body });
+  assert.equal((await ban("PUT", { reason: "Fraud" })).status, 200);
+  await everywhere(server, banned, 403);
+  assert.deepEqual(await Promise.all(ended), ["io server disconnect", "io server disconnect"]);
+  // Another token of the same user is as good as the first.
+  for (const bearer of [banned, signed("RS256", key, { userId: "u1", n: 1 })]) {
+    for (const auth of [{ token: bearer }, { token: bearer, recovery: true, serverOffset: 0 }]) {
+      const error = await new Client(t, server, auth, { reconnection: false }).refused();
+      assert.equal(error.message, "Authentication error: account suspended");
+    }
+  }
+  assert.equal(await status(server, other), 200);
+  assert.ok(kept.socket.connected);
+  assert.equal((await ban("DELETE")).status, 200);
+  await everywhere(server, banned, 200);
+  assert.equal((await server.request("PUT", "/api/admin/users/u1", { token: API_KEY, body: { full_name: "U" } })).status, 201);
+  const issued = await server.request("POST", "/api/admin/users/u1/token", { token: API_KEY, body: {} });
+  assert.deepEqual([issued.status, issued.json], [409, { success: false, message: "Tokens are signed by the platform" }]);
+});
 
 test("a token that is known ends when its time is over", async (t) => {
   const folder = temporaryFolder(t);
@@ -114,10 +151,14 @@ test("accounts are off where the setting says so", async (t) => {
   assert.equal((await server.request("POST", "/api/auth/login", { body: {} })).status, 404);
   assert.equal((await server.request("POST", "/api/auth/register", { body: {} })).status, 404);
   assert.equal(await status(server, token({ userId: "u" })), 200);
-  const [off, on] = [await server.request("GET", "/"), await (await Server.start(t)).request("GET", "/")];
-  if (on.text.includes("data-accounts")) {
-    assert.match(off.text, /data-accounts="off"/);
-    assert.match(on.text, /data-accounts="on"/);
+  const withAccounts = await Server.start(t);
+  for (const path of ["/", "/admin"]) {
+    const [off, on] = [await server.request("GET", path), await withAccounts.request("GET", path)];
+    // A build without Node.js has no page.
+    if (!on.text.includes("data-accounts")) continue;
+    assert.match(off.text, /data-accounts="off"/, path);
+    assert.match(on.text, /data-accounts="on"/, path);
+    assert.notEqual(off.headers.get("etag"), on.headers.get("etag"), path);
   }
   const demo = run(server.folder, ["demo"], { ACCOUNTS: "off" });
   assert.equal(demo.status, 2);

