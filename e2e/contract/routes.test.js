@@ -5,6 +5,7 @@ import { join } from "node:path";
 import test from "node:test";
 
 import { Server, eventually, run, temporaryFolder, token } from "../lib/server.js";
+import { showListings } from "./lib/listings.js";
 import { signWithPrivateKey } from "./lib/private-key.js";
 import { Routes } from "./lib/routes.js";
 
@@ -227,6 +228,8 @@ test("the platform's people", async (t) => {
   await asked(500, "POST", "/ana/token", {});
   await asked(500, "DELETE", "/ana");
 });
+
+test("conversations and listings of the platform", (t) => showListings(t, ask, ADMIN));
 
 test("a message gets too old to be changed", async (t) => {
   const server = await Server.start(t, { EDIT_WINDOW: "1s" });

@@ -277,6 +277,22 @@ export interface LastMessage {
   type?: string;
 }
 
+/** What the platform shows of a horse, in conversations about it. */
+export interface Listing {
+  /** 1 to 200 characters. */
+  title: string;
+  /** What the platform keeps with it. */
+  custom?: Record<string, unknown>;
+  /** A picture: an http or https URL of at most 2048 bytes. */
+  image_url?: string;
+  /** The price, to be shown as it is: 1 to 100 characters. */
+  price?: string;
+  /** A short word, such as `sold`: 1 to 30 characters. */
+  status?: string;
+  /** The page of the horse: an http or https URL of at most 2048 bytes. */
+  url?: string;
+}
+
 /** What is known of one of the two of a conversation. */
 export interface ParticipantState {
   /** The user. */
@@ -317,6 +333,8 @@ export interface Conversation {
   archived?: true;
   /** The horse it is about; left out if none was named. */
   horse_id?: Id;
+  /** What the platform shows of the horse; left out if it shows nothing. */
+  listing?: Listing;
   /** Comes if the user has muted it. */
   muted?: true;
   /** Comes if the user has pinned it. */

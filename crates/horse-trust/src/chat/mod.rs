@@ -13,6 +13,7 @@ mod conversations;
 mod erasure;
 mod feed;
 mod limits;
+mod listings;
 mod lookup;
 mod messages;
 mod people;

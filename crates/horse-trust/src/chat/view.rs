@@ -103,6 +103,7 @@ pub fn conversation<'a>(
         participants: [profile(0), profile(1)],
         participant_states: [state(0), state(1)],
         horse_id: summary.conversation.horse_id.as_ref(),
+        listing: summary.listing.as_deref(),
         last_message: summary.last_message.as_ref().map(last_message),
         unread_count: summary.unread_count,
         last_seq: summary.last_seq,

@@ -94,6 +94,10 @@ pub struct Conversation<'a> {
     /// The horse it is about; left out if none was named.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub horse_id: Option<&'a Id>,
+    /// What the platform shows of the horse; left out if it shows nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<super::Listing>"))]
+    pub listing: Option<&'a RawValue>,
     /// Null while nothing was written.
     pub last_message: Option<LastMessage<'a>>,
     /// How many messages to the user are not read, 0 or more.

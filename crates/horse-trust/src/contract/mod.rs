@@ -18,6 +18,7 @@ mod export;
 #[cfg(test)]
 mod generate;
 mod history;
+mod listing;
 mod message;
 mod people;
 pub mod person;
@@ -45,6 +46,7 @@ pub use self::history::{
     FetchMessages, MarkRead, Marked, MessageDelivered, MessagesRead, Resync, ResyncConversation, UnreadCount,
     fetched,
 };
+pub use self::listing::{Listing, ListingChange};
 pub use self::message::{
     Draft, EditMessage, LastMessage, MESSAGE_UPDATED, Message, MessageDeleted, MessageJson, MessageName,
     MessageNotification, NEW_MESSAGE, PlatformMessage, Quote, SYSTEM, SendMessage,

@@ -13,11 +13,11 @@ use crate::id::Id;
 use crate::store::{
     AccountStore, Actor, AuditEntry, AuditStore, Block, Change, ChangeCursor, Changed, Conversation,
     ConversationStore, ConversationSummary, Delivered, DeliveryStore, DirectoryStore, Erasure, ErasurePart,
-    ErasureStore, ExportStore, History, Lifecycle, ListPlace, ListQuery, MarkRead, Message, MessageStore,
-    Missed, ModerationStore, NewAuditEntry, NewConversation, NewMessage, NewReport, Outbox, OutboxBatch,
-    OutboxCounts, OutboxEvent, OutboxSettings, OutboxStore, OutboxSubject, Page, People, PeopleQuery, Person,
-    Profile, Range, Read, Report, ReportDecision, ReportQuery, ReportsOfUser, Result, Revocation,
-    SettingsChange, Settlement, Standing, StandingStore, Store, StoreError, Stored, SubjectQuery,
+    ErasureStore, ExportStore, History, Lifecycle, ListPlace, ListQuery, ListingStore, MarkRead, Message,
+    MessageStore, Missed, ModerationStore, NewAuditEntry, NewConversation, NewMessage, NewReport, Outbox,
+    OutboxBatch, OutboxCounts, OutboxEvent, OutboxSettings, OutboxStore, OutboxSubject, Page, People,
+    PeopleQuery, Person, Profile, Range, Read, Report, ReportDecision, ReportQuery, ReportsOfUser, Result,
+    Revocation, SettingsChange, Settlement, Standing, StandingStore, Store, StoreError, Stored, SubjectQuery,
     SubscriberId, Surroundings, Suspension, UnseenDue, UnseenOutcome, User, UserChanges, UserPatch,
     UserPosition, VoidToken, Withdrawn, WithdrawnAt,
 };
@@ -214,6 +214,12 @@ measured! {
         read set_suspension(user: &Id, suspension: Option<Suspension>, audit: NewAuditEntry) -> ();
         read standing(user: &Id) -> Standing;
         read viewers_of(users: Vec<Id>) -> Vec<Vec<Id>>;
+    }
+    ListingStore {
+        read put_conversation(conversation: NewConversation) -> (Conversation, bool);
+        read set_listing(conversation: &Conversation, listing: Option<String>) -> ();
+        read set_horse_listing(horse: &Id, listing: String) -> ();
+        read conversations_about(horse: &Id, before: Option<i64>, limit: u32) -> Vec<Conversation>;
     }
     ErasureStore {
         read begin_erasure(erasure: Erasure, audit: NewAuditEntry) -> bool;

@@ -26,7 +26,7 @@ pub use self::standing::{
 };
 pub use self::traits::{
     AccountStore, AuditStore, ConversationStore, DeliveryStore, DirectoryStore, ErasureStore, ExportStore,
-    Lifecycle, MessageStore, ModerationStore, OutboxStore, StandingStore, Store,
+    Lifecycle, ListingStore, MessageStore, ModerationStore, OutboxStore, StandingStore, Store,
 };
 pub use self::types::{
     Actor, AuditEntry, Block, Change, Changed, Conversation, ConversationSettings, ConversationSummary,

@@ -8,13 +8,13 @@ use horse_trust::id::Id;
 use horse_trust::store::{
     AccountStore, Actor, AuditEntry, AuditStore, Block, Change, ChangeCursor, Changed, Conversation,
     ConversationStore, ConversationSummary, Delivered, DeliveryStore, DirectoryStore, Erasure, ErasurePart,
-    ErasureStore, ExportStore, History, Lifecycle, ListPlace, ListQuery, MarkRead, Message, MessageStore,
-    Missed, ModerationStore, NewAuditEntry, NewConversation, NewMessage, NewReport, Outbox, OutboxBatch,
-    OutboxCounts, OutboxEvent, OutboxSettings, OutboxStore, OutboxSubject, Page, People, PeopleQuery, Person,
-    Profile, Range, Read, Report, ReportDecision, ReportQuery, ReportsOfUser, Result, Revocation,
-    SettingsChange, Settlement, Standing, StandingStore, StoreError, Stored, SubjectQuery, SubscriberId,
-    Surroundings, Suspension, UnseenDue, UnseenOutcome, User, UserChanges, UserPatch, UserPosition,
-    VoidToken, Withdrawn, WithdrawnAt,
+    ErasureStore, ExportStore, History, Lifecycle, ListPlace, ListQuery, ListingStore, MarkRead, Message,
+    MessageStore, Missed, ModerationStore, NewAuditEntry, NewConversation, NewMessage, NewReport, Outbox,
+    OutboxBatch, OutboxCounts, OutboxEvent, OutboxSettings, OutboxStore, OutboxSubject, Page, People,
+    PeopleQuery, Person, Profile, Range, Read, Report, ReportDecision, ReportQuery, ReportsOfUser, Result,
+    Revocation, SettingsChange, Settlement, Standing, StandingStore, StoreError, Stored, SubjectQuery,
+    SubscriberId, Surroundings, Suspension, UnseenDue, UnseenOutcome, User, UserChanges, UserPatch,
+    UserPosition, VoidToken, Withdrawn, WithdrawnAt,
 };
 use horse_trust::timestamp::Timestamp;
 
@@ -266,6 +266,22 @@ impl DirectoryStore for Broken {
         self.fail()
     }
     async fn viewers_of(&self, _: Vec<Id>) -> Result<Vec<Vec<Id>>> {
+        self.fail()
+    }
+}
+
+#[async_trait::async_trait]
+impl ListingStore for Broken {
+    async fn put_conversation(&self, _: NewConversation) -> Result<(Conversation, bool)> {
+        self.fail()
+    }
+    async fn set_listing(&self, _: &Conversation, _: Option<String>) -> Result<()> {
+        self.fail()
+    }
+    async fn set_horse_listing(&self, _: &Id, _: String) -> Result<()> {
+        self.fail()
+    }
+    async fn conversations_about(&self, _: &Id, _: Option<i64>, _: u32) -> Result<Vec<Conversation>> {
         self.fail()
     }
 }

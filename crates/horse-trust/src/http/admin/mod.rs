@@ -2,6 +2,7 @@
 
 pub(super) mod access;
 mod audit;
+mod conversations;
 mod export;
 mod messages;
 mod reports;
@@ -20,5 +21,6 @@ pub(super) fn router() -> Router<AppState> {
         .merge(users::router())
         .merge(standing::router())
         .merge(export::router())
+        .merge(conversations::router())
         .merge(messages::router())
 }

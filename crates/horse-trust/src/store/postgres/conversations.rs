@@ -1,5 +1,6 @@
 //! The SQL of conversations and of their lists.
 
+use serde_json::value::RawValue;
 use tokio_postgres::Row;
 
 use super::codec::count;
@@ -85,6 +86,7 @@ columns! {
         is_pinned_a: bool,
         is_pinned_b: bool,
         is_mutual: bool = "c.last_seq > 0 OR c.hidden_from IS NULL",
+        listing: Option<String> = "CASE WHEN lc.number > lh.number OR lh.number IS NULL THEN lc.listing ELSE lh.listing END",
         id_a: Option<Id> = "a.id",
         full_name_a: Option<String> = "a.full_name",
         picture_a: Option<String> = "a.profile_picture_url",
@@ -116,6 +118,8 @@ const SUMMARY: &str = sql!(
     " FROM conversations c
      LEFT JOIN last_seen sa ON sa.user_id = c.user_a
      LEFT JOIN last_seen sb ON sb.user_id = c.user_b
+     LEFT JOIN listings lc ON lc.conversation = c.key
+     LEFT JOIN listings lh ON lh.horse_id = c.horse_id
      LEFT JOIN blocks ba ON ba.blocker = c.user_a AND ba.blocked = c.user_b
      LEFT JOIN blocks bb ON bb.blocker = c.user_b AND bb.blocked = c.user_a
      LEFT JOIN users a ON a.id = c.user_a
@@ -201,6 +205,7 @@ fn read_summary(row: &Row) -> Result<ConversationSummary> {
             side(row.read_seq_b, row.delivered_seq_b, row.last_seen_b, row.has_blocked_b, settings_b),
         ],
         is_mutual: row.is_mutual,
+        listing: row.listing.and_then(|json| RawValue::from_string(json).ok()),
         conversation,
     })
 }

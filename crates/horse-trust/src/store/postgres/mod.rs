@@ -15,6 +15,7 @@ mod erasure;
 mod error;
 mod export;
 mod import;
+mod listings;
 mod message;
 mod messages;
 mod nodes;

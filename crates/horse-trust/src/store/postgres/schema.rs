@@ -10,7 +10,7 @@ use super::settings::Settings;
 use crate::store::error::StoreError;
 
 /// The migrations, in order; the schema's version is how many of them were applied.
-const MIGRATIONS: [&str; 17] = [
+const MIGRATIONS: [&str; 18] = [
     include_str!("../../../migrations/postgres/0001_initial.sql"),
     include_str!("../../../migrations/postgres/0002_blocks.sql"),
     include_str!("../../../migrations/postgres/0003_clock_and_reading.sql"),
@@ -28,6 +28,7 @@ const MIGRATIONS: [&str; 17] = [
     include_str!("../../../migrations/postgres/0015_outbox.sql"),
     include_str!("../../../migrations/postgres/0016_conversation_settings.sql"),
     include_str!("../../../migrations/postgres/0017_erasures.sql"),
+    include_str!("../../../migrations/postgres/0018_listings.sql"),
 ];
 
 /// All views and functions; `migrations/postgres/functions/README.md` says what a change of them has to keep.

@@ -38,7 +38,7 @@ pub struct PostgresStore {
     pub(super) plan: SharedPlan,
     writes: GroupCommit<Infallible>,
     /// For conversations and reports; the ids of messages are made in the database, in the order of commits.
-    ids: IdGenerator,
+    pub(super) ids: IdGenerator,
     settings: Settings,
     /// Keeps the lock that says whether this node is alone.
     registration: Mutex<Option<JoinHandle<()>>>,

@@ -22,6 +22,7 @@ mod erasure;
 mod export;
 mod import;
 mod job;
+mod listings;
 mod memory;
 mod message;
 mod messages;

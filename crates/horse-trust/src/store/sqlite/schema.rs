@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use super::append_buffer;
 
 /// The migrations, in order; the schema's version is how many of them were applied.
-pub(super) const MIGRATIONS: [&str; 17] = [
+pub(super) const MIGRATIONS: [&str; 18] = [
     include_str!("../../../migrations/sqlite/0001_initial.sql"),
     include_str!("../../../migrations/sqlite/0002_delivery.sql"),
     include_str!("../../../migrations/sqlite/0003_recent.sql"),
@@ -25,6 +25,7 @@ pub(super) const MIGRATIONS: [&str; 17] = [
     include_str!("../../../migrations/sqlite/0015_outbox.sql"),
     include_str!("../../../migrations/sqlite/0016_conversation_settings.sql"),
     include_str!("../../../migrations/sqlite/0017_erasures.sql"),
+    include_str!("../../../migrations/sqlite/0018_listings.sql"),
 ];
 
 /// How long a statement waits for a lock that another program (an operator's `sqlite3`) holds.

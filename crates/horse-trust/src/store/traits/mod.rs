@@ -9,6 +9,7 @@ mod directory;
 mod erasure;
 mod export;
 mod lifecycle;
+mod listings;
 mod messages;
 mod moderation;
 mod outbox;
@@ -22,6 +23,7 @@ pub use self::directory::DirectoryStore;
 pub use self::erasure::ErasureStore;
 pub use self::export::ExportStore;
 pub use self::lifecycle::Lifecycle;
+pub use self::listings::ListingStore;
 pub use self::messages::MessageStore;
 pub use self::moderation::ModerationStore;
 pub use self::outbox::OutboxStore;
@@ -39,6 +41,7 @@ pub trait Store:
     + DirectoryStore
     + ErasureStore
     + ExportStore
+    + ListingStore
     + OutboxStore
     + Lifecycle
 {
@@ -56,6 +59,7 @@ impl<T> Store for T where
         + DirectoryStore
         + ErasureStore
         + ExportStore
+        + ListingStore
         + Lifecycle
 {
 }

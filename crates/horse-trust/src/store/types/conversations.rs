@@ -1,5 +1,7 @@
 //! Conversations, and what a list shows of them.
 
+use serde_json::value::RawValue;
+
 use super::accounts::Profile;
 use crate::id::Id;
 use crate::store::error::{Result, StoreError};
@@ -83,6 +85,8 @@ pub struct ConversationSummary {
     pub sides: [Side; 2],
     /// Whether both participants see the conversation: it has a message, or both have opened it.
     pub is_mutual: bool,
+    /// What the platform shows of the horse, as JSON.
+    pub listing: Option<Box<RawValue>>,
 }
 
 /// The state of one participant of a conversation.
