@@ -7,6 +7,7 @@ import test from "node:test";
 import { Server, eventually, run, temporaryFolder, token } from "../lib/server.js";
 import { showListings } from "./lib/listings.js";
 import { signWithPrivateKey } from "./lib/private-key.js";
+import { giveUpWebhooks } from "./lib/webhooks.js";
 import { Routes } from "./lib/routes.js";
 
 const ADMIN = token({ userId: "the-admin", role: "admin" });
@@ -27,8 +28,7 @@ test("accounts", async (t) => {
   };
   const login = (status, body) => ask(server, status, "POST", "/api/auth/login", { body });
   const { token: bearer } = await register(201, { phone: "+5491112345678", role: "seller" });
-  await register(409);
-  await register(403, { role: "admin" });
+  for (const [status, more] of [[409], [403, { role: "admin" }]]) await register(status, more);
   await register(422, { email: "no address", full_name: 7 });
   await login(200, { email: "ana@example.com", password: "correct horse" });
   await login(422, {});
@@ -229,8 +229,6 @@ test("the platform's people", async (t) => {
   await asked(500, "DELETE", "/ana");
 });
 
-test("conversations and listings of the platform", (t) => showListings(t, ask, ADMIN));
-
 test("a message gets too old to be changed", async (t) => {
   const server = await Server.start(t, { EDIT_WINDOW: "1s" });
   const { ana, conversation } = await server.pair();
@@ -293,6 +291,8 @@ test("wrong keys of the platform", async (t) => {
   }
 });
 
+test("conversations and listings of the platform", (t) => showListings(t, ask, ADMIN));
+test("webhooks that were given up", (t) => giveUpWebhooks(t, ask, ADMIN));
 test("a platform that signs its tokens with a private key", (t) => signWithPrivateKey(t, ask));
 
 test("the store fails", async (t) => {

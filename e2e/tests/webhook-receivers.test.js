@@ -6,7 +6,7 @@ import test from "node:test";
 import { connect } from "../lib/client.js";
 import { certificate } from "../lib/cluster.js";
 import { Receiver, WEBHOOK_SECRET } from "../lib/receiver.js";
-import { Server, eventually } from "../lib/server.js";
+import { Server, eventually, run, temporaryFolder } from "../lib/server.js";
 
 /** Writes `begin`, and then `text` over and over until the connection is closed. */
 function endless(socket, text, begin = "") {
@@ -83,4 +83,38 @@ test("an answer whose body has no end counts by its status", async (t) => {
   for (let number = 1; number <= 3; number++) await a.send(conversation, `${number}`);
   await receiver.received("message.created", 3);
   assert.deepEqual(receiver.events.map(({ data }) => data.message.seq), [1, 2, 3]);
+});
+
+test("what was given up is listed, and sent again by one command", async (t) => {
+  const receiver = await Receiver.start(t);
+  receiver.answer = (response) => response.writeHead(410).end();
+  const API_KEYS = "the-key-of-the-platform-for-webhooks";
+  const server = await Server.start(t, { WEBHOOK_URL: receiver.url, WEBHOOK_SECRET, WEBHOOK_EVENTS: "message.created", API_KEYS });
+  const { ana, conversation } = await server.pair();
+  const a = await connect(t, server, ana);
+  for (let number = 1; number <= 3; number++) await a.send(conversation, `${number}`);
+  await receiver.received("message.created", 3);
+  // The receiver lives in this process, which waits for each command.
+  const command = (...args) => {
+    const { status, stdout, stderr } = run(temporaryFolder(t), ["webhooks", ...args], { API_URL: server.url, API_KEY: API_KEYS });
+    assert.equal(status, 0, stderr);
+    return stdout.trim();
+  };
+  const [first] = await eventually("three are listed", () => {
+    const lines = command("list").split("\n");
+    return lines.length === 3 && lines;
+  });
+  const [id, type, , origin, attempts, , error] = first.split("\t");
+  assert.deepEqual([id, type, origin, attempts, error], [receiver.events[0].id, "message.created", new URL(receiver.url).origin, "1", "410"]);
+  assert.match(command("list", "--limit", "2"), /\nmore: --after \d+-\d+$/);
+  receiver.answer = (response) => response.writeHead(204).end();
+  assert.equal(command("retry", id), "1 to be sent again");
+  await eventually("it is sent again", () => receiver.events.filter((event) => event.id === id).length === 2);
+  assert.equal(command("retry"), "2 to be sent again");
+  await receiver.received("message.created", 6);
+  assert.equal(command("list"), "");
+  assert.equal(command("retry"), "0 to be sent again");
+  assert.deepEqual(receiver.events.slice(4).map(({ data }) => data.message.seq), [2, 3]);
+  const { json } = await server.request("GET", "/api/admin/audit", { token: API_KEYS });
+  assert.deepEqual(json.data.map(({ action, details }) => [action, details]), [["webhooks.retry", { retried: 2 }], ["webhooks.retry", { retried: 1 }]]);
 });

@@ -20,6 +20,7 @@ use horse_trust::command;
 use horse_trust::command::client::{AdminClient, CallError};
 use horse_trust::command::reports::{self, ReportsCommand};
 use horse_trust::command::users::{self, UsersCommand};
+use horse_trust::command::webhooks::{self, WebhooksCommand};
 use horse_trust::config::{
     Config, Database, Secret, all_cores_but_one, explain, new_webhook_secret, parse_duration,
 };
@@ -91,6 +92,8 @@ enum Command {
     Webhooks {
         #[command(subcommand)]
         command: WebhooksCommand,
+        #[command(flatten)]
+        server: command::client::Server,
     },
     /// Print a token for a user
     Token {
@@ -106,12 +109,6 @@ enum Command {
         #[command(flatten)]
         config: Config,
     },
-}
-
-#[derive(Subcommand)]
-enum WebhooksCommand {
-    /// Print a new `WEBHOOK_SECRET`
-    Secret,
 }
 
 /// Something that was given is wrong; a line each. The exit code is 1 if a check found it, else 2.
@@ -156,7 +153,7 @@ fn start() -> Result<(), Failure> {
         }
         Err(error) if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             return Err(Failure::new(
-                "give a command: serve, check, demo, import, reports, users, token; --help says more"
+                "give a command: serve, check, demo, import, reports, users, webhooks, token; --help says more"
                     .to_owned(),
             ));
         }
@@ -180,9 +177,15 @@ fn start() -> Result<(), Failure> {
         Command::Users { command, server } => on_running_server(server, async |client| {
             users::run(client, command, &mut std::io::stdout()).await
         }),
-        Command::Webhooks { command: WebhooksCommand::Secret } => {
+        Command::Webhooks { command: WebhooksCommand::Secret, .. } => {
             println!("{}", new_webhook_secret()?);
             Ok(())
+        }
+        Command::Webhooks { command: WebhooksCommand::List { limit, after }, server } => {
+            on_running_server(server, async |client| webhooks::list(client, limit, after).await)
+        }
+        Command::Webhooks { command: WebhooksCommand::Retry { id }, server } => {
+            on_running_server(server, async |client| webhooks::retry(client, id).await)
         }
         Command::Token { user_id, role, expires_in, config } => {
             print_token(&config.check()?, &user_id, role, expires_in)

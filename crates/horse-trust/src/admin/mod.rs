@@ -6,8 +6,10 @@ mod export;
 mod patch;
 mod people;
 pub mod view;
+mod webhooks;
 
 pub use self::erasures::Erasures;
 pub use self::export::{Export, ExportError};
 pub use self::patch::{Lookup, user_patch};
 pub use self::people::{People, PersonError};
+pub use self::webhooks::{parse_webhook_id, webhook_id};

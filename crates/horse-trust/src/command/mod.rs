@@ -5,6 +5,7 @@ pub mod check;
 pub mod client;
 pub mod reports;
 pub mod users;
+pub mod webhooks;
 
 use std::fmt::Write as _;
 

@@ -28,6 +28,7 @@ mod report;
 mod schema;
 mod server_event;
 pub mod text;
+mod webhook;
 
 pub use self::answer::{DONE, refused, success};
 pub use self::audit::{AuditActor, AuditEntry};
@@ -56,3 +57,4 @@ pub use self::person::Person;
 pub use self::refusal::Refusal;
 pub use self::report::{DecideReport, REACH, Report, ReportMessage, Reported, ReportedMessage, Withdrawn};
 pub use self::server_event::ServerEvent;
+pub use self::webhook::GivenUpWebhook;

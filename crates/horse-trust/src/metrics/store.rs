@@ -13,13 +13,13 @@ use crate::id::Id;
 use crate::store::{
     AccountStore, Actor, AuditEntry, AuditStore, Block, Change, ChangeCursor, Changed, Conversation,
     ConversationStore, ConversationSummary, Delivered, DeliveryStore, DirectoryStore, Erasure, ErasurePart,
-    ErasureStore, ExportStore, History, Lifecycle, ListPlace, ListQuery, ListingStore, MarkRead, Message,
-    MessageStore, Missed, ModerationStore, NewAuditEntry, NewConversation, NewMessage, NewReport, Outbox,
-    OutboxBatch, OutboxCounts, OutboxEvent, OutboxSettings, OutboxStore, OutboxSubject, Page, People,
-    PeopleQuery, Person, Profile, Range, Read, Report, ReportDecision, ReportQuery, ReportsOfUser, Result,
-    Revocation, SettingsChange, Settlement, Standing, StandingStore, Store, StoreError, Stored, SubjectQuery,
-    SubscriberId, Surroundings, Suspension, UnseenDue, UnseenOutcome, User, UserChanges, UserPatch,
-    UserPosition, VoidToken, Withdrawn, WithdrawnAt,
+    ErasureStore, ExportStore, GivenUp, GivenUpKey, History, Lifecycle, ListPlace, ListQuery, ListingStore,
+    MarkRead, Message, MessageStore, Missed, ModerationStore, NewAuditEntry, NewConversation, NewMessage,
+    NewReport, Outbox, OutboxBatch, OutboxCounts, OutboxEvent, OutboxSettings, OutboxStore, OutboxSubject,
+    Page, People, PeopleQuery, Person, Profile, Range, Read, Report, ReportDecision, ReportQuery,
+    ReportsOfUser, Result, Revocation, SettingsChange, Settlement, Standing, StandingStore, Store,
+    StoreError, Stored, SubjectQuery, SubscriberId, Surroundings, Suspension, UnseenDue, UnseenOutcome, User,
+    UserChanges, UserPatch, UserPosition, VoidToken, Withdrawn, WithdrawnAt,
 };
 use crate::timestamp::Timestamp;
 
@@ -194,6 +194,8 @@ measured! {
         read outbox_subjects(queries: Vec<SubjectQuery>) -> Vec<Option<OutboxSubject>>;
         read settle_outbox(subscriber: SubscriberId, events: Vec<(OutboxEvent, Settlement)>) -> ();
         read outbox_counts(subscriber: SubscriberId) -> OutboxCounts;
+        read given_up(after: Option<GivenUpKey>, limit: usize) -> Vec<GivenUp>;
+        read retry_given_up(event: Option<(i64, Timestamp)>) -> u64;
         read tidy_outbox(subscribers: &[SubscriberId], kept: Duration, most: u64) -> u64;
         read unseen_due(limit: usize) -> (Vec<UnseenDue>, Option<Duration>);
         read settle_unseen(outcomes: Vec<(i64, usize, Id, UnseenOutcome)>) -> ();

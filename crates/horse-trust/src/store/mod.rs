@@ -30,10 +30,10 @@ pub use self::traits::{
 };
 pub use self::types::{
     Actor, AuditEntry, Block, Change, Changed, Conversation, ConversationSettings, ConversationSummary,
-    Delivered, Erasure, ErasurePart, EventKind, EventKinds, History, LastMessage, MarkRead, Message,
-    MessageExtras, Missed, MissedMessage, NewAuditEntry, NewConversation, NewMessage, NewReport,
-    NewSubscriber, Outbox, OutboxBatch, OutboxCounts, OutboxEvent, OutboxSettings, OutboxSubject, Page,
-    People, PeopleQuery, Person, Profile, Quote, Range, Read, Report, ReportDecision, ReportQuery,
+    Delivered, Erasure, ErasurePart, EventKind, EventKinds, GivenUp, GivenUpKey, History, LastMessage,
+    MarkRead, Message, MessageExtras, Missed, MissedMessage, NewAuditEntry, NewConversation, NewMessage,
+    NewReport, NewSubscriber, Outbox, OutboxBatch, OutboxCounts, OutboxEvent, OutboxSettings, OutboxSubject,
+    Page, People, PeopleQuery, Person, Profile, Quote, Range, Read, Report, ReportDecision, ReportQuery,
     ReportState, ReportsOfUser, Role, SettingsChange, Settlement, Side, Stored, SubjectQuery, SubscriberId,
     Surroundings, Unread, UnseenDue, UnseenOutcome, User, UserPatch, UserPosition, Withdrawn, WithdrawnAt,
 };

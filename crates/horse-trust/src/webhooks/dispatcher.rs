@@ -11,6 +11,7 @@ use super::metrics::Figures;
 use super::payload;
 use super::queue::{Attempt, Queue};
 use super::sender::Sender;
+use crate::admin::webhook_id;
 use crate::chat::Chat;
 use crate::store::{OutboxEvent, Store, StoreError, SubscriberId};
 use crate::timestamp::Timestamp;
@@ -133,7 +134,7 @@ impl Dispatcher {
                 (Arc::clone(&self.chat), Arc::clone(&self.store), Arc::clone(&self.sender));
             attempts.spawn(async move {
                 let attempt = match payload::body(&chat, &*store, &event, subject.as_ref()).await {
-                    Ok(Some(body)) => sender.send(&payload::webhook_id(&event), body).await,
+                    Ok(Some(body)) => sender.send(&webhook_id(event.number, event.at), body).await,
                     Ok(None) => Attempt::Received,
                     Err(error) => {
                         tracing::warn!(%error, "the body of a webhook was not made");

@@ -53,11 +53,6 @@ struct BlockData<'a> {
     blocked: &'a str,
 }
 
-/// The id by which a receiver recognises a repeat. With the time in it, no id comes twice after a database was restored.
-pub(super) fn webhook_id(event: &OutboxEvent) -> String {
-    format!("msg_{:011x}{:011x}", event.at.0, event.number)
-}
-
 /// What has to be read of an event; `None` if it says all by itself.
 pub(super) fn query(event: &OutboxEvent) -> Option<SubjectQuery> {
     let viewer = match event.kind {

@@ -4,6 +4,7 @@ mod accounts;
 mod admin;
 mod bad_weather;
 mod beside_the_chat;
+mod broken_store;
 mod chat;
 mod lists;
 mod people;

@@ -44,6 +44,7 @@ use self::messages::{
 };
 use self::outbox::{
     beyond_a_bound_the_oldest_events_are_given_up, events_behind_one_that_failed_wait_for_it,
+    what_was_given_up_is_listed_and_tried_anew,
 };
 use self::platform::{
     a_batch_counts_what_each_has_to_read, what_the_platform_says_is_for_both_to_read,
@@ -112,5 +113,6 @@ suite!(
         an_erasure_takes_all_and_can_be_repeated,
         events_behind_one_that_failed_wait_for_it,
         beyond_a_bound_the_oldest_events_are_given_up,
+        what_was_given_up_is_listed_and_tried_anew,
     ]
 );

@@ -5,6 +5,7 @@ use std::time::Duration;
 use horse_trust::store::{
     EventKind, NewSubscriber, OutboxBatch, OutboxEvent, OutboxSettings, Settlement, SubscriberId,
 };
+use horse_trust::timestamp::Timestamp;
 
 use crate::fixture::store::{AnyStore, append, open, soon};
 
@@ -76,4 +77,33 @@ pub(crate) async fn beyond_a_bound_the_oldest_events_are_given_up(store: AnyStor
     // It was under way meanwhile, and does not come back.
     settle(&store, subscriber, vec![(third, failed())]).await;
     assert_eq!((counts().await.waiting, counts().await.given_up), (4, 5));
+}
+
+pub(crate) async fn what_was_given_up_is_listed_and_tried_anew(store: AnyStore) {
+    let subscriber = subscribe(&store).await;
+    let conversation = open(&*store, "ann", "ben").await;
+    for text in ["one", "two", "three"] {
+        append(&*store, &conversation, "ann", text).await.unwrap();
+    }
+    let new = batch(&store, subscriber).await.new.into_iter();
+    let give_up = |(event, _)| (event, Settlement::GiveUp("410".to_owned()));
+    settle(&store, subscriber, new.map(give_up).collect()).await;
+    let listed = async |after, limit| soon(store.given_up(after, limit)).await.unwrap();
+    let all = listed(None, 10).await;
+    assert_eq!(all.len(), 3);
+    assert!(all.iter().all(|event| event.kind == Some(EventKind::MessageCreated) && event.attempts == 1));
+    assert!(all.iter().all(|event| event.origin == "https://example.com" && event.error == "410"));
+    assert_eq!(listed(Some(all[0].key), 1).await, all[1..2]);
+
+    let retry = async |event| soon(store.retry_given_up(event)).await.unwrap();
+    assert_eq!(retry(Some((all[1].key.1, Timestamp(1)))).await, 0, "no event of that time has the number");
+    assert_eq!(retry(Some((all[1].key.1, all[1].at))).await, 1);
+    let due = batch(&store, subscriber).await.due;
+    assert_eq!((due[0].seq, due[0].attempts, due[0].is_waiting), (2, 0, true));
+    assert_eq!((retry(None).await, retry(None).await), (2, 0));
+    assert_eq!(listed(None, 10).await, []);
+    let due = batch(&store, subscriber).await.due;
+    assert_eq!(due.len(), 3);
+    settle(&store, subscriber, due.into_iter().map(|event| (event, Settlement::Done)).collect()).await;
+    assert_eq!(soon(store.outbox_counts(subscriber)).await.unwrap().waiting, 0);
 }

@@ -17,6 +17,7 @@ use crate::contract::people::{Account, Profile};
 use crate::contract::person::Person;
 use crate::contract::report::{DecideReport, Report, Withdrawn};
 use crate::contract::server_event::ServerEvent;
+use crate::contract::webhook::GivenUpWebhook;
 
 /// Where a document has its schemas.
 const PLACE: &str = "/components/schemas";
@@ -50,6 +51,7 @@ impl Definitions {
         name::<Withdrawn<'_>>(&mut answers);
         name::<AuditEntry<'_>>(&mut answers);
         name::<Person<'_>>(&mut answers);
+        name::<GivenUpWebhook<'_>>(&mut answers);
         let mut schemas = BTreeMap::new();
         for (name, mut schema) in
             [payloads, answers].into_iter().flat_map(|mut generator| generator.take_definitions(true))

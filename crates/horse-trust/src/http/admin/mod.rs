@@ -8,6 +8,7 @@ mod messages;
 mod reports;
 mod standing;
 mod users;
+mod webhooks;
 
 use axum::Router;
 
@@ -23,4 +24,5 @@ pub(super) fn router() -> Router<AppState> {
         .merge(export::router())
         .merge(conversations::router())
         .merge(messages::router())
+        .merge(webhooks::router())
 }

@@ -16,8 +16,8 @@ use crate::store::columns::{columns, sql};
 use crate::store::error::{Result, StoreError};
 use crate::store::outbox::OutboxPlan;
 use crate::store::types::{
-    Conversation, EventKind, NewSubscriber, OutboxBatch, OutboxCounts, OutboxEvent, OutboxSubject,
-    Settlement, SubjectQuery, UnseenDue, UnseenOutcome,
+    Conversation, EventKind, GivenUp, GivenUpKey, NewSubscriber, OutboxBatch, OutboxCounts, OutboxEvent,
+    OutboxSubject, Settlement, SubjectQuery, UnseenDue, UnseenOutcome,
 };
 use crate::timestamp::Timestamp;
 
@@ -81,7 +81,7 @@ const NEW: &str = sql!(
 const DUE: &str = sql!(
     "SELECT ",
     EventRow::COLUMNS,
-    ", o.attempts FROM outbox_waiting o WHERE o.subscriber = $1 AND o.due_at <= now_ms() ORDER BY o.due_at LIMIT $2"
+    ", o.attempts FROM outbox_waiting o WHERE o.subscriber = $1 AND o.due_at <= now_ms() ORDER BY o.due_at, o.number LIMIT $2"
 );
 const NEXT_DUE: &str = "SELECT min(due_at) - now_ms() FROM outbox_waiting
     WHERE subscriber = $1 AND due_at > now_ms()";
@@ -189,8 +189,59 @@ pub(super) async fn counts(pool: &Pool, subscriber: i16) -> Result<OutboxCounts>
     })
 }
 
-/// How many rows one statement removes, or gives up, at most.
+/// How many rows one statement removes, gives up, or has tried anew at most.
 const TIDIED_AT_ONCE: i64 = 500;
+
+const GIVEN_UP: &str = "
+    SELECT g.subscriber, g.number, s.origin, g.kind, g.at, g.attempts, g.given_up_at, g.error
+    FROM outbox_given_up g JOIN outbox_subscribers s ON s.id = g.subscriber
+    WHERE (g.subscriber, g.number) > ($1, $2) ORDER BY g.subscriber, g.number LIMIT $3";
+
+pub(super) async fn given_up(pool: &Pool, after: Option<GivenUpKey>, limit: i64) -> Result<Vec<GivenUp>> {
+    let GivenUpKey(subscriber, number) = after.unwrap_or(GivenUpKey(i16::MIN, 0));
+    let rows = pool.query(GIVEN_UP, &[&subscriber, &number, &limit]).await?;
+    let read = |row: &Row| {
+        Ok(GivenUp {
+            key: GivenUpKey(row.try_get("subscriber")?, row.try_get("number")?),
+            origin: row.try_get("origin")?,
+            kind: EventKind::from_code(row.try_get("kind")?),
+            at: row.try_get("at")?,
+            attempts: u32::try_from(row.try_get::<_, i32>("attempts")?).unwrap_or(0),
+            given_up_at: row.try_get("given_up_at")?,
+            error: row.try_get("error")?,
+        })
+    };
+    rows.iter().map(read).collect()
+}
+
+/// The parameters are the event's number and time, or else until when it was given up, and how many at most.
+const RETRY: &str = "
+    WITH chosen AS (
+        SELECT subscriber, number FROM outbox_given_up
+        WHERE CASE WHEN $1::bigint IS NULL THEN given_up_at <= $3::bigint ELSE number = $1 AND at = $2::bigint END
+        ORDER BY given_up_at, number LIMIT $4::bigint
+    ), gone AS (
+        DELETE FROM outbox_given_up g USING chosen c WHERE g.subscriber = c.subscriber AND g.number = c.number RETURNING g.*
+    ), moved AS (
+        INSERT INTO outbox_waiting (subscriber, lane, number, kind, seq, at, unread, detail, attempts, due_at)
+        SELECT subscriber, lane, number, kind, seq, at, unread, detail, 0, now_ms() FROM gone RETURNING 1
+    ) SELECT count(*) FROM moved";
+
+/// Has one event, or all that were given up until now, tried anew; answers how many. All are due at once: later events of
+/// their lanes may have been received long ago.
+pub(super) async fn retry_given_up(pool: &Pool, event: Option<(i64, Timestamp)>) -> Result<u64> {
+    let before: i64 = first(&pool.query("SELECT now_ms()", &[]).await?)?.try_get(0)?;
+    let (number, at) = event.map(|(number, at)| (number, at.0)).unzip();
+    let mut retried = 0;
+    loop {
+        let rows = pool.query(RETRY, &[&number, &at, &before, &TIDIED_AT_ONCE]).await?;
+        let part: i64 = first(&rows)?.try_get(0)?;
+        retried += count(part);
+        if part < TIDIED_AT_ONCE {
+            return Ok(retried);
+        }
+    }
+}
 
 /// Removes what is older than `kept`: what was given up, and what waits for others than these.
 pub(super) async fn forget(pool: &Pool, subscribers: &[i16], kept: Duration) -> Result<()> {

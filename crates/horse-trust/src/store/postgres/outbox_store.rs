@@ -11,9 +11,10 @@ use crate::store::error::{Result, StoreError};
 use crate::store::outbox::OutboxPlan;
 use crate::store::traits::OutboxStore;
 use crate::store::types::{
-    Outbox, OutboxBatch, OutboxCounts, OutboxEvent, OutboxSettings, OutboxSubject, Settlement, SubjectQuery,
-    SubscriberId, UnseenDue, UnseenOutcome,
+    GivenUp, GivenUpKey, Outbox, OutboxBatch, OutboxCounts, OutboxEvent, OutboxSettings, OutboxSubject,
+    Settlement, SubjectQuery, SubscriberId, UnseenDue, UnseenOutcome,
 };
+use crate::timestamp::Timestamp;
 
 #[async_trait]
 impl OutboxStore for PostgresStore {
@@ -60,6 +61,14 @@ impl OutboxStore for PostgresStore {
 
     async fn outbox_counts(&self, subscriber: SubscriberId) -> Result<OutboxCounts> {
         outbox::counts(&self.pool, subscriber.0).await
+    }
+
+    async fn given_up(&self, after: Option<GivenUpKey>, limit: usize) -> Result<Vec<GivenUp>> {
+        outbox::given_up(&self.pool, after, i64::try_from(limit).unwrap_or(i64::MAX)).await
+    }
+
+    async fn retry_given_up(&self, event: Option<(i64, Timestamp)>) -> Result<u64> {
+        outbox::retry_given_up(&self.pool, event).await
     }
 
     async fn tidy_outbox(&self, subscribers: &[SubscriberId], kept: Duration, most: u64) -> Result<u64> {

@@ -9,8 +9,8 @@ use super::conversations;
 use super::messages;
 use crate::store::clock::milliseconds;
 use crate::store::types::{
-    EventKind, NewSubscriber, OutboxBatch, OutboxCounts, OutboxEvent, OutboxSubject, Settlement,
-    SubjectQuery, integer,
+    EventKind, GivenUp, GivenUpKey, NewSubscriber, OutboxBatch, OutboxCounts, OutboxEvent, OutboxSubject,
+    Settlement, SubjectQuery, integer,
 };
 use crate::timestamp::Timestamp;
 
@@ -82,7 +82,7 @@ pub(super) fn batch(
     let due = connection
         .prepare_cached(&format!(
             "SELECT {EVENT}, attempts FROM outbox_waiting
-             WHERE subscriber = ?1 AND due_at <= ?2 ORDER BY due_at LIMIT ?3"
+             WHERE subscriber = ?1 AND due_at <= ?2 ORDER BY due_at, number LIMIT ?3"
         ))?
         .query_map(params![subscriber, now.0, limit_due], |row| read_event(row, row.get(7)?, true))?
         .collect::<Result<_>>()?;
@@ -245,8 +245,63 @@ pub(super) fn counts(connection: &Connection, subscriber: i16) -> Result<OutboxC
     )
 }
 
-/// How many rows one transaction removes, or gives up, at most.
+/// How many rows one transaction removes, gives up, or has tried anew at most.
 pub(super) const TIDIED_AT_ONCE: u64 = 500;
+
+pub(super) fn given_up(
+    connection: &Connection,
+    after: Option<GivenUpKey>,
+    limit: usize,
+) -> Result<Vec<GivenUp>> {
+    let GivenUpKey(subscriber, number) = after.unwrap_or(GivenUpKey(i16::MIN, 0));
+    connection
+        .prepare_cached(
+            "SELECT g.subscriber, g.number, s.origin, g.kind, g.at, g.attempts, g.given_up_at, g.error
+             FROM outbox_given_up g JOIN outbox_subscribers s ON s.id = g.subscriber
+             WHERE (g.subscriber, g.number) > (?1, ?2) ORDER BY g.subscriber, g.number LIMIT ?3",
+        )?
+        .query_map(params![subscriber, number, limit], |row| {
+            Ok(GivenUp {
+                key: GivenUpKey(row.get(0)?, row.get(1)?),
+                origin: row.get(2)?,
+                kind: EventKind::from_code(row.get(3)?),
+                at: row.get(4)?,
+                attempts: row.get(5)?,
+                given_up_at: row.get(6)?,
+                error: row.get(7)?,
+            })
+        })?
+        .collect()
+}
+
+/// Has one event, or some of those that were given up until `before`, tried anew; answers how many. All are due at once:
+/// later events of their lanes may have been received long ago.
+pub(super) fn retry_given_up(
+    connection: &Connection,
+    event: Option<(i64, Timestamp)>,
+    before: Timestamp,
+) -> Result<u64> {
+    let now = Timestamp::now();
+    let (number, at) = event.map(|(number, at)| (number, at.0)).unzip();
+    let chosen = if event.is_some() {
+        "number = ?1 AND at = ?2 AND subscriber IN (SELECT id FROM outbox_subscribers) LIMIT ?4"
+    } else {
+        "?1 IS NULL AND ?2 IS NULL AND given_up_at <= ?3 ORDER BY given_up_at, number LIMIT ?4"
+    };
+    let events: Vec<(i16, OutboxEvent)> = connection
+        .prepare_cached(&format!("SELECT {EVENT}, subscriber FROM outbox_given_up WHERE {chosen}"))?
+        .query_map(params![number, at, before.0, TIDIED_AT_ONCE], |row| {
+            Ok((row.get(7)?, read_event(row, 0, true)?))
+        })?
+        .collect::<Result<_>>()?;
+    for (subscriber, event) in &events {
+        connection
+            .prepare_cached("DELETE FROM outbox_given_up WHERE subscriber = ?1 AND number = ?2")?
+            .execute(params![subscriber, event.number])?;
+        wait(connection, *subscriber, event, 0, Some(now.0), None)?;
+    }
+    Ok(events.len() as u64)
+}
 
 /// Removes some of what was given up before this time, and of what waits since then for other subscribers; answers whether
 /// there may be more. Looks at [`TIDIED_AT_ONCE`] rows of a table at most: all other writes wait meanwhile.

@@ -14,8 +14,8 @@ use crate::store::error::{Result, StoreError};
 use crate::store::outbox::OutboxPlan;
 use crate::store::traits::OutboxStore;
 use crate::store::types::{
-    Outbox, OutboxBatch, OutboxCounts, OutboxEvent, OutboxSettings, OutboxSubject, Settlement, SubjectQuery,
-    SubscriberId, UnseenDue, UnseenOutcome,
+    GivenUp, GivenUpKey, Outbox, OutboxBatch, OutboxCounts, OutboxEvent, OutboxSettings, OutboxSubject,
+    Settlement, SubjectQuery, SubscriberId, UnseenDue, UnseenOutcome,
 };
 use crate::timestamp::Timestamp;
 
@@ -66,6 +66,23 @@ impl OutboxStore for SqliteStore {
 
     async fn outbox_counts(&self, subscriber: SubscriberId) -> Result<OutboxCounts> {
         self.readers.read(move |connection| outbox::counts(connection, subscriber.0)).await
+    }
+
+    async fn given_up(&self, after: Option<GivenUpKey>, limit: usize) -> Result<Vec<GivenUp>> {
+        self.readers.read(move |connection| outbox::given_up(connection, after, limit)).await
+    }
+
+    async fn retry_given_up(&self, event: Option<(i64, Timestamp)>) -> Result<u64> {
+        let before = Timestamp::now();
+        let mut retried = 0;
+        loop {
+            let part =
+                self.write(move |connection| Ok(outbox::retry_given_up(connection, event, before)?)).await?;
+            retried += part;
+            if part < outbox::TIDIED_AT_ONCE {
+                return Ok(retried);
+            }
+        }
     }
 
     async fn tidy_outbox(&self, subscribers: &[SubscriberId], kept: Duration, most: u64) -> Result<u64> {

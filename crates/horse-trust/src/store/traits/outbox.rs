@@ -7,9 +7,10 @@ use async_trait::async_trait;
 use crate::id::Id;
 use crate::store::error::Result;
 use crate::store::types::{
-    Outbox, OutboxBatch, OutboxCounts, OutboxEvent, OutboxSettings, OutboxSubject, Settlement, SubjectQuery,
-    SubscriberId, UnseenDue, UnseenOutcome,
+    GivenUp, GivenUpKey, Outbox, OutboxBatch, OutboxCounts, OutboxEvent, OutboxSettings, OutboxSubject,
+    Settlement, SubjectQuery, SubscriberId, UnseenDue, UnseenOutcome,
 };
+use crate::timestamp::Timestamp;
 
 /// The outbox of events for other systems. Until [`OutboxStore::open_outbox`] nothing is written to it.
 ///
@@ -46,6 +47,13 @@ pub trait OutboxStore: Send + Sync + 'static {
 
     /// How much is in the outbox of a subscriber.
     async fn outbox_counts(&self, subscriber: SubscriberId) -> Result<OutboxCounts>;
+
+    /// Up to `limit` events that were given up, behind a place in the list.
+    async fn given_up(&self, after: Option<GivenUpKey>, limit: usize) -> Result<Vec<GivenUp>>;
+
+    /// Has the event with this number and time tried anew, for each subscriber, or else all that were given up until now.
+    /// Answers how many.
+    async fn retry_given_up(&self, event: Option<(i64, Timestamp)>) -> Result<u64>;
 
     /// Removes what was given up longer than `kept` ago, and what waits longer than that for subscribers that are none of
     /// these; gives up the oldest events of each that wait beyond `most`. Answers how many events were given up.

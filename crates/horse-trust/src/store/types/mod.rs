@@ -29,8 +29,9 @@ pub use self::moderation::{
     NewReport, Report, ReportDecision, ReportQuery, ReportState, Surroundings, Withdrawn,
 };
 pub use self::outbox::{
-    EventKind, EventKinds, NewSubscriber, Outbox, OutboxBatch, OutboxCounts, OutboxEvent, OutboxSettings,
-    OutboxSubject, Settlement, SubjectQuery, SubscriberId, UnseenDue, UnseenOutcome,
+    EventKind, EventKinds, GivenUp, GivenUpKey, NewSubscriber, Outbox, OutboxBatch, OutboxCounts,
+    OutboxEvent, OutboxSettings, OutboxSubject, Settlement, SubjectQuery, SubscriberId, UnseenDue,
+    UnseenOutcome,
 };
 pub use self::page::Page;
 

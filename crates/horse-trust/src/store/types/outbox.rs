@@ -174,6 +174,29 @@ pub enum Settlement {
     GiveUp(String),
 }
 
+/// Where an event stands in the list of those that were given up: its subscriber's number, and its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct GivenUpKey(pub i16, pub i64);
+
+/// An event that is not tried again by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GivenUp {
+    /// Its place in the list.
+    pub key: GivenUpKey,
+    /// What may be shown of its subscriber.
+    pub origin: String,
+    /// Its kind. `None` for one of a newer version.
+    pub kind: Option<EventKind>,
+    /// When it happened.
+    pub at: Timestamp,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// When it was given up.
+    pub given_up_at: Timestamp,
+    /// Why the last attempt failed.
+    pub error: String,
+}
+
 /// What is waiting for a subscriber, and what was given up.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct OutboxCounts {
