@@ -4,7 +4,7 @@ import { spawnSync } from "node:child_process";
 
 import { Postgres, Redis } from "./lib/cluster.js";
 
-const FILES = ["base-path", "connection", "events", "order", "delivery", "receipts", "changes", "replies", "conversations", "listings", "blocks", "tokens", "platform-tokens", "unread", "platform", "erasure", "export", "webhooks", "webhook-receivers", "webhook-kills"].map((name) => `tests/${name}.test.js`);
+const FILES = ["base-path", "connection", "events", "order", "delivery", "receipts", "changes", "replies", "conversations", "listings", "blocks", "tokens", "platform-tokens", "unread", "platform", "erasure", "export", "webhooks", "webhook-kills"].map((name) => `tests/${name}.test.js`);
 
 const ends = [];
 const context = { after: (end) => ends.unshift(end) };
