@@ -1,6 +1,7 @@
 // The tests of the protocol over PostgreSQL, with one node and with three. Over SQLite, which is for one node, they run
 // with the others.
-import { spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 
 import { Postgres, Redis } from "./lib/cluster.js";
 
@@ -15,11 +16,13 @@ try {
     console.log(`\nPostgreSQL, nodes: ${nodes}`);
     const preload = new URL("lib/several.js", import.meta.url).href;
     const settings = { NODE_OPTIONS: `--import=${preload}`, TEST_POSTGRES: `${postgres.port}`, TEST_REDIS: redis.url, TEST_NODES: `${nodes}` };
-    const { status } = spawnSync(process.execPath, ["--test", "--test-concurrency=2", ...FILES], {
+    // Not `spawnSync`: nothing would read what PostgreSQL logs meanwhile, and it waits once the pipe is full.
+    const tests = spawn(process.execPath, ["--test", "--test-concurrency=2", ...FILES], {
       env: { ...process.env, ...settings },
       stdio: "inherit",
       cwd: import.meta.dirname,
     });
+    const [status] = await once(tests, "exit");
     failed ||= status !== 0;
   }
 } finally {
