@@ -72,6 +72,11 @@ pub enum BusEvent {
         /// The conversation, by the store's key.
         conversation: i64,
     },
+    /// What is shown of a horse has changed. Each node reads the conversations about it that it has a device for.
+    ListingChanged {
+        /// The horse.
+        horse: Id,
+    },
     /// A user's earlier tokens are void: the user's sockets are disconnected.
     TokensRevoked {
         /// The user.

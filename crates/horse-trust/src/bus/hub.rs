@@ -210,6 +210,7 @@ impl Hub {
             BusEvent::Typing { .. }
             | BusEvent::UnreadChanged { .. }
             | BusEvent::ConversationChanged { .. }
+            | BusEvent::ListingChanged { .. }
             | BusEvent::BlocksChanged { .. }
             | BusEvent::ProfileChanged { .. } => {}
         }

@@ -59,6 +59,8 @@ pub(super) enum WireEvent<'a> {
     UnreadChanged { user: Id, conversation: WireConversation },
     /// What a user is shown of a conversation, by the store's key, has changed.
     ConversationChanged { user: Id, conversation: i64 },
+    /// What is shown of a horse has changed.
+    ListingChanged { horse: Id },
     /// A user's earlier tokens are void.
     TokensRevoked {
         user: Id,
@@ -170,6 +172,7 @@ impl<'a> WireEvent<'a> {
             BusEvent::ConversationChanged { user, conversation } => {
                 Self::ConversationChanged { user: user.clone(), conversation: *conversation }
             }
+            BusEvent::ListingChanged { horse } => Self::ListingChanged { horse: horse.clone() },
             BusEvent::BlocksChanged { users } => Self::BlocksChanged { users: users.clone() },
             BusEvent::ProfileChanged { user } => Self::ProfileChanged { user: user.clone() },
         })

@@ -55,10 +55,7 @@ impl Chat {
     }
 
     /// The conversation, whoever takes part in it: for the platform alone.
-    pub(super) async fn conversation_of_any(
-        &self,
-        conversation_id: &str,
-    ) -> Result<Arc<Conversation>, Refusal> {
+    pub async fn conversation_of_any(&self, conversation_id: &str) -> Result<Arc<Conversation>, Refusal> {
         let id = Id::parse(conversation_id).map_err(|_| Refusal::ConversationNotFound)?;
         match self.conversations.get(&id) {
             Some(conversation) => Ok(conversation),

@@ -80,6 +80,7 @@ impl Delegate for Chat {
             BusEvent::ConversationChanged { user, conversation } => {
                 self.conversation_changed(user, *conversation, None);
             }
+            BusEvent::ListingChanged { horse } => self.listing_changed(horse),
             BusEvent::UnreadChanged { user, conversation } => self.unread_changed(user, conversation),
             BusEvent::Typing { user, conversation, types, node } => {
                 if let Some(node) = node {

@@ -80,7 +80,7 @@ impl Chat {
         }
     }
 
-    async fn announce_conversation(
+    pub(super) async fn announce_conversation(
         &self,
         user: &Id,
         conversation: i64,

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use super::access::store_failed;
 use super::service::Chat;
 use super::view;
-use crate::contract::{Listing, ListingChange, Refusal};
+use crate::bus::BusEvent;
+use crate::contract::{self, Listing, ListingChange, Refusal};
 use crate::id::Id;
 use crate::json;
 use crate::store::{Conversation, NewConversation};
 
-/// How many conversations about a horse are notified of a changed listing before others have a turn.
-const NOTIFIED_AT_ONCE: u32 = 500;
+/// How many conversations about a horse are read at once.
+const READ_AT_ONCE: u32 = 500;
 
 impl Chat {
     /// Makes or finds the one conversation of two users about a horse, which both see from then on, and changes its listing.
@@ -60,15 +61,40 @@ impl Chat {
     pub async fn set_horse_listing(&self, horse: &Id, listing: &Listing) -> Result<u64, Refusal> {
         let set = self.store.set_horse_listing(horse, json::encode(listing)).await;
         set.map_err(store_failed("set_horse_listing"))?;
-        let (mut before, mut changed) = (None, 0);
+        if self.bus.has_other_nodes() {
+            self.bus.publish(BusEvent::ListingChanged { horse: horse.clone() });
+        }
+        self.listing_changed(horse);
+        self.store.count_about(horse).await.map_err(store_failed("count_about"))
+    }
+
+    /// What is shown of a horse has changed: those of its conversations who are connected to this node are notified.
+    pub(super) fn listing_changed(&self, horse: &Id) {
+        self.listing_changes.offer(horse.clone(), ());
+    }
+
+    /// Sends `conversation_updated` after listings of horses changed, as long as it runs.
+    pub(super) async fn announce_listing_changes(self: Arc<Self>) {
         loop {
-            let part = self.store.conversations_about(horse, before, NOTIFIED_AT_ONCE).await;
+            for (horse, ()) in self.listing_changes.due().await {
+                if let Err(refusal) = self.announce_listing(&horse).await {
+                    tracing::warn!(%refusal, %horse, "users were not notified of a changed listing");
+                }
+            }
+        }
+    }
+
+    async fn announce_listing(&self, horse: &Id) -> Result<(), Refusal> {
+        let mut before = None;
+        loop {
+            let part = self.store.conversations_about(horse, before, READ_AT_ONCE).await;
             let part = part.map_err(store_failed("conversations_about"))?;
-            let Some(last) = part.last() else { return Ok(changed) };
+            let Some(last) = part.last() else { return Ok(()) };
             before = Some(last.key);
             for conversation in &part {
-                changed += 1;
-                self.note_change_to_both(conversation);
+                for user in conversation.participants.iter().filter(|user| self.bus.has_socket(user)) {
+                    self.announce_conversation(user, conversation.key, None).await?;
+                }
             }
         }
     }
@@ -82,19 +108,9 @@ impl Chat {
             summary.map_err(store_failed("conversation_summary"))?.ok_or(Refusal::ConversationNotFound)?;
         let online = self.online_in(std::slice::from_ref(&summary)).await;
         let shown = view::conversation(&summary, first, |id| online.contains(id));
-        let shown = crate::contract::Conversation {
-            unread_count: 0,
-            archived: false,
-            muted: false,
-            pinned: false,
-            ..shown
-        };
+        let shown =
+            contract::Conversation { unread_count: 0, archived: false, muted: false, pinned: false, ..shown };
         Ok(json::encode(&shown))
-    }
-
-    /// Any conversation, with its id.
-    pub async fn any_conversation(&self, conversation_id: &str) -> Result<Arc<Conversation>, Refusal> {
-        self.conversation_of_any(conversation_id).await
     }
 
     fn note_change_to_both(&self, conversation: &Conversation) {

@@ -50,6 +50,8 @@ pub struct Chat {
     /// Users and the store's key of a conversation that their devices here are to be notified of; and the device that
     /// knows of the change.
     pub(super) conversation_changes: Coalescer<(Id, i64), Option<SocketId>>,
+    /// The horses of which something else is shown.
+    pub(super) listing_changes: Coalescer<Id, ()>,
     pub(super) limits: Limits,
     pub(super) reads: UserTurns,
     pub(super) pages: Semaphore,
@@ -79,6 +81,7 @@ impl Chat {
             block_changes: Coalescer::new(),
             profile_changes: Coalescer::new(),
             conversation_changes: Coalescer::new(),
+            listing_changes: Coalescer::new(),
             limits: Limits::new(config.message_rate, config.connection_rate),
             reads: UserTurns::new(READS_AT_ONCE, READS_WAITING),
             pages: Semaphore::new(PAGES_AT_ONCE),
@@ -103,6 +106,7 @@ impl Chat {
         tasks.spawn(Arc::clone(self).announce_block_changes());
         tasks.spawn(Arc::clone(self).announce_profile_changes());
         tasks.spawn(Arc::clone(self).announce_conversation_changes());
+        tasks.spawn(Arc::clone(self).announce_listing_changes());
         tasks
     }
 

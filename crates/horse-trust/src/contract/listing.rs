@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::custom::Custom;
+use super::text::{MAX_URL, is_web_url};
 
 /// The longest title, in characters.
 const MAX_TITLE: usize = 200;
@@ -10,8 +11,6 @@ const MAX_TITLE: usize = 200;
 const MAX_PRICE: usize = 100;
 /// The longest status, in characters.
 const MAX_STATUS: usize = 30;
-/// The longest URL, in bytes.
-const MAX_URL: usize = 2048;
 
 /// What the platform shows of a horse, in conversations about it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,12 +71,6 @@ impl Listing {
         }
         problems
     }
-}
-
-fn is_web_url(text: &str) -> bool {
-    let is_web =
-        url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-    is_web && text.len() <= MAX_URL && !text.contains(char::is_whitespace)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::people::Suspension;
 #[cfg(test)]
 use super::schema;
+use super::text;
 use crate::id::Id;
 use crate::timestamp::Timestamp;
 use crate::unicode;
@@ -13,8 +14,6 @@ use crate::unicode;
 pub const MAX_EMAIL: usize = 254;
 /// The longest name, in characters.
 const MAX_NAME: usize = 100;
-/// The longest URL, in bytes: browsers and proxies take that much.
-const MAX_URL: usize = 2048;
 
 /// An account, as admins and the platform see it; never the hash.
 #[derive(Debug, Serialize)]
@@ -74,9 +73,7 @@ pub fn phone(text: &str) -> Result<String, &'static str> {
 
 /// The URL of a picture; the error is what is wrong with it.
 pub fn picture_url(text: &str) -> Result<String, &'static str> {
-    let is_web =
-        url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-    if is_web && text.len() <= MAX_URL && !text.contains(char::is_whitespace) {
+    if text::is_web_url(text) {
         Ok(text.to_owned())
     } else {
         Err("The picture must be an http or https URL (maximum 2048 bytes)")

@@ -14,6 +14,16 @@ pub(super) const PREVIEW_UNITS: usize = 60;
 /// The length of what a reply quotes in UTF-16 units.
 pub(super) const QUOTE_UNITS: usize = 200;
 
+/// The greatest length of a URL, in bytes.
+pub(super) const MAX_URL: usize = 2048;
+
+/// Whether the text is an http or https URL of at most [`MAX_URL`] bytes.
+pub(super) fn is_web_url(text: &str) -> bool {
+    let is_web =
+        url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    is_web && text.len() <= MAX_URL && !text.contains(char::is_whitespace)
+}
+
 /// Checks a text before it is stored.
 pub fn check(text: &str) -> Result<(), Refusal> {
     if text.chars().all(is_javascript_space) {

@@ -222,6 +222,7 @@ measured! {
         read set_listing(conversation: &Conversation, listing: Option<String>) -> ();
         read set_horse_listing(horse: &Id, listing: String) -> ();
         read conversations_about(horse: &Id, before: Option<i64>, limit: u32) -> Vec<Conversation>;
+        read count_about(horse: &Id) -> u64;
     }
     ErasureStore {
         read begin_erasure(erasure: Erasure, audit: NewAuditEntry) -> bool;

@@ -60,6 +60,26 @@ impl Participant {
 
     pub(super) fn join_conversation(&self, socket: &Socket, event: Event<'_>) -> Option<EventFuture> {
         let socket = socket.clone();
+        self.with_room(event, move |user, conversation, responder| {
+            join(&socket, user, conversation, responder);
+        })
+    }
+
+    /// Ends `join_conversation`: a conversation that was not joined is left all the same.
+    pub(super) fn leave_conversation(&self, socket: &Socket, event: Event<'_>) -> Option<EventFuture> {
+        let socket = socket.clone();
+        self.with_room(event, move |user, found, responder| {
+            let left = found.map(|conversation| socket.leave(&conversation_room(&conversation.id, user)));
+            answer(responder, left.map(|()| DONE.to_owned()));
+        })
+    }
+
+    /// Looks up the conversation that an event names, at the rate of joins, and has `finish` answer.
+    fn with_room(
+        &self,
+        event: Event<'_>,
+        finish: impl FnOnce(&Id, Result<Arc<Conversation>, Refusal>, Responder) + Send + 'static,
+    ) -> Option<EventFuture> {
         let responder = event.responder;
         let id = match ConversationName::parse(event.arguments) {
             Ok(name) => name.conversation_id,
@@ -69,26 +89,7 @@ impl Participant {
         if let Err(refusal) = chat.limits().join(user) {
             return refuse(responder, refusal);
         }
-        self.when_found(chat.conversation(user, &id), move |_, user, conversation| {
-            join(&socket, user, conversation, responder);
-        })
-    }
-
-    /// As `join_conversation`, of which it is the end: a conversation that was not joined is left all the same.
-    pub(super) fn leave_conversation(&self, socket: &Socket, event: Event<'_>) -> Option<EventFuture> {
-        let (socket, responder) = (socket.clone(), event.responder);
-        let id = match ConversationName::parse(event.arguments) {
-            Ok(name) => name.conversation_id,
-            Err(refusal) => return refuse(responder, refusal),
-        };
-        let (chat, user) = (&self.services.chat, &self.claims.user);
-        if let Err(refusal) = chat.limits().join(user) {
-            return refuse(responder, refusal);
-        }
-        self.when_found(chat.conversation(user, &id), move |_, user, found| {
-            let left = found.map(|conversation| socket.leave(&conversation_room(&conversation.id, user)));
-            answer(responder, left.map(|()| DONE.to_owned()));
-        })
+        self.when_found(chat.conversation(user, &id), move |_, user, found| finish(user, found, responder))
     }
 
     pub(super) fn update_conversation(&self, socket: &Socket, event: Event<'_>) -> Option<EventFuture> {

@@ -264,6 +264,9 @@ impl ListingStore for Broken {
     async fn conversations_about(&self, _: &Id, _: Option<i64>, _: u32) -> Result<Vec<Conversation>> {
         self.fail()
     }
+    async fn count_about(&self, _: &Id) -> Result<u64> {
+        self.fail()
+    }
 }
 
 #[async_trait::async_trait]

@@ -208,6 +208,8 @@ async fn no_write_reads_more_than_is_new() {
         format!("SELECT set_delivered(ARRAY[{key}::bigint, {other}], '{{0, 1}}', '{{5, 6}}')"),
         format!("SELECT change_settings({key}, 0::smallint, true, true, NULL)"),
         format!("SELECT change_settings({key}, 1::smallint, false, NULL, true)"),
+        format!("INSERT INTO listings (conversation, listing) VALUES ({key}, '{{}}')"),
+        "SELECT * FROM conversations c WHERE c.horse_id = 'h7' AND c.key < 1000000 ORDER BY c.key DESC LIMIT 50".to_owned(),
         "SELECT set_block('ann', 'ben', true)".to_owned(),
         "SELECT set_block('ann', 'ben', false)".to_owned(),
         "SELECT * FROM open_conversation('new', 'ann', 'cat', NULL)".to_owned(),

@@ -7,6 +7,7 @@ mod counts;
 mod delivery;
 mod ends;
 mod erasure;
+mod listings;
 mod lists;
 mod messages;
 mod model;
@@ -31,6 +32,7 @@ use self::delivery::{
 };
 use self::ends::after_the_close_appends_fail;
 use self::erasure::an_erasure_takes_all_and_can_be_repeated;
+use self::listings::the_newer_listing_of_a_conversation_and_its_horse_counts;
 use self::lists::{
     lists_come_in_pages, nobody_sees_what_the_other_opened_and_never_wrote_in,
     settings_are_each_participants_own, the_list_has_the_newest_first,
@@ -75,6 +77,7 @@ suite!(
         messages_come_back_as_they_were_stored,
         a_text_with_u0000_is_kept_or_fails_alone,
         pages_count_from_the_newest,
+        the_newer_listing_of_a_conversation_and_its_horse_counts,
         what_is_sent_without_waiting_keeps_its_order,
         two_who_write_at_once_see_one_order,
         reading_marks_what_the_other_wrote,

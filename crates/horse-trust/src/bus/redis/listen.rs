@@ -244,6 +244,7 @@ impl RedisBus {
             }
             WireEvent::BlocksChanged { users } => BusEvent::BlocksChanged { users },
             WireEvent::ProfileChanged { user } => BusEvent::ProfileChanged { user },
+            WireEvent::ListingChanged { horse } => BusEvent::ListingChanged { horse },
             WireEvent::ConversationChanged { user, conversation } => {
                 BusEvent::ConversationChanged { user, conversation }
             }

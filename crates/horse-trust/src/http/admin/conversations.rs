@@ -66,7 +66,7 @@ async fn show(
     Admin(_): Admin,
     PathId(id): PathId,
 ) -> Result<Response, ApiError> {
-    let conversation = state.chat.any_conversation(&id).await?;
+    let conversation = state.chat.conversation_of_any(&id).await?;
     answer(&state, StatusCode::OK, &conversation).await
 }
 

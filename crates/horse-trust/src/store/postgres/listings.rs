@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 
+use super::codec::count;
 use super::conversations::{self, ConversationRow, read_conversation};
 use super::store::PostgresStore;
 use crate::id::Id;
@@ -51,5 +52,11 @@ impl ListingStore for PostgresStore {
         let before = before.unwrap_or(i64::MAX);
         let rows = self.pool.query(ABOUT, &[horse, &before, &i64::from(limit)]).await?;
         rows.iter().map(read_conversation).collect()
+    }
+
+    async fn count_about(&self, horse: &Id) -> Result<u64> {
+        let rows =
+            self.pool.query("SELECT count(*) FROM conversations WHERE horse_id = $1", &[horse]).await?;
+        Ok(rows.first().map(|row| row.try_get(0)).transpose()?.map_or(0, count))
     }
 }

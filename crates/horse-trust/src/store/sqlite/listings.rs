@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use rusqlite::{Connection, params};
 
+use super::codec::count;
 use super::conversations::{self, ConversationRow, read_conversation};
 use super::store::SqliteStore;
 use crate::id::Id;
@@ -22,6 +23,8 @@ const ABOUT: &str = sql!(
     ConversationRow::COLUMNS,
     " FROM conversations c WHERE c.horse_id = ?1 AND c.key < ?2 ORDER BY c.key DESC LIMIT ?3"
 );
+
+const COUNT: &str = "SELECT count(*) FROM conversations WHERE horse_id = ?1";
 
 fn conversations_about(
     connection: &Connection,
@@ -76,5 +79,14 @@ impl ListingStore for SqliteStore {
     ) -> Result<Vec<Conversation>> {
         let horse = horse.clone();
         self.readers.read(move |connection| conversations_about(connection, &horse, before, limit)).await
+    }
+
+    async fn count_about(&self, horse: &Id) -> Result<u64> {
+        let horse = horse.clone();
+        self.readers
+            .read(move |connection| {
+                connection.prepare_cached(COUNT)?.query_row([horse], |row| row.get(0).map(count))
+            })
+            .await
     }
 }

@@ -27,4 +27,7 @@ pub trait ListingStore: Send + Sync + 'static {
         before: Option<i64>,
         limit: u32,
     ) -> Result<Vec<Conversation>>;
+
+    /// How many conversations are about a horse.
+    async fn count_about(&self, horse: &Id) -> Result<u64>;
 }
