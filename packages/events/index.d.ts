@@ -547,9 +547,10 @@ export interface ServerToClientEvents {
    */
   user_updated: (argument: Profile) => void;
   /**
-   * What the list shows of a conversation has changed: the user has archived, muted or pinned it on another device, or
-   * a block between the two was set or taken back, by whichever of them. At most ten times a second and conversation. A
-   * block is the same in all conversations of the two, so it comes for the newest ten.
+   * What the list shows of a conversation has changed: the user has archived, muted or pinned it on another device, the
+   * platform has made it or changed its listing, or a block between the two was set or taken back, by whichever of
+   * them. At most ten times a second and conversation. A block is the same in all conversations of the two, so it comes
+   * for the newest ten.
    */
   conversation_updated: (argument: Conversation) => void;
   /** The account is suspended: the server closes the connection, and takes none until that ends. */

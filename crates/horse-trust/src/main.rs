@@ -142,7 +142,9 @@ fn main() -> ExitCode {
 }
 
 fn start() -> Result<(), Failure> {
-    let file = env_file::read(Path::new(".env")).map_err(|error| Failure::new(format!(".env: {error}")))?;
+    let is_check = std::env::args_os().nth(1).is_some_and(|name| name == "check");
+    let bad_settings = |message| Failure { lines: vec![message], code: if is_check { 1 } else { 2 } };
+    let file = env_file::read(Path::new(".env")).map_err(|error| bad_settings(format!(".env: {error}")))?;
     let command = with_settings_of(&file, Cli::command());
     let cli = match command.try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
@@ -160,8 +162,7 @@ fn start() -> Result<(), Failure> {
         Err(error) => {
             let settings = Config::augment_args(clap::Command::new("settings"));
             let message = explain(&error, &command::client::Server::augment_args(settings));
-            let is_check = std::env::args_os().nth(1).is_some_and(|name| name == "check");
-            return Err(Failure { lines: vec![message], code: if is_check { 1 } else { 2 } });
+            return Err(bad_settings(message));
         }
     };
     match cli.command {
@@ -207,7 +208,7 @@ fn with_settings_of(file: &HashMap<String, String>, command: clap::Command) -> c
 }
 
 fn serve(config: Config) -> Result<(), Failure> {
-    // Before the store is opened: what is wrong with a key is not the store's matter.
+    // A bad key is reported before the store is opened.
     Tokens::from_config(&config)?;
     let is_short = config.jwt_secret.as_ref().is_some_and(|secret| secret.expose().len() < 32);
     let _log = logging::init(&config.log, config.log_format);

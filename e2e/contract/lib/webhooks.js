@@ -1,16 +1,12 @@
 // What a server answers about webhooks that it gave up.
-import { once } from "node:events";
-import { createServer } from "node:http";
-
+import { Receiver, WEBHOOK_SECRET } from "../../lib/receiver.js";
 import { Server, eventually } from "../../lib/server.js";
 
 /** `ask` sends a request, and compares the answer with the document; `admin` is the token of an admin. */
 export async function giveUpWebhooks(t, ask, admin) {
-  const receiver = createServer((_, response) => response.writeHead(410).end()).listen(0, "127.0.0.1");
-  t.after(() => (receiver.closeAllConnections(), receiver.close()));
-  await once(receiver, "listening");
-  const WEBHOOK_SECRET = `whsec_${Buffer.alloc(32).toString("base64")}`;
-  const server = await Server.start(t, { WEBHOOK_URL: `http://127.0.0.1:${receiver.address().port}/`, WEBHOOK_SECRET });
+  const receiver = await Receiver.start(t);
+  receiver.answer = (response) => response.writeHead(410).end();
+  const server = await Server.start(t, { WEBHOOK_URL: receiver.url, WEBHOOK_SECRET });
   const { ana } = await server.pair();
   const list = (status, query = "", token = admin) => ask(server, status, "GET", `/api/admin/webhooks${query}`, { token });
   const retry = (status, body, token = admin) => ask(server, status, "POST", "/api/admin/webhooks/retry", { token, body });

@@ -158,7 +158,7 @@ export const englishRefusals: Readonly<Record<string, string>> = {
   "Request body is too large": "This is too long.",
   "Too many attempts": "Too many attempts. Try again later.",
   "User not found": "Nobody here has this id.",
-  "Invalid recipient ID": "This is neither an e-mail address nor a user id.",
+  "Invalid recipient ID": "This is no user id.",
   "Invalid horse ID": "This is no id of a horse.",
   "Cannot message yourself": "This is you. Whom do you want to write to?",
   "Conversation not found": "This conversation is not there.",

@@ -155,7 +155,7 @@ export const spanishRefusals: Readonly<Record<string, string>> = {
   "Request body is too large": "Es demasiado largo.",
   "Too many attempts": "Demasiados intentos. Prueba más tarde.",
   "User not found": "Nadie aquí tiene ese id.",
-  "Invalid recipient ID": "No es una dirección de correo ni un id de usuario.",
+  "Invalid recipient ID": "No es un id de usuario.",
   "Invalid horse ID": "No es el id de un caballo.",
   "Cannot message yourself": "Eres tú. ¿A quién quieres escribir?",
   "Conversation not found": "Esta conversación no existe.",

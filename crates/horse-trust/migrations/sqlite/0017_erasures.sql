@@ -2,7 +2,11 @@
 CREATE TABLE erasures (
     user TEXT NOT NULL PRIMARY KEY,
     -- Whether the texts of all messages go, too.
-    with_messages INTEGER NOT NULL
+    with_messages INTEGER NOT NULL,
+    -- What was sent later is of a new account with the same id, and stays.
+    begun_at INTEGER NOT NULL,
+    -- Whether only the store's log is left to be emptied.
+    is_done INTEGER NOT NULL
 ) WITHOUT ROWID;
 
 -- By which the reports are found that say something of a user who is erased.

@@ -14,7 +14,7 @@ use crate::store::{Actor, Erasure, NewAuditEntry, Person, Store, StoreError};
 /// How long a request waits until everything is erased: most users have been by then, and no proxy gives up earlier.
 const ANSWERED_AFTER: Duration = Duration::from_secs(20);
 /// How often a request looks whether everything is erased.
-const LOOK_INTERVAL: Duration = Duration::from_millis(50);
+const LOOK_INTERVAL: Duration = Duration::from_millis(250);
 /// The lease of the node that erases.
 const LEASE: &str = "erasures";
 /// How long the lease holds. When its node is killed, another one goes on after that.
@@ -23,7 +23,7 @@ const LEASE_TIME: Duration = Duration::from_secs(15);
 const LEASE_INTERVAL: Duration = Duration::from_secs(5);
 /// After how long a node looks again while another one has the lease.
 const WAIT_FOR_LEASE: Duration = Duration::from_secs(1);
-/// After how long it is looked for what failed, or was begun on a node that was killed.
+/// How long until unfinished erasures are looked for again: some failed, or their node was killed.
 const RETRY_INTERVAL: Duration = Duration::from_mins(1);
 
 /// Erases users.
@@ -44,18 +44,22 @@ impl Erasures {
 
     /// Erases a user: at once the account, with which all tokens become void, and then the rest. Answers whether all is
     /// erased by now, and what is left of the account. What takes longer goes on.
-    pub async fn erase(&self, erasure: Erasure, actor: Actor) -> Result<(bool, Person), PersonError> {
-        let user = erasure.user.clone();
-        let messages = if erasure.with_messages { "delete" } else { "keep" };
+    pub async fn erase(
+        &self,
+        user: &Id,
+        with_messages: bool,
+        actor: Actor,
+    ) -> Result<(bool, Person), PersonError> {
+        let messages = if with_messages { "delete" } else { "keep" };
         let entry = NewAuditEntry::new(actor, "user.erase", Some(user.clone()));
         let entry = entry.with(&serde_json::json!({"messages": messages}));
-        if !self.store.begin_erasure(erasure, entry).await? {
+        if !self.store.begin_erasure(user, with_messages, entry).await? {
             return Err(PersonError::Unknown);
         }
         self.begun.notify_one();
-        self.chat.account_erased(&user).await?;
-        let is_finished = timeout(ANSWERED_AFTER, self.finished(&user)).await.unwrap_or(Ok(false))?;
-        let person = self.store.person(&user).await?.ok_or(PersonError::Unknown)?;
+        self.chat.account_erased(user).await?;
+        let is_finished = timeout(ANSWERED_AFTER, self.finished(user)).await.unwrap_or(Ok(false))?;
+        let person = self.store.person(user).await?.ok_or(PersonError::Unknown)?;
         Ok((is_finished, person))
     }
 
@@ -76,7 +80,7 @@ impl Erasures {
             let pause = match self.erase_all().await {
                 Ok(pause) => pause,
                 Err(error) => {
-                    tracing::warn!(%error, "an erasure was broken off; it goes on in a minute");
+                    tracing::warn!(%error, "erasures were broken off; they go on in a minute");
                     RETRY_INTERVAL
                 }
             };
@@ -94,11 +98,27 @@ impl Erasures {
         if !self.store.take_lease(LEASE, self.holder.as_str(), LEASE_TIME).await? {
             return Ok(WAIT_FOR_LEASE);
         }
-        for erasure in &erasures {
-            self.erase_one(erasure).await?;
+        let mut done = Vec::new();
+        for erasure in erasures {
+            let result = if erasure.is_done { Ok(()) } else { self.erase_one(&erasure).await };
+            match result {
+                Ok(()) => done.push(erasure),
+                Err(error) => {
+                    tracing::warn!(%error, user = %erasure.user, "an erasure was broken off; it goes on in a minute");
+                }
+            }
         }
-        if self.store.finish_erasures(&erasures).await? {
-            for Erasure { user, .. } in &erasures {
+        self.finish(&done).await?;
+        self.store.release_leases(self.holder.as_str()).await?;
+        Ok(RETRY_INTERVAL)
+    }
+
+    async fn finish(&self, done: &[Erasure]) -> Result<(), StoreError> {
+        if done.is_empty() {
+            return Ok(());
+        }
+        if self.store.finish_erasures(done).await? {
+            for Erasure { user, .. } in done {
                 tracing::info!(%user, "a user was erased");
             }
         } else {
@@ -106,12 +126,13 @@ impl Erasures {
                 "users are erased, but a reader of an old state keeps the store's log; it is emptied later"
             );
         }
-        self.store.release_leases(self.holder.as_str()).await?;
-        Ok(RETRY_INTERVAL)
+        Ok(())
     }
 
     async fn erase_one(&self, erasure: &Erasure) -> Result<(), StoreError> {
         self.chat.wait_for_nodes().await;
+        // What is on its way to the store is stored before anything is looked up.
+        self.store.flush().await?;
         let mut leased_at = Instant::now();
         for id in self.store.all_conversations_of(&erasure.user).await? {
             let Some(conversation) = self.store.conversation(&id).await?.map(Arc::new) else { continue };

@@ -2,7 +2,7 @@
 //! webhooks' receivers nothing.
 
 use std::io;
-use std::net::{TcpStream, ToSocketAddrs as _};
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -87,9 +87,7 @@ fn try_receiver(url: &WebhookUrl, tls: Arc<ClientConfig>) -> Result<String, Stri
 
 fn connect(url: &Url) -> io::Result<TcpStream> {
     let mut last_error = io::Error::other("its host has no address");
-    for address in
-        url.socket_addrs(|| None)?.into_iter().flat_map(|address| address.to_socket_addrs()).flatten()
-    {
+    for address in url.socket_addrs(|| None)? {
         match TcpStream::connect_timeout(&address, TIMEOUT) {
             Ok(stream) => return Ok(stream),
             Err(error) => last_error = error,

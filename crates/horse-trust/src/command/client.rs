@@ -4,7 +4,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use clap::Args;
-use http::Method;
+use http::{Method, StatusCode};
 use reqwest::{Client, Response};
 use serde_json::Value;
 use url::Url;
@@ -12,7 +12,7 @@ use url::Url;
 use crate::config::Secret;
 use crate::http_client;
 
-/// How long a request may take: an erasure waits for all of its work.
+/// How long a request may take; an erasure is answered after 20 seconds at the latest.
 const TIMEOUT: Duration = Duration::from_mins(1);
 /// How long may pass until the next bytes of a download, which takes as long as it takes.
 const DOWNLOAD_TIMEOUT: Duration = Duration::from_mins(1);
@@ -103,6 +103,17 @@ impl AdminClient {
         query: &[(&str, String)],
         body: Option<&Value>,
     ) -> Result<Value, CallError> {
+        self.request_with_status(method, path, query, body).await.map(|(_, answer)| answer)
+    }
+
+    /// As [`AdminClient::request`], with the status: 202 is for what goes on after the answer.
+    pub async fn request_with_status(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, String)],
+        body: Option<&Value>,
+    ) -> Result<(StatusCode, Value), CallError> {
         let mut request = self.client.request(method, self.address(path, query)?).timeout(TIMEOUT);
         if let Some(body) = body {
             request = request.header(http::header::CONTENT_TYPE, "application/json").body(body.to_string());
@@ -111,7 +122,7 @@ impl AdminClient {
         let status = response.status();
         let answer = self.json(&mut response).await?;
         if status.is_success() {
-            Ok(answer)
+            Ok((status, answer))
         } else {
             Err(CallError::Refused { status: status.as_u16(), message: refusal(&answer) })
         }

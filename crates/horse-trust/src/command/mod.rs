@@ -9,6 +9,8 @@ pub mod webhooks;
 
 use std::fmt::Write as _;
 
+use serde_json::Value;
+
 /// Text of users for a terminal: what would move its cursor or change its colours is written as an escape, and so are the
 /// characters that change the direction of a line.
 fn shown(text: &str) -> String {
@@ -24,8 +26,17 @@ fn shown(text: &str) -> String {
     })
 }
 
+/// A list for people: `line` writes each of its entries, and the last line says how it goes on.
+fn list_of(answer: &Value, line: fn(&Value) -> String) -> String {
+    let mut lines: Vec<_> = answer["data"].as_array().into_iter().flatten().map(line).collect();
+    if let Some(cursor) = answer["cursor"].as_str() {
+        lines.push(format!("more: --after {}", shown(cursor)));
+    }
+    lines.join("\n")
+}
+
 /// JSON for people, a field a line, as [`shown`] has texts.
-fn pretty(value: &serde_json::Value) -> String {
+fn pretty(value: &Value) -> String {
     let text = serde_json::to_string_pretty(value).expect("a JSON value can always be written");
     text.lines().map(shown).collect::<Vec<_>>().join("\n")
 }

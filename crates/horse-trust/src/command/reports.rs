@@ -5,7 +5,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::client::{AdminClient, CallError};
-use super::{pretty, shown};
+use super::{list_of, pretty, shown};
 
 /// What `horse-trust reports` does.
 #[derive(Debug, Subcommand)]
@@ -68,7 +68,7 @@ pub async fn run(client: &AdminClient, command: ReportsCommand) -> Result<String
             let mut query = vec![("limit", limit.to_string())];
             query.extend(state.map(|state| ("state", state.name().to_owned())));
             query.extend(after.map(|cursor| ("after", cursor)));
-            Ok(list(&client.request(Method::GET, &["reports"], &query, None).await?))
+            Ok(list_of(&client.request(Method::GET, &["reports"], &query, None).await?, line))
         }
         ReportsCommand::Show { id } => {
             let answer = client.request(Method::GET, &["reports", &id], &[], None).await?;
@@ -83,14 +83,6 @@ pub async fn run(client: &AdminClient, command: ReportsCommand) -> Result<String
             Ok(line(&answer["data"]))
         }
     }
-}
-
-fn list(answer: &Value) -> String {
-    let mut lines: Vec<_> = answer["data"].as_array().into_iter().flatten().map(line).collect();
-    if let Some(cursor) = answer["cursor"].as_str() {
-        lines.push(format!("more: --after {}", shown(cursor)));
-    }
-    lines.join("\n")
 }
 
 /// A report in a line, with a tab between its fields.
@@ -122,9 +114,9 @@ mod tests {
             "reporter": {"_id": "b", "full_name": "Bruno"},
             "message": {"sender_id": {"_id": "a", "full_name": null}},
         });
-        let shown = list(&json!({"data": [report], "cursor": "7"}));
+        let shown = list_of(&json!({"data": [report], "cursor": "7"}), line);
         let expected = "r1\topen\t2024-01-15T10:30:00.000Z\tBruno (b)\ta\ttwo\\nlines\nmore: --after 7";
         assert_eq!(shown, expected);
-        assert_eq!(list(&json!({"data": []})), "");
+        assert_eq!(list_of(&json!({"data": []}), line), "");
     }
 }

@@ -3,11 +3,11 @@
 use std::io::Write;
 
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
-use http::Method;
+use http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 
 use super::client::{AdminClient, CallError};
-use super::{pretty, shown};
+use super::{list_of, pretty, shown};
 
 /// What `horse-trust users` does.
 #[derive(Debug, Subcommand)]
@@ -152,7 +152,7 @@ pub async fn run(
             parameters.extend(query.map(|text| ("query", text)));
             parameters.extend(email.map(|email| ("email", email)));
             parameters.extend(after.map(|cursor| ("after", cursor)));
-            Ok(list(&client.request(Method::GET, &["users"], &parameters, None).await?))
+            Ok(list_of(&client.request(Method::GET, &["users"], &parameters, None).await?, line))
         }
         UsersCommand::Show { id } => {
             let answer = client.request(Method::GET, &["users", &id], &[], None).await?;
@@ -180,22 +180,16 @@ pub async fn run(
                 Messages::Delete => "delete",
             };
             let query = [("messages", messages.to_owned())];
-            client.request(Method::DELETE, &["users", &id], &query, None).await?;
-            Ok(format!("{}\terased", shown(&id)))
+            let (status, _) =
+                client.request_with_status(Method::DELETE, &["users", &id], &query, None).await?;
+            let outcome = if status == StatusCode::ACCEPTED { "being erased; it goes on" } else { "erased" };
+            Ok(format!("{}\t{outcome}", shown(&id)))
         }
         UsersCommand::Export { id } => {
             client.download(&["users", &id, "export"], output).await?;
             Ok(String::new())
         }
     }
-}
-
-fn list(answer: &Value) -> String {
-    let mut lines: Vec<_> = answer["data"].as_array().into_iter().flatten().map(line).collect();
-    if let Some(cursor) = answer["cursor"].as_str() {
-        lines.push(format!("more: --after {}", shown(cursor)));
-    }
-    lines.join("\n")
 }
 
 /// A user in a line, with a tab between the fields.
@@ -227,8 +221,8 @@ mod tests {
         let bob = json!({"_id": "b", "role": "admin", "full_name": null, "suspension": {"until": null}});
         let expected =
             "a\tseller\tactive\tAna\\u{1b}\tana@example.com\nb\tadmin\tsuspended\t\t\nmore: --after b";
-        assert_eq!(list(&json!({"data": [ana, bob], "cursor": "b"})), expected);
-        assert_eq!(list(&json!({"data": []})), "");
+        assert_eq!(list_of(&json!({"data": [ana, bob], "cursor": "b"}), line), expected);
+        assert_eq!(list_of(&json!({"data": []}), line), "");
     }
 
     #[test]

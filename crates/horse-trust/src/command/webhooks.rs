@@ -5,7 +5,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::client::{AdminClient, CallError};
-use super::shown;
+use super::{list_of, shown};
 
 /// What `horse-trust webhooks` does.
 #[derive(Debug, Subcommand)]
@@ -32,7 +32,7 @@ pub enum WebhooksCommand {
 pub async fn list(client: &AdminClient, limit: u8, after: Option<String>) -> Result<String, CallError> {
     let mut query = vec![("limit", limit.to_string())];
     query.extend(after.map(|cursor| ("after", cursor)));
-    Ok(lines(&client.request(Method::GET, &["webhooks"], &query, None).await?))
+    Ok(list_of(&client.request(Method::GET, &["webhooks"], &query, None).await?, line))
 }
 
 /// Has events sent; answers what it prints.
@@ -40,14 +40,6 @@ pub async fn retry(client: &AdminClient, id: Option<String>) -> Result<String, C
     let body = id.map_or_else(|| json!({}), |id| json!({"id": id}));
     let answer = client.request(Method::POST, &["webhooks", "retry"], &[], Some(&body)).await?;
     Ok(format!("{} to be sent again", answer["data"]["retried"]))
-}
-
-fn lines(answer: &Value) -> String {
-    let mut lines: Vec<_> = answer["data"].as_array().into_iter().flatten().map(line).collect();
-    if let Some(cursor) = answer["cursor"].as_str() {
-        lines.push(format!("more: --after {}", shown(cursor)));
-    }
-    lines.join("\n")
 }
 
 /// An event in a line, with a tab between its fields.
@@ -76,6 +68,6 @@ mod tests {
             "given_up_at": "t2", "error": "500",
         });
         let expected = "msg_1\tmessage.created\tt1\thttps://a.example\t11\tt2\t500\nmore: --after 1-7";
-        assert_eq!(lines(&json!({"data": [event], "cursor": "1-7"})), expected);
+        assert_eq!(list_of(&json!({"data": [event], "cursor": "1-7"}), line), expected);
     }
 }

@@ -41,7 +41,7 @@ pub struct Config {
     /// Path below which everything is, the page and `socket.io/` too: `/chat`
     #[arg(long, env, hide_env = true, value_name = "PATH", default_value = "/", value_parser = parse_base_path)]
     pub base_path: BasePath,
-    /// Secret that tokens are signed with; `openssl rand -hex 32` makes one. `serve` needs it [default: required]
+    /// Secret that tokens are signed with; `openssl rand -hex 32` makes one. `serve` needs it unless there is a `JWT_PUBLIC_KEY_FILE` [default: required]
     #[arg(long, env, hide_env = true, value_name = "TEXT", default_value = "", hide_default_value = true, value_parser = parse_secret)]
     pub jwt_secret: Perhaps<Secret>,
     /// How long tokens that are issued here are valid

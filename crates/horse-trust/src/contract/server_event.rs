@@ -77,8 +77,8 @@ server_events! {
     /// The profile of a user has changed: of somebody with whom the user shares a conversation, or the user's own. At most ten
     /// a second and user; the last always comes.
     UserUpdated(Profile<'a>) = "user_updated",
-    /// What the list shows of a conversation has changed: the user has archived, muted or pinned it on another device, or
-    /// a block between the two was set or taken back, by whichever of them. At most ten times a second and conversation. A
+    /// What the list shows of a conversation has changed: the user has archived, muted or pinned it on another device, the
+    /// platform has made it or changed its listing, or a block between the two was set or taken back, by whichever of them. At most ten times a second and conversation. A
     /// block is the same in all conversations of the two, so it comes for the newest ten.
     ConversationUpdated(Box<Conversation<'a>>) = CONVERSATION_UPDATED,
     /// The account is suspended: the server closes the connection, and takes none until that ends.

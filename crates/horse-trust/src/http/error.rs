@@ -9,7 +9,7 @@ use crate::auth::Busy;
 use crate::contract::{Error, FieldError, Refusal};
 use crate::store::StoreError;
 
-/// Seconds after which an export may be tried again that found too many others.
+/// Seconds after which a refused export may be tried again.
 const EXPORT_RETRY_AFTER: u64 = 10;
 
 /// Why a request fails.

@@ -225,7 +225,7 @@ measured! {
         read count_about(horse: &Id) -> u64;
     }
     ErasureStore {
-        read begin_erasure(erasure: Erasure, audit: NewAuditEntry) -> bool;
+        read begin_erasure(user: &Id, with_messages: bool, audit: NewAuditEntry) -> bool;
         read erasures() -> Vec<Erasure>;
         read all_conversations_of(user: &Id) -> Vec<Id>;
         read erase_part(conversation: &Conversation, after: i64, erasure: &Erasure) -> ErasurePart;

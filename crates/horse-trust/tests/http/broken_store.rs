@@ -271,7 +271,7 @@ impl ListingStore for Broken {
 
 #[async_trait::async_trait]
 impl ErasureStore for Broken {
-    async fn begin_erasure(&self, _: Erasure, _: NewAuditEntry) -> Result<bool> {
+    async fn begin_erasure(&self, _: &Id, _: bool, _: NewAuditEntry) -> Result<bool> {
         self.fail()
     }
     async fn erasures(&self) -> Result<Vec<Erasure>> {

@@ -20,8 +20,9 @@ BEGIN
     ON CONFLICT (user_id) DO UPDATE SET generation = r.generation + 1,
         not_before = greatest(r.not_before, excluded.not_before);
     DELETE FROM suspensions WHERE user_id = of_user;
-    INSERT INTO erasures AS e (user_id, with_messages) VALUES (of_user, of_messages)
-    ON CONFLICT (user_id) DO UPDATE SET with_messages = e.with_messages OR excluded.with_messages;
+    INSERT INTO erasures AS e (user_id, with_messages, begun_at) VALUES (of_user, of_messages, now_ms())
+    ON CONFLICT (user_id) DO UPDATE SET with_messages = e.with_messages OR excluded.with_messages,
+        begun_at = excluded.begun_at;
     INSERT INTO audit (actor, action, target, details) VALUES (by_actor, by_action, of_user, audit_details);
     RETURN true;
 END $$;
@@ -32,8 +33,10 @@ RETURNS TABLE (outcome text, unread bigint, total bigint, message shown_messages
 #variable_conflict use_column
 BEGIN
     PERFORM lock_writes();
+    -- First, so that the answer has none either.
+    UPDATE messages SET client_id = NULL WHERE conversation = conversation_key AND seq = message_seq;
     RETURN QUERY SELECT * FROM apply_change(conversation_key, message_seq, NULL, NULL);
     DELETE FROM withdrawn_texts WHERE conversation = conversation_key AND seq = message_seq;
-    UPDATE messages SET text = '', extras = NULL, client_id = NULL
+    UPDATE messages SET text = '', extras = NULL
     WHERE conversation = conversation_key AND seq = message_seq;
 END $$;

@@ -55,6 +55,8 @@ async fn make(
     if is_new || change != ListingChange::Keep {
         let action = if is_new { "conversation.create" } else { "conversation.update" };
         let entry = NewAuditEntry::new(actor, action, Some(conversation.id.clone()));
+        let entry =
+            entry.with(&json!({"participants": conversation.participants, "listing": title(&change)}));
         state.store.note_audit(entry).await?;
     }
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
@@ -84,6 +86,7 @@ async fn change(
     let conversation = state.chat.change_listing(&id, &change).await?;
     if change != ListingChange::Keep {
         let entry = NewAuditEntry::new(actor, "conversation.update", Some(conversation.id.clone()));
+        let entry = entry.with(&json!({"listing": title(&change)}));
         state.store.note_audit(entry).await?;
     }
     answer(&state, StatusCode::OK, &conversation).await
@@ -103,8 +106,17 @@ async fn change_listings(
         return Err(ApiError::invalid(errors));
     }
     let changed = state.chat.set_horse_listing(&horse, &listing).await?;
-    state.store.note_audit(NewAuditEntry::new(actor, "listing.update", Some(horse))).await?;
+    let entry = NewAuditEntry::new(actor, "listing.update", Some(horse));
+    state.store.note_audit(entry.with(&json!({"listing": listing.title}))).await?;
     Ok(Json(json!({"success": true, "changed": changed})))
+}
+
+/// What the audit notes of a listing: its title, null if there is none.
+fn title(change: &ListingChange) -> Option<&str> {
+    match change {
+        ListingChange::Set(listing) => Some(&listing.title),
+        ListingChange::Keep | ListingChange::Remove => None,
+    }
 }
 
 async fn answer(

@@ -15,7 +15,7 @@ use crate::http::extract::{Fields, PathId};
 use crate::http::query::{number, parameter};
 use crate::http::state::AppState;
 use crate::id::Id;
-use crate::store::{Erasure, PeopleQuery, StoreError, UserPatch};
+use crate::store::{PeopleQuery, StoreError, UserPatch};
 use crate::unicode;
 
 /// People in an answer if nothing is said.
@@ -78,7 +78,7 @@ async fn erase(
         Some(_) => return Err(ApiError::field("messages", "messages must be keep or delete")),
     };
     let user = account_id(&id).ok_or(ApiError::UserNotFound)?;
-    let (is_finished, person) = state.erasures.erase(Erasure { user, with_messages }, actor).await?;
+    let (is_finished, person) = state.erasures.erase(&user, with_messages, actor).await?;
     let status = if is_finished { StatusCode::OK } else { StatusCode::ACCEPTED };
     Ok((status, Json(json!({"success": true, "data": view::person(&person)}))))
 }

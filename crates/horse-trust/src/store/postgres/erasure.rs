@@ -2,6 +2,8 @@
 //! has it vacuumed (`docs/operations.md`).
 
 use async_trait::async_trait;
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 
 use super::store::PostgresStore;
 use crate::id::Id;
@@ -31,20 +33,23 @@ const ERASE_ROWS: &str = "
 
 #[async_trait]
 impl ErasureStore for PostgresStore {
-    async fn begin_erasure(&self, erasure: Erasure, audit: NewAuditEntry) -> Result<bool> {
+    async fn begin_erasure(&self, user: &Id, with_messages: bool, audit: NewAuditEntry) -> Result<bool> {
         let (actor, details) = (audit.actor.to_column(), audit.details.as_deref());
         let sql = "SELECT begin_erasure($1, $2, $3, $4, $5)";
-        let rows = self
-            .pool
-            .query(sql, &[&erasure.user, &erasure.with_messages, &actor, &audit.action, &details])
-            .await?;
+        let rows = self.pool.query(sql, &[user, &with_messages, &actor, &audit.action, &details]).await?;
         rows.first().map_or(Ok(false), |row| Ok(row.try_get(0)?))
     }
 
     async fn erasures(&self) -> Result<Vec<Erasure>> {
-        let rows =
-            self.pool.query("SELECT user_id, with_messages FROM erasures ORDER BY user_id", &[]).await?;
-        rows.iter().map(|row| Ok(Erasure { user: row.try_get(0)?, with_messages: row.try_get(1)? })).collect()
+        let rows = self
+            .pool
+            .query("SELECT user_id, with_messages, begun_at FROM erasures ORDER BY user_id", &[])
+            .await?;
+        let read = |row: &Row| {
+            let (user, with_messages) = (row.try_get("user_id")?, row.try_get("with_messages")?);
+            Ok(Erasure { user, with_messages, begun_at: row.try_get("begun_at")?, is_done: false })
+        };
+        rows.iter().map(read).collect()
     }
 
     async fn all_conversations_of(&self, user: &Id) -> Result<Vec<Id>> {
@@ -68,34 +73,35 @@ impl ErasureStore for PostgresStore {
                 UPDATE imported_last_messages SET text = '' WHERE $5 AND conversation = $1 AND sender = $6 AND text <> '')
             SELECT c.last_seq, array(
                 SELECT m.seq FROM messages m WHERE $5 AND m.conversation = $1 AND m.seq > $2 AND m.seq <= $3
-                    AND m.sender = $4
+                    AND m.sender = $4 AND m.sent_at <= $7
                     AND (m.deleted_at IS NULL OR m.text <> '' OR m.client_id IS NOT NULL OR m.extras IS NOT NULL)
                 ORDER BY m.seq)
             FROM conversations c WHERE c.key = $1";
         let side = i16::from(conversation.require_side_of(&erasure.user)? == 1);
         let end = after + PART;
-        let Erasure { user, with_messages } = erasure;
-        let rows =
-            self.pool.query(sql, &[&conversation.key, &after, &end, &side, with_messages, user]).await?;
+        let Erasure { user, with_messages, .. } = erasure;
+        let until = erasure.until();
+        let values: [&(dyn ToSql + Sync); 7] =
+            [&conversation.key, &after, &end, &side, with_messages, user, &until];
+        let rows = self.pool.query(sql, &values).await?;
         let Some(row) = rows.first() else { return Ok(ErasurePart::default()) };
         let last_seq: i64 = row.try_get(0)?;
         Ok(ErasurePart { messages: row.try_get(1)?, next: (end < last_seq).then_some(end) })
     }
 
     async fn erase_rows(&self, erasure: &Erasure) -> Result<bool> {
-        let Erasure { user, with_messages } = erasure;
+        let Erasure { user, with_messages, .. } = erasure;
         let rows = self.pool.query(ERASE_ROWS, &[user, with_messages, &ERASED_AT_ONCE]).await?;
         let most: i64 = rows.first().map_or(Ok(0), |row| row.try_get(0))?;
         Ok(most >= ERASED_AT_ONCE)
     }
 
     async fn finish_erasures(&self, erasures: &[Erasure]) -> Result<bool> {
-        // One that was extended to the messages meanwhile goes on.
-        let sql = "
-            DELETE FROM erasures e USING unnest($1::text[], $2::bool[]) AS f (user_id, with_messages)
-            WHERE e.user_id = f.user_id AND e.with_messages = f.with_messages";
-        let (users, with_messages): (Vec<&Id>, Vec<bool>) =
-            erasures.iter().map(|erasure| (&erasure.user, erasure.with_messages)).unzip();
-        self.pool.query(sql, &[&users, &with_messages]).await.map(|_| true)
+        // One that was begun anew meanwhile goes on.
+        let sql = "DELETE FROM erasures WHERE user_id = $1 AND with_messages = $2 AND begun_at = $3";
+        for Erasure { user, with_messages, begun_at, .. } in erasures {
+            self.pool.query(sql, &[user, with_messages, &begun_at.0]).await?;
+        }
+        Ok(true)
     }
 }

@@ -129,6 +129,7 @@ pub(super) async fn set_last_seen(pool: &Pool, seen: &[(Id, Timestamp)]) -> Resu
     let sql = "
         INSERT INTO last_seen (user_id, at)
         SELECT s.user_id, max(s.at) FROM unnest($1::text[], $2::bigint[]) AS s (user_id, at)
+        WHERE NOT EXISTS (SELECT 1 FROM users u WHERE u.id = s.user_id AND u.erased_at IS NOT NULL)
         GROUP BY s.user_id ORDER BY s.user_id
         ON CONFLICT (user_id) DO UPDATE SET at = held_forward(excluded.at, last_seen.at)";
     for part in seen.chunks(NOTED_AT_ONCE) {

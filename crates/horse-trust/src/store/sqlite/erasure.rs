@@ -17,8 +17,13 @@ const PART: i64 = 500;
 /// How many rows of a table one write erases: messages wait for it.
 const ERASED_AT_ONCE: usize = 200;
 
-fn begin(connection: &Connection, erasure: &Erasure, entry: &NewAuditEntry) -> rusqlite::Result<bool> {
-    let Erasure { user, with_messages } = erasure;
+fn begin(
+    connection: &Connection,
+    user: &Id,
+    with_messages: bool,
+    entry: &NewAuditEntry,
+) -> rusqlite::Result<bool> {
+    let now = Timestamp::now().0;
     let is_known: bool = connection.query_row(
         "SELECT EXISTS (SELECT 1 FROM users WHERE id = ?1)
              OR EXISTS (SELECT 1 FROM conversations WHERE user_a = ?1)
@@ -37,14 +42,15 @@ fn begin(connection: &Connection, erasure: &Erasure, entry: &NewAuditEntry) -> r
          ON CONFLICT (id) DO UPDATE SET email = NULL, password_hash = excluded.password_hash, role = excluded.role,
              full_name = NULL, phone = NULL, profile_picture_url = NULL, is_active = excluded.is_active,
              created_at = excluded.created_at, erased_at = excluded.erased_at",
-        params![user, Timestamp::now().0],
+        params![user, now],
     )?;
     standing::revoke_tokens(connection, user)?;
     connection.execute("DELETE FROM suspensions WHERE user = ?1", [user])?;
     connection.execute(
-        "INSERT INTO erasures (user, with_messages) VALUES (?1, ?2)
-         ON CONFLICT DO UPDATE SET with_messages = max(with_messages, excluded.with_messages)",
-        params![user, with_messages],
+        "INSERT INTO erasures (user, with_messages, begun_at, is_done) VALUES (?1, ?2, ?3, FALSE)
+         ON CONFLICT DO UPDATE SET with_messages = max(with_messages, excluded.with_messages),
+             begun_at = excluded.begun_at, is_done = FALSE",
+        params![user, with_messages, now],
     )?;
     audit::insert(connection, entry)?;
     Ok(true)
@@ -52,8 +58,15 @@ fn begin(connection: &Connection, erasure: &Erasure, entry: &NewAuditEntry) -> r
 
 fn erasures(connection: &Connection) -> rusqlite::Result<Vec<Erasure>> {
     connection
-        .prepare_cached("SELECT user, with_messages FROM erasures")?
-        .query_map([], |row| Ok(Erasure { user: row.get(0)?, with_messages: row.get(1)? }))?
+        .prepare_cached("SELECT user, with_messages, begun_at, is_done FROM erasures")?
+        .query_map([], |row| {
+            Ok(Erasure {
+                user: row.get("user")?,
+                with_messages: row.get("with_messages")?,
+                begun_at: row.get("begun_at")?,
+                is_done: row.get("is_done")?,
+            })
+        })?
         .collect()
 }
 
@@ -97,9 +110,9 @@ fn find(
         connection
             .prepare_cached(
                 "SELECT seq FROM all_messages WHERE conversation = ?1 AND seq > ?2 AND seq <= ?3 AND sender = ?4
-                     AND (deleted_at IS NULL OR text <> '' OR client_id IS NOT NULL OR extras IS NOT NULL)",
+                     AND sent_at <= ?5 AND (deleted_at IS NULL OR text <> '' OR client_id IS NOT NULL OR extras IS NOT NULL)",
             )?
-            .query_map(params![key, after, end, side], |row| row.get(0))?
+            .query_map(params![key, after, end, side, erasure.until()], |row| row.get(0))?
             .collect::<rusqlite::Result<_>>()?
     } else {
         Vec::new()
@@ -161,20 +174,37 @@ fn erase_rows(connection: &Connection, erasure: &Erasure) -> rusqlite::Result<bo
     Ok(has_more)
 }
 
+/// From now on these wait for the log alone.
+fn set_done(connection: &Connection, erasures: &[Erasure]) -> rusqlite::Result<()> {
+    of_each(
+        connection,
+        "UPDATE erasures SET is_done = TRUE WHERE user = ?1 AND with_messages = ?2 AND begun_at = ?3",
+        erasures,
+    )
+}
+
 fn finish(connection: &Connection, erasures: &[Erasure]) -> rusqlite::Result<()> {
-    for Erasure { user, with_messages } in erasures {
-        // One that was extended to the messages meanwhile goes on.
-        connection
-            .prepare_cached("DELETE FROM erasures WHERE user = ?1 AND with_messages = ?2")?
-            .execute(params![user, with_messages])?;
+    of_each(
+        connection,
+        "DELETE FROM erasures WHERE user = ?1 AND with_messages = ?2 AND begun_at = ?3",
+        erasures,
+    )
+}
+
+/// Executes a statement for each of these. One that was begun anew meanwhile has another row, and goes on.
+fn of_each(connection: &Connection, sql: &str, erasures: &[Erasure]) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached(sql)?;
+    for Erasure { user, with_messages, begun_at, .. } in erasures {
+        statement.execute(params![user, with_messages, begun_at.0])?;
     }
     Ok(())
 }
 
 #[async_trait]
 impl ErasureStore for SqliteStore {
-    async fn begin_erasure(&self, erasure: Erasure, audit: NewAuditEntry) -> Result<bool> {
-        self.write(move |connection| Ok(begin(connection, &erasure, &audit)?)).await
+    async fn begin_erasure(&self, user: &Id, with_messages: bool, audit: NewAuditEntry) -> Result<bool> {
+        let user = user.clone();
+        self.write(move |connection| Ok(begin(connection, &user, with_messages, &audit)?)).await
     }
 
     async fn erasures(&self) -> Result<Vec<Erasure>> {
@@ -210,8 +240,12 @@ impl ErasureStore for SqliteStore {
     }
 
     async fn finish_erasures(&self, erasures: &[Erasure]) -> Result<bool> {
-        scrub::scrub(self).await?;
         let (erasures, path) = (erasures.to_vec(), self.path.clone());
+        if erasures.iter().any(|erasure| !erasure.is_done) {
+            scrub::scrub(self).await?;
+            let done = erasures.clone();
+            self.write(move |connection| Ok(set_done(connection, &done)?)).await?;
+        }
         let emptied = tokio::task::spawn_blocking(move || checkpoint::empty_log(&path));
         let is_empty = emptied.await.map_err(|error| StoreError::Engine(error.to_string().into()))??;
         if is_empty {

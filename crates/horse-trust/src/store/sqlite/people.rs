@@ -28,7 +28,8 @@ pub(super) fn partners_of(connection: &Connection, users: &[Id]) -> Result<Vec<V
 
 pub(super) fn set_last_seen(connection: &Connection, seen: &[(Id, Timestamp)]) -> Result<()> {
     let mut statement = connection.prepare_cached(
-        "INSERT INTO last_seen (user, at) VALUES (?1, ?2) ON CONFLICT DO UPDATE
+        "INSERT INTO last_seen (user, at) SELECT ?1, ?2
+         WHERE NOT EXISTS (SELECT 1 FROM users WHERE id = ?1 AND erased_at NOT NULL) ON CONFLICT DO UPDATE
              SET at = CASE WHEN at > excluded.at + ?3 THEN excluded.at ELSE max(at, excluded.at) END",
     )?;
     seen.iter().try_for_each(|(user, at)| statement.execute(params![user, at.0, HELD_FORWARD]).map(drop))

@@ -2,7 +2,8 @@
 //!
 //! `secure_delete` overwrites what is deleted where it lies. But when SQLite has distributed the rows of a full page over
 //! several, copies of them may stay in the unused bytes of the first; and pages that were freed before `secure_delete` was
-//! on hold what they held. So an erasure looks at all pages at its end, and overwrites unused bytes that are not zero.
+//! on hold what they held. So an erasure looks at all pages at its end, and overwrites what is not zero in free pages and in
+//! the unused bytes of B-tree pages. Fragments of up to 3 bytes, and the ends of overflow and trunk pages, stay.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -11,7 +12,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, params};
 
 use super::store::SqliteStore;
-use crate::store::error::{Result, StoreError};
+use crate::store::error::Result;
 
 /// How many pages one read looks at.
 const LOOKED_AT_ONCE: u32 = 256;
@@ -28,11 +29,10 @@ pub(super) async fn scrub(store: &SqliteStore) -> Result<()> {
         .read(|connection| connection.pragma_query_value(None, "page_count", |row| row.get(0)))
         .await?;
     if pages >= MOST_PAGES {
-        return Err(StoreError::Engine(
-            "the file is too large for its unused bytes to be overwritten".into(),
-        ));
+        tracing::warn!("the file has 128 GB or more: its unused bytes are not overwritten after an erasure");
+        return Ok(());
     }
-    let free = Arc::new(store.readers.snapshot(free_pages).await?);
+    let free = Arc::new(store.readers.snapshot(|connection| free_pages(connection, |_| true)).await?);
     let mut first = 1;
     while first <= pages {
         let last = pages.min(first + LOOKED_AT_ONCE - 1);
@@ -60,7 +60,7 @@ pub(super) async fn scrub(store: &SqliteStore) -> Result<()> {
 
 /// Overwrites the unused bytes of these pages, as they now are.
 fn overwrite(connection: &Connection, pages: &[u32]) -> rusqlite::Result<()> {
-    let free = free_pages(connection)?;
+    let free = free_pages(connection, |page| pages.contains(&page))?;
     for page in pages {
         if let Some(data) = overwritten(*page, read(connection, *page)?, free.contains(page)) {
             connection
@@ -77,8 +77,8 @@ fn read(connection: &Connection, page: u32) -> rusqlite::Result<Vec<u8>> {
         .query_row([page], |row| row.get(0))
 }
 
-/// The pages that hold nothing (the file format's "leaf pages" of the free list).
-fn free_pages(connection: &Connection) -> rusqlite::Result<HashSet<u32>> {
+/// Those of the pages that are asked for which hold nothing (the file format's "leaf pages" of the free list).
+fn free_pages(connection: &Connection, is_asked_for: impl Fn(u32) -> bool) -> rusqlite::Result<HashSet<u32>> {
     let mut free = HashSet::new();
     let mut seen = HashSet::new();
     let mut trunk = number(&read(connection, 1)?, 32);
@@ -87,7 +87,7 @@ fn free_pages(connection: &Connection) -> rusqlite::Result<HashSet<u32>> {
         let data = read(connection, trunk)?;
         let most = data.len() / 4 - 2;
         let count = usize::try_from(number(&data, 4)).unwrap_or(most).min(most);
-        free.extend((0..count).map(|index| number(&data, 8 + 4 * index)));
+        free.extend((0..count).map(|index| number(&data, 8 + 4 * index)).filter(|page| is_asked_for(*page)));
         trunk = number(&data, 0);
     }
     Ok(free)

@@ -14,7 +14,7 @@ use crate::store::types::{Conversation, Erasure, ErasurePart, NewAuditEntry};
 pub trait ErasureStore: Send + Sync + 'static {
     /// Takes away all that is in the account of a user and makes all tokens void, in one transaction, and begins the
     /// erasure of the rest. `false` if nothing is known of the user.
-    async fn begin_erasure(&self, erasure: Erasure, audit: NewAuditEntry) -> Result<bool>;
+    async fn begin_erasure(&self, user: &Id, with_messages: bool, audit: NewAuditEntry) -> Result<bool>;
 
     /// The erasures that are not finished.
     async fn erasures(&self) -> Result<Vec<Erasure>>;
@@ -36,6 +36,6 @@ pub trait ErasureStore: Send + Sync + 'static {
     async fn erase_rows(&self, erasure: &Erasure) -> Result<bool>;
 
     /// Has the bytes of what was erased leave the files of the store, as far as the store can see to that, and ends these
-    /// erasures. `false` if something still reads an old state: then it has to be tried again.
+    /// erasures. `false` if something still reads an old state: they are done then, and this has to be tried again.
     async fn finish_erasures(&self, erasures: &[Erasure]) -> Result<bool>;
 }
