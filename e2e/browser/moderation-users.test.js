@@ -62,7 +62,7 @@ test("a user is found, suspended and let in again", async (t) => {
   await picture(page, "moderation-suspended");
   const refused = async () => (await server.request("GET", "/api/chat/conversations", { token: ana.token })).status === 403;
   assert.ok(await refused());
-  await hers.getByText("This account is suspended.").first().waitFor();
+  await hers.getByText("Your session has ended.", { exact: false }).waitFor();
 
   await page.getByRole("button", { name: "End the suspension" }).click();
   await checkAccessibility(page, "the end of a suspension");
