@@ -60,7 +60,12 @@ export class Device {
       forceNew: true,
       reconnectionDelay: 20,
       reconnectionDelayMax: 300,
-      auth: (give) => give({ token: this.user.token, serverOffset: this.#last }),
+      auth: (give) => {
+        // What came as a killed server's connection ended, the client keeps and hands over at the next one, which is
+        // about to ask for its replay.
+        this.socket.receiveBuffer.length = 0;
+        give({ token: this.user.token, serverOffset: this.#last });
+      },
     });
     this.socket.on("connect", () => {
       this.connections++;
